@@ -2,6 +2,8 @@
 
 import { type Instant, millis, seconds } from "../../src/base/time.ts";
 import { portableEngine } from "../../src/crypto/portable/index.ts";
+import { QuicMetrics } from "../../src/host/metrics/quic-metrics.ts";
+import { endpointTrace } from "../../src/host/quic/tracing.ts";
 import { type Connection, connectionConfig, Endpoint, type EndpointEvent } from "../../src/quic/index.ts";
 import { host, link, SeededRng, SimulatedNetwork, simulatedIdentity } from "../../src/sim/index.ts";
 import { createTlsClient, createTlsServer } from "../../src/tls/index.ts";
@@ -13,12 +15,15 @@ export interface Workload {
   readonly response: number;
   readonly requests: number;
   readonly loss?: number;
+  /** True to count metrics of both sides. The other workloads have no listener for events. */
+  readonly metrics?: boolean;
 }
 
 export const WORKLOADS: readonly Workload[] = [
   { name: "download", request: 1, response: 2_000_000, requests: 1 },
   { name: "upload", request: 2_000_000, response: 1, requests: 1 },
   { name: "download with 1 % loss", request: 1, response: 1_000_000, requests: 1, loss: 0.01 },
+  { name: "download with metrics", request: 1, response: 2_000_000, requests: 1, metrics: true },
   { name: "small requests", request: 50, response: 500, requests: 1_000 },
 ];
 
@@ -34,19 +39,21 @@ export interface Transfer {
   run(): number;
 }
 
-export function prepare({ request, response, requests, loss }: Workload): Transfer {
+export function prepare({ request, response, requests, loss, metrics = false }: Workload): Transfer {
   const rng = new SeededRng(1);
   const engine = portableEngine;
   const config = connectionConfig({ engine, rng });
+  const trace = metrics ? endpointTrace(new QuicMetrics().trace) : {};
   const identity = simulatedIdentity();
   const server = new Endpoint({
     config,
+    ...trace,
     server: {
       createTls: (transportParameters) =>
         createTlsServer({ engine, rng, alpn: ["budget"], transportParameters, selectIdentity: () => identity }),
     },
   });
-  const client = new Endpoint({ config });
+  const client = new Endpoint({ config, ...trace });
   const connection = client.connect(
     {
       local: CLIENT,

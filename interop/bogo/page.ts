@@ -52,5 +52,17 @@ Not run: tests of another protocol, and tests in which BoringSSL and Nagare diff
 ([the list](../interop/bogo/disabled.ts)).
 
 ${table(groupsOf(disabled))}
+
+## OpenSSL's tests
+
+Not run. Its cases for TLS 1.3 need OpenSSL on both sides:
+
+| tests | reason |
+| --- | --- |
+| \`test/ssl-tests\` | configurations in OpenSSL's own commands (\`SSL_CONF_cmd\`) for a program that makes both sides with its library |
+| \`test/recipes\` with TLSProxy | a proxy changes messages between \`openssl s_client\` and \`openssl s_server\`, and can read them because a test provider (\`p_ossltest\`) replaces the ciphers. Another stack would need both programs' flags and such ciphers; its checks of whole handshakes expect OpenSSL's own extensions |
+
+Wrong messages are covered by the runner above and by [tlsfuzzer](tlsfuzzer.md), and handshakes with OpenSSL by the
+[interop matrix](interop.md) (curl, nginx, HAProxy).
 `;
 }

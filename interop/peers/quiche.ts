@@ -11,11 +11,12 @@ import { programClient, programServer } from "./program.ts";
 const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
   "certificates",
   "early-data",
+  "hq-interop",
   "migration",
   "resumption",
   "retry",
 ]);
-const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["early-data", "hybrid", "resumption", "retry"]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["early-data", "hq-interop", "hybrid", "resumption", "retry"]);
 
 export const quiche: PeerEntry = {
   name: "quiche",

@@ -5,8 +5,15 @@ import type { Causes, Feature, PeerEntry } from "../peer.ts";
 import { programClient, programServer } from "./program.ts";
 
 // It has version 1 only, and neither 0-RTT nor key updates on request.
-const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["ecn", "certificates", "chacha20", "migration", "retry"]);
-const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["ecn", "chacha20", "hybrid", "retry"]);
+const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
+  "certificates",
+  "chacha20",
+  "hq-interop",
+  "migration",
+  "retry",
+]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["ecn", "chacha20", "hq-interop", "hybrid", "retry"]);
 
 const CAUSES: Causes = {
   resumption: "with rustls it passes on no session tickets, as clients of quic-go and aioquic show too",

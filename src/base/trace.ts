@@ -4,7 +4,7 @@
  * listeners, and live in `host/`.
  *
  * Machines call `trace?.({ … })`, so without a listener the event is not even created. A listener must not call back
- * into the machine. Views into datagrams are valid only while it runs.
+ * into the machine. Views into datagrams, and what is parsed from them, are valid only while it runs.
  */
 
 import type { Instant } from "./time.ts";

@@ -9,6 +9,7 @@ import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
 import { engineChoice } from "../host/engine/choice.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
+import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
@@ -71,6 +72,8 @@ export interface ClientOptions {
    * recording.
    */
   readonly qlog?: string | QlogOptions | undefined;
+  /** Counts what HTTP/3's connections do. Default: nothing is counted. */
+  readonly metrics?: QuicMetrics | undefined;
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
@@ -114,7 +117,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     replaceSilent: options.replaceSilent ?? true,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
-    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog),
+    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace),
     clock,
   };
 }

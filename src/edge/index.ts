@@ -16,6 +16,7 @@ export { LightResponse as Response } from "../host/http/plain-response.ts"; // a
 export type { TunnelRequest, TunnelStreams } from "../host/http/tunnel-streams.ts"; // byte streams in both directions
 export type { AltSvcOptions } from "../host/listen/alt-svc.ts"; // how HTTP/3 is advertised
 export { ServeError, type ServeProblem } from "../host/listen/errors.ts"; // every failure, by code
+export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HTTP/3's connections do
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
 export type { QuicServerOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration

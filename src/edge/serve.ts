@@ -15,6 +15,7 @@ import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts"
 import type { BoundAddress, EarlyDataPolicy, RetryPolicy } from "../host/http/listener.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import type { QlogOptions } from "../host/qlog/options.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
@@ -82,6 +83,8 @@ export interface ServeOptions {
    * recording.
    */
   readonly qlog?: string | QlogOptions | undefined;
+  /** Counts what HTTP/3's connections do. Default: nothing is counted. */
+  readonly metrics?: QuicMetrics | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -130,6 +133,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   port: true,
   protocols: true,
   qlog: true,
+  metrics: true,
   quic: true,
   resetKey: true,
   retry: true,
@@ -181,6 +185,7 @@ async function start(
     quic,
     engine,
     qlog,
+    metrics,
     altSvc,
     nativeRequest,
     stallTimeout,
@@ -202,6 +207,7 @@ async function start(
       resetKey: await resetKeyOf(options),
       engine,
       qlog,
+      trace: metrics?.trace,
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,

@@ -12,6 +12,7 @@ import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
 import { type Binding, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import {
   createNodeHandler,
   failResponse,
@@ -30,6 +31,7 @@ import {
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { QlogRecorder } from "../host/qlog/recorder.ts";
 import { QuicListener } from "../host/quic/listener.ts";
+import { traceAll } from "../host/quic/tracing.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
@@ -50,6 +52,8 @@ export interface ServerOptions extends CertificateOptions, ClientCertificateOpti
   readonly onKeyLog?: (line: string) => void;
   /** Records each HTTP/3 connection in qlog: the folder for the files, or options. Default: no recording. */
   readonly qlog?: string | QlogOptions | undefined;
+  /** Counts what HTTP/3's connections do. Default: nothing is counted. */
+  readonly metrics?: QuicMetrics | undefined;
   /** Receives a line for each listener that throws and each internal fault. Standard error by default. */
   readonly log?: (line: string) => void;
   /** The classes of `req` and `res`. Node's by default; others extend them. */
@@ -270,7 +274,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     if (this.#wants("tcp")) bindings.push({ transport: "tcp", create: () => this.#createTcp(identities, running) });
     if (this.#wants("udp") && !this.#isHttp3Disabled) {
       const create = (): QuicListener => {
-        const listener = new QuicListener({ ...this.#listenerOptions(identities), trace: running.qlog?.trace });
+        const trace = traceAll([running.qlog?.trace, this.#options.metrics?.trace]);
+        const listener = new QuicListener({ ...this.#listenerOptions(identities), trace });
         running.listeners.push(listener);
         return listener;
       };

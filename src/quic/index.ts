@@ -40,7 +40,7 @@ export {
 /** Data to send and its priority. */
 export { type SendGroup, type SendPriority, type SendSession, SendSource } from "./streams/index.ts";
 /** Trace events of a connection, for loggers. */
-export type { QuicTrace, QuicTraceEvent } from "./trace.ts";
+export type { EndpointTrace, EndpointTraceEvent, QuicTrace, QuicTraceEvent } from "./trace.ts";
 /** The interface for protocols above. */
 export * from "./transport.ts";
 /** The numbers of the versions. */

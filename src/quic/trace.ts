@@ -29,7 +29,10 @@ export interface TracedHeader {
   readonly keyPhase: 0 | 1;
 }
 
-/** A packet, sent or received. `size` is its share of the UDP payload, in bytes. */
+/**
+ * A packet, sent or received. `size` is its share of the UDP payload, in bytes. `header` and `frames` are parsed when they
+ * are read, which not all listeners do.
+ */
 interface TracedPacket {
   readonly level: EncryptionLevel;
   readonly pathId: number;
@@ -223,6 +226,19 @@ export type LifecycleEvent =
   | { readonly type: "quic:connection-closed"; readonly reason: CloseReason }
   /** The last event: nothing is sent or received any more. */
   | { readonly type: "quic:connection-freed" };
+
+/** What an endpoint does with datagrams that belong to no connection. */
+export type EndpointTraceEvent =
+  | {
+      readonly type: "quic:endpoint-datagram-dropped";
+      readonly cause: "invalid" | "connection-unknown" | "rejected";
+      readonly size: number;
+    }
+  | {
+      readonly type: "quic:stateless-reply";
+      readonly reply: "version-negotiation" | "retry" | "refusal" | "stateless-reset";
+    };
+export type EndpointTrace = Trace<EndpointTraceEvent>;
 
 export type QuicTraceEvent = PacketEvent | RecoveryEvent | StreamEvent | DatagramEvent | BlockedEvent | LifecycleEvent;
 export type QuicTrace = Trace<QuicTraceEvent>;

@@ -8,6 +8,7 @@ import {
   type QuicClientOptions,
   versionNumbers,
 } from "../quic/quic-options.ts";
+import { type TraceConnection, traceAll } from "../quic/tracing.ts";
 import type { Http3Connector } from "./http3.ts";
 
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
@@ -15,6 +16,7 @@ export function ownHttp3(
   options: QuicClientOptions = {},
   engine: EngineChoice = "auto",
   qlog?: QlogSettings,
+  trace?: TraceConnection,
 ): Http3Connector {
   // Reports mistakes before the first connection.
   versionNumbers(options);
@@ -23,7 +25,7 @@ export function ownHttp3(
   if (options.idleTimeout !== undefined) idleLimit(options.idleTimeout);
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
-    loading ??= load(options, engine, qlog);
+    loading ??= load(options, engine, qlog, trace);
     return loading;
   };
   return {
@@ -37,6 +39,7 @@ async function load(
   options: QuicClientOptions,
   engine: EngineChoice,
   qlog: QlogSettings | undefined,
+  trace: TraceConnection | undefined,
 ): Promise<Http3Connector> {
   const [{ createHttp3Connector }, { systemEnvironmentWith }, { chooseEngine }] = await Promise.all([
     import("./h3-connector.ts"),
@@ -45,12 +48,12 @@ async function load(
   ]);
   // Probes the engine now; connecting reports a failure.
   await chooseEngine(engine).catch(() => undefined);
-  if (qlog === undefined) return createHttp3Connector(systemEnvironmentWith(engine), options);
-  const folder = new (await import("../qlog/recorder.ts")).QlogRecorder(qlog);
-  const connector = createHttp3Connector(systemEnvironmentWith(engine, folder.trace), options);
+  if (qlog === undefined) return createHttp3Connector(systemEnvironmentWith(engine, trace), options);
+  const recorder = new (await import("../qlog/recorder.ts")).QlogRecorder(qlog);
+  const connector = createHttp3Connector(systemEnvironmentWith(engine, traceAll([recorder.trace, trace])), options);
   const close = async (): Promise<void> => {
     await connector.close();
-    await folder.close();
+    await recorder.close();
   };
   return { ...connector, close };
 }

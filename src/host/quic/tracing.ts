@@ -3,9 +3,9 @@
  * asks for it when the connection begins, and HTTP/3 finds it later by the connection.
  */
 
-import type { Trace } from "../../base/trace.ts";
+import type { Trace, TraceEvent } from "../../base/trace.ts";
 import type { H3Trace, H3TraceEvent } from "../../h3/index.ts";
-import type { Connection, QuicTrace, QuicTraceEvent } from "../../quic/index.ts";
+import type { Connection, EndpointOptions, EndpointTrace, QuicTrace, QuicTraceEvent } from "../../quic/index.ts";
 import type { ConnectionId } from "../../quic/packet/index.ts";
 import type { HostClock } from "../clock.ts";
 
@@ -16,22 +16,26 @@ export type ConnectionTrace = Trace<ConnectionTraceEvent>;
  * Called for each new connection, which is identified by the id that its client first sent to. Returns undefined if
  * nothing listens to it; the connection then creates no events.
  */
-export type TraceConnection = (
-  originalDestination: ConnectionId,
-  role: "client" | "server",
-) => ConnectionTrace | undefined;
+export interface TraceConnection {
+  (originalDestination: ConnectionId, role: "client" | "server"): ConnectionTrace | undefined;
+  /** Hears what becomes of datagrams that belong to no connection. */
+  readonly endpoint?: EndpointTrace | undefined;
+}
 
 /** Combines listeners. Undefined if there are none. */
 export function traceAll(traces: readonly (TraceConnection | undefined)[]): TraceConnection | undefined {
   const given = traces.filter((each) => each !== undefined);
   if (given.length <= 1) return given[0];
-  return (id, role) => {
-    const [first, ...others] = given.map((each) => each(id, role)).filter((each) => each !== undefined);
-    if (first === undefined || others.length === 0) return first;
-    return (event, now) => {
-      first(event, now);
-      for (const trace of others) trace(event, now);
-    };
+  const connection: TraceConnection = (id, role) => inTurn(given.map((each) => each(id, role)));
+  return Object.assign(connection, { endpoint: inTurn(given.map(({ endpoint }) => endpoint)) });
+}
+
+function inTurn<Event extends TraceEvent>(traces: readonly (Trace<Event> | undefined)[]): Trace<Event> | undefined {
+  const [first, ...others] = traces.filter((each) => each !== undefined);
+  if (first === undefined || others.length === 0) return first;
+  return (event, now) => {
+    first(event, now);
+    for (const trace of others) trace(event, now);
   };
 }
 
@@ -41,9 +45,10 @@ const traces = new WeakMap<QuicTrace, ConnectionTrace>();
 /** For an endpoint's options. */
 export const endpointTrace = (
   traceConnection: TraceConnection | undefined,
-): { readonly trace?: (id: ConnectionId, role: "client" | "server") => QuicTrace | undefined } => {
+): Pick<EndpointOptions, "trace" | "traceEndpoint"> => {
   if (traceConnection === undefined) return {};
   return {
+    traceEndpoint: traceConnection.endpoint,
     trace: (id, role) => {
       const trace = traceConnection(id, role);
       if (trace !== undefined) traces.set(trace, trace);

@@ -13,7 +13,8 @@ interface Seen {
 
 function watched(options: PairOptions): { readonly pair: Pair; readonly seen: readonly Seen[] } {
   const seen: Seen[] = [];
-  const pair = new Pair({ ...options, trace: (side, event, now) => seen.push({ side, event, now }) });
+  // Packets can only be read during the call.
+  const pair = new Pair({ ...options, trace: (side, event, now) => seen.push({ side, event: { ...event }, now }) });
   return { pair, seen };
 }
 

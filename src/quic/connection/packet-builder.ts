@@ -9,7 +9,6 @@ import type { Instant } from "../../base/time.ts";
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { framesOf } from "../frame/index.ts";
 import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../packet/build.ts";
 import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
@@ -21,7 +20,7 @@ import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { Route } from "../route/index.ts";
 import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
-import { tracedHeader } from "./traced-header.ts";
+import { PacketContent, tracedPacket } from "./traced-packet.ts";
 
 /** The packet that a frame writer fills. */
 export interface PacketDraft {
@@ -135,11 +134,11 @@ export class PacketBuilder {
       // Before the packet is sealed in place.
       const { path, route } = target;
       const { local, remote } = route;
-      const header = tracedHeader(writer.bytes, start, writer.position, path.remoteIds.idFor(route).length);
-      const frames = framesOf(writer.bytes, open.payload, writer.position - TAG_LENGTH, level);
       const isMtuProbe = level === EncryptionLevel.oneRtt && route.mtu.isProbe(packetNumber);
-      const packet = { level, pathId: path.id, packetNumber, size, header, local, remote, ecn, frames };
-      trace({ type: "quic:packet-sent", ...packet, isMtuProbe }, now);
+      const facts = { level, pathId: path.id, packetNumber, size, local, remote, ecn, isMtuProbe };
+      const { length } = path.remoteIds.idFor(route);
+      const content = new PacketContent(writer.bytes, start, open.payload, writer.position, length, level);
+      trace(tracedPacket("quic:packet-sent", facts, content), now);
     }
     if (level !== EncryptionLevel.oneRtt) {
       const index = batch.count - 1;

@@ -12,7 +12,7 @@ import { Reader } from "../../wire/reader.ts";
 import type { AckTracker } from "../acks/index.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
-import { framesOf, isAckEliciting, parseFrame } from "../frame/index.ts";
+import { isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, type PacketKeys, removeHeaderProtection } from "../keys/index.ts";
 import { ConnectionIdKeys } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -25,7 +25,7 @@ import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
 import type { MissingHandshake } from "./missing-handshake.ts";
 import type { ConnectionParts } from "./parts.ts";
-import { tracedHeader } from "./traced-header.ts";
+import { PacketContent, tracedPacket } from "./traced-packet.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
 import { WORK } from "./work-budget.ts";
 
@@ -382,10 +382,9 @@ export class PacketReceiver {
     if (trace !== undefined) {
       const { local, remote } = route;
       const { length } = this.#parts.config.connectionIds;
-      const header = tracedHeader(batch.arena, batch.header[index]!, batch.end[index]!, length);
-      const frames = framesOf(batch.arena, payload, payloadEnd, level);
-      const packet = { level, pathId: path.id, packetNumber, size, header, local, remote, ecn, frames };
-      trace({ type: "quic:packet-received", ...packet }, now);
+      const facts = { level, pathId: path.id, packetNumber, size, local, remote, ecn };
+      const content = new PacketContent(batch.arena, batch.header[index]!, payload, batch.end[index]!, length, level);
+      trace(tracedPacket("quic:packet-received", facts, content), now);
     }
     const reader = new Reader(batch.arena, payload, payloadEnd);
     if (reader.isAtEnd) {

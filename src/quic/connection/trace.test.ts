@@ -185,6 +185,20 @@ describe("trace events", () => {
     expect(reasons.at(-1)).toBe("stream-id");
   });
 
+  test("parse the frames of a packet only for a listener that reads them", () => {
+    let packets = 0;
+    new Pair({
+      trace: (_side, event) => {
+        if (event.type !== "quic:packet-sent" && event.type !== "quic:packet-received") return;
+        packets += 1;
+        for (const name of ["header", "frames"]) {
+          expect(Object.getOwnPropertyDescriptor(event, name)?.get, name).toBeDefined();
+        }
+      },
+    }).connect();
+    expect(packets).toBeGreaterThan(5);
+  });
+
   test("are in chronological order on each side, and do not change behavior", () => {
     const { pair, events } = traced();
     for (const side of ["client", "server"]) {

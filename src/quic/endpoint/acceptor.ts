@@ -141,7 +141,7 @@ export class Acceptor {
       if (isProofRequired) {
         const source = this.#connectionIds.generate();
         const issued = this.#tokens.issue(header.version, remote, header.destination, source.bytes, wall);
-        this.#replies.retry(header, source, issued, local, remote);
+        this.#replies.retry(header, source, issued, local, remote, now);
         return undefined;
       }
       return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, false);

@@ -43,6 +43,7 @@ class Entry {
 export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #config: ConnectionConfig;
   readonly #trace: EndpointOptions["trace"];
+  readonly #traceEndpoint: EndpointOptions["traceEndpoint"];
   readonly #secret: Uint8Array;
   readonly #resetTokens: ResetTokens;
   readonly #acceptor: Acceptor | undefined;
@@ -77,10 +78,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   constructor(options: EndpointOptions) {
     this.#config = options.config;
     this.#trace = options.trace;
+    this.#traceEndpoint = options.traceEndpoint;
     this.#secret = options.staticSecret ?? randomBytes(options.config.rng, 32);
     const { engine, connectionIds } = options.config;
     this.#resetTokens = new ResetTokens(engine, connectionIds, this.#secret);
-    this.#replies = new StatelessReplies(options.config, this.#resetTokens);
+    this.#replies = new StatelessReplies(options.config, this.#resetTokens, options.traceEndpoint);
     if (options.server !== undefined) this.#acceptor = new Acceptor(options.config, options.server, this.#replies);
   }
 
@@ -149,7 +151,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (run !== undefined) this.#handleRun(run, received, from, received.count, now);
     // Strays come last, so that they do not delay connections.
     for (const stray of this.#strays) this.#handleStray(received, stray, now);
-    if (this.#replies.isPending) this.#announce();
+    if (this.#replies.pending > 0) this.#announce();
   }
 
   #handleRun(entry: Entry, received: ReceivedBatch, from: number, to: number, now: Instant): void {
@@ -185,34 +187,46 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const { arena } = received;
     const start = received.offset[index]!;
     const end = start + received.length[index]!;
-    if (end - start < 1 + this.#config.connectionIds.length) return undefined;
+    if (end - start < 1 + this.#config.connectionIds.length) return this.#ignore("invalid", end - start, now);
     const isLong = (arena[start]! & HEADER_FORM) !== 0;
     // RFC 9000 §17.3.1: not a packet for us, unless peers may clear the bit (RFC 9287).
-    if (!isLong && (arena[start]! & QUIC_BIT) === 0 && !this.#config.greaseQuicBit) return undefined;
+    if (!isLong && (arena[start]! & QUIC_BIT) === 0 && !this.#config.greaseQuicBit) {
+      return this.#ignore("invalid", end - start, now);
+    }
     let id = start + 1;
     let idEnd = id + this.#config.connectionIds.length;
     if (isLong) {
       id = start + 6;
       idEnd = id + (arena[start + 5] ?? 0);
-      if (idEnd > end) return undefined;
+      if (idEnd > end) return this.#ignore("invalid", end - start, now);
     }
     const entry = this.#byId.get(this.#keys.keyOf(arena, id, idEnd));
     if (entry !== undefined) return entry;
     if (this.handOver?.(received, index, now) === true) return undefined;
     if (isLong) return this.#accept(received, index, now);
-    if (this.#strays.length < MAX_STRAYS) this.#strays.push(index);
+    if (this.#strays.length >= MAX_STRAYS) return this.#ignore("rejected", end - start, now);
+    this.#strays.push(index);
     return undefined;
   }
 
+  /** Drops a datagram of no connection. */
+  #ignore(cause: "invalid" | "connection-unknown" | "rejected", size: number, now: Instant): undefined {
+    this.#traceEndpoint?.({ type: "quic:endpoint-datagram-dropped", cause, size }, now);
+  }
+
   #accept(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
-    if (this.#acceptor === undefined) return undefined;
+    if (this.#acceptor === undefined) return this.#ignore("connection-unknown", received.length[index]!, now);
+    const { pending } = this.#replies;
     const admission = this.#acceptor.evaluate(received, index, {
       isAccepting: this.isAccepting,
       halfOpen: this.#halfOpen,
       connections: this.#entries.size,
       now,
     });
-    if (admission === undefined) return undefined;
+    if (admission === undefined) {
+      if (this.#replies.pending === pending) this.#ignore("rejected", received.length[index]!, now);
+      return undefined;
+    }
     const entry = new Entry();
     const source = this.#issue(entry);
     try {
@@ -275,10 +289,12 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
         return;
       }
     }
+    const { pending } = this.#replies;
     if (this.#acceptor !== undefined) {
       const id = arena.subarray(start + 1, start + 1 + this.#config.connectionIds.length);
       this.#replies.reset(id, end - start, received.local[index]!, received.remote[index]!, now);
     }
+    if (this.#replies.pending === pending) this.#ignore("connection-unknown", end - start, now);
   }
 
   handleTimeout(now: Instant): void {

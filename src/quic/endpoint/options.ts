@@ -4,7 +4,7 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { Connection, ConnectionConfig, ConnectionEvent, ConnectionFactsForTls } from "../connection/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
-import type { QuicTrace } from "../trace.ts";
+import type { EndpointTrace, QuicTrace } from "../trace.ts";
 import type { AcceptPolicy } from "./acceptor.ts";
 
 export interface EndpointOptions {
@@ -13,6 +13,8 @@ export interface EndpointOptions {
   readonly server?: AcceptPolicy;
   /** Creates the trace of a new connection, which is identified by the id that its client first sent to. */
   readonly trace?: (originalDestination: ConnectionId, role: "client" | "server") => QuicTrace | undefined;
+  /** Receives events about datagrams that belong to no connection. */
+  readonly traceEndpoint?: EndpointTrace | undefined;
   /**
    * Reset tokens are derived from it. A server that keeps it across restarts can reset earlier connections (RFC 9000
    * §10.3.2).

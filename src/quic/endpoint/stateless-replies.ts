@@ -18,8 +18,11 @@ import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import type { PacketHeader } from "../packet/header.ts";
 import { emitRetry } from "../packet/retry.ts";
 import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
+import type { EndpointTrace, EndpointTraceEvent } from "../trace.ts";
 import type { ResetTokens } from "./reset-tokens.ts";
 import { canReset, emitStatelessReset } from "./stateless-reset.ts";
+
+type ReplyName = Extract<EndpointTraceEvent, { type: "quic:stateless-reply" }>["reply"];
 
 interface Reply {
   readonly local: SocketAddress;
@@ -45,13 +48,17 @@ export class StatelessReplies {
   readonly #negotiations = new RateLimit(MAX_NEGOTIATIONS_PER_SECOND);
   readonly #refusals = new RateLimit(MAX_REFUSALS_PER_SECOND);
 
-  constructor(config: ConnectionConfig, tokens: ResetTokens) {
+  readonly #trace: EndpointTrace | undefined;
+
+  constructor(config: ConnectionConfig, tokens: ResetTokens, trace?: EndpointTrace) {
     this.#config = config;
+    this.#trace = trace;
     this.#tokens = tokens;
   }
 
-  get isPending(): boolean {
-    return this.#queue.length > 0;
+  /** How many wait to be sent. */
+  get pending(): number {
+    return this.#queue.length;
   }
 
   negotiateVersion(
@@ -64,7 +71,7 @@ export class StatelessReplies {
     if (!this.#negotiations.take(now)) return;
     const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
     emitVersionNegotiation(writer, header.source, header.destination, versions, this.#config.rng);
-    this.#push(writer, local, remote);
+    this.#push("version-negotiation", writer, local, remote, now);
   }
 
   retry(
@@ -73,11 +80,12 @@ export class StatelessReplies {
     token: Uint8Array,
     local: SocketAddress,
     remote: SocketAddress,
+    now: Instant,
   ): void {
     const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
     const { destination, source: client, version } = header;
     emitRetry(this.#config.engine, writer, version, destination, client, source.bytes, token);
-    this.#push(writer, local, remote);
+    this.#push("retry", writer, local, remote, now);
   }
 
   /** Sends an Initial with only CONNECTION_CLOSE, with keys that anyone can derive (RFC 9000 §5.2.2). */
@@ -103,14 +111,14 @@ export class StatelessReplies {
     finishPacket(writer, open, batch);
     protectBatch(batch, keys, 0);
     freeKeys(keys);
-    this.#push(writer, local, remote);
+    this.#push("refusal", writer, local, remote, now);
   }
 
   /** Responds to a datagram of `triggerLength` bytes for a connection that does not exist (any more). */
   reset(id: Uint8Array, triggerLength: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
     if (!canReset(triggerLength) || !this.#resets.take(now)) return;
     const bytes = emitStatelessReset(this.#config.rng, this.#tokens.of(id), triggerLength);
-    if (bytes !== undefined) this.#enqueue({ local, remote, bytes });
+    if (bytes !== undefined) this.#enqueue("stateless-reset", { local, remote, bytes }, now);
   }
 
   poll(slots: SlotWriter): Transmit | undefined {
@@ -121,11 +129,13 @@ export class StatelessReplies {
     return { local, remote, ecn: Ecn.notEct, segmentSize: bytes.length, count: 1, length: bytes.length };
   }
 
-  #push(writer: Writer, local: SocketAddress, remote: SocketAddress): void {
-    this.#enqueue({ local, remote, bytes: writer.written() });
+  #push(name: ReplyName, writer: Writer, local: SocketAddress, remote: SocketAddress, now: Instant): void {
+    this.#enqueue(name, { local, remote, bytes: writer.written() }, now);
   }
 
-  #enqueue(reply: Reply): void {
-    if (this.#queue.length < MAX_QUEUED) this.#queue.push(reply);
+  #enqueue(name: ReplyName, reply: Reply, now: Instant): void {
+    if (this.#queue.length >= MAX_QUEUED) return;
+    this.#queue.push(reply);
+    this.#trace?.({ type: "quic:stateless-reply", reply: name }, now);
   }
 }

@@ -38,7 +38,7 @@ export class SendScheduler {
     this.#blockedStreams = blockedStreams;
   }
 
-  /** True if the connection's credit holds back data. */
+  /** True if the connection has data but no credit, which its peer is told once for each limit (RFC 9000 §4.1). */
   get isBlocked(): boolean {
     return this.credit.available === 0 && this.#tree.hasFresh;
   }
@@ -77,7 +77,7 @@ export class SendScheduler {
     if (isBlocked) stream.credit.noteBlocked();
     this.#blockedStreams?.update(stream.id, isBlocked);
     this.#tree.setDemand(stream.leaf, demand);
-    this.#noteBlocked();
+    if (this.isBlocked) this.credit.noteBlocked();
     stream.control.moveTo(stream.hasControlFrame ? this.#control : undefined);
   }
 
@@ -112,11 +112,6 @@ export class SendScheduler {
   /** A DATA_BLOCKED frame was lost. */
   handleReportLost(limit: number): void {
     this.credit.handleReportLost(limit);
-    this.#noteBlocked();
-  }
-
-  /** Notes, once for each limit, that the connection has data but no credit (RFC 9000 §4.1). */
-  #noteBlocked(): void {
     if (this.isBlocked) this.credit.noteBlocked();
   }
 }

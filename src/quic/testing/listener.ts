@@ -6,7 +6,7 @@ import { after, type Instant, type Micros } from "../../base/time.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
-import { type AcceptPolicy, type ConnectionConfig, connectionConfig, Endpoint } from "../index.ts";
+import { type AcceptPolicy, type ConnectionConfig, connectionConfig, Endpoint, type EndpointTrace } from "../index.ts";
 
 export interface Answer {
   readonly remote: SocketAddress;
@@ -18,6 +18,7 @@ export interface ListenerOptions {
   readonly config?: Partial<ConnectionConfig>;
   readonly staticSecret?: Uint8Array;
   readonly seed?: number;
+  readonly traceEndpoint?: EndpointTrace;
 }
 
 export const address = (n: number): SocketAddress => ({
@@ -49,6 +50,7 @@ export class Listener {
           createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity }),
         ...options.policy,
       },
+      traceEndpoint: options.traceEndpoint,
       ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
     });
   }

@@ -76,6 +76,7 @@ where
 }
 
 /// Prints what the program knows of its last connection, as JSON.
-pub fn report(early: bool) {
-    println!("{{ \"protocol\": \"h3\", \"used0RTT\": {early} }}");
+pub fn report(options: &Options, early: bool) {
+    let protocol = options.protocol();
+    println!("{{ \"protocol\": \"{protocol}\", \"used0RTT\": {early} }}");
 }

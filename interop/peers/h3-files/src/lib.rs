@@ -1,5 +1,6 @@
-//! A file server and a client on the h3 crate, for any QUIC stack that implements its traits.
+//! A file server and a client on the h3 crate, for any QUIC stack that implements its traits; and over HTTP/0.9.
 
+pub mod hq;
 pub mod options;
 pub mod tls;
 

@@ -36,6 +36,16 @@ impl Options {
         self.values.get(name).is_some_and(|each| each == value)
     }
 
+    /// The application protocol, by its ALPN name.
+    pub fn protocol(&self) -> &str {
+        self.values.get("protocol").map_or("h3", String::as_str)
+    }
+
+    /// True if requests are those of HTTP/0.9.
+    pub fn is_hq(&self) -> bool {
+        self.protocol() == "hq-interop"
+    }
+
     /// After which a connection without packets ends, during the handshake too.
     pub fn idle(&self) -> Result<Duration, Failure> {
         Ok(Duration::from_secs(self.get("idle")?.parse()?))

@@ -88,7 +88,7 @@ fn kept(size: &str) -> Option<Bytes> {
 }
 
 /// The file of a request, unless its path leads out of the folder.
-fn inside(root: &Path, path: &str) -> Option<PathBuf> {
+pub fn inside(root: &Path, path: &str) -> Option<PathBuf> {
     let relative = Path::new(path.strip_prefix('/')?);
     let is_plain = relative.components().all(|each| matches!(each, Component::Normal(_)));
     is_plain.then(|| root.join(relative))

@@ -25,7 +25,7 @@ pub fn server_config(options: &Options) -> Result<ServerConfig, Failure> {
         .with_protocol_versions(&[&TLS13])?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"h3".to_vec()];
+    config.alpn_protocols = vec![options.protocol().into()];
     Ok(config)
 }
 
@@ -39,7 +39,7 @@ pub fn client_config_with(options: &Options, provider: Arc<CryptoProvider>) -> R
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots(options)?)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h3".to_vec()];
+    config.alpn_protocols = vec![options.protocol().into()];
     Ok(config)
 }
 

@@ -9,6 +9,8 @@ use h3_files::options::Options;
 use quiche::h3::{self, Event, Header, NameValue};
 use quiche::{Config, Connection, ConnectionId};
 
+use crate::hq;
+
 /// BoringSSL's `ssl_early_data_accepted`.
 const ACCEPTED: u32 = 2;
 
@@ -30,7 +32,8 @@ pub fn download(options: &Options) -> Result<(), Failure> {
         let early = Visit::new(options)?.run(&socket, &mut connection, options.has("resume", "early"))?;
         session = connection.session().map(<[u8]>::to_vec);
         report = format!(
-            "{{ \"protocol\": \"h3\", \"resumed\": {}, \"used0RTT\": {early} }}",
+            "{{ \"protocol\": \"{}\", \"resumed\": {}, \"used0RTT\": {early} }}",
+            options.protocol(),
             connection.is_resumed()
         );
     }
@@ -65,11 +68,16 @@ impl<'a> Visit<'a> {
         let mut http: Option<h3::Connection> = None;
         let mut came_early = false;
         loop {
-            if http.is_none() && (connection.is_established() || (early && connection.is_in_early_data())) {
+            if !self.options.is_hq() && http.is_none() && (connection.is_established() || (early && connection.is_in_early_data())) {
                 came_early = !connection.is_established();
                 http = Some(h3::Connection::with_transport(connection, &h3::Config::new()?)?);
             }
-            if let Some(http) = &mut http {
+            if self.options.is_hq() {
+                if connection.is_established() {
+                    self.request_hq(connection)?;
+                    self.read_hq(connection)?;
+                }
+            } else if let Some(http) = &mut http {
                 self.request(http, connection)?;
                 self.read(http, connection)?;
             }
@@ -106,15 +114,52 @@ impl<'a> Visit<'a> {
                 Header::new(b":path", path.as_bytes()),
             ];
             match http.send_request(connection, &fields, true) {
-                Ok(id) => {
-                    let name = path.rsplit('/').next().unwrap_or_default();
-                    self.files.insert(id, File::create(Path::new(self.options.get("output")?).join(name))?);
-                }
+                Ok(id) => self.open(id, path)?,
                 Err(h3::Error::StreamBlocked | h3::Error::TransportError(quiche::Error::StreamLimit)) => {
                     self.left.push(path);
                     break;
                 }
                 Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates the file of a response.
+    fn open(&mut self, id: u64, path: &str) -> Result<(), Failure> {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        self.files.insert(id, File::create(Path::new(self.options.get("output")?).join(name))?);
+        Ok(())
+    }
+
+    fn request_hq(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        while let Some(path) = self.left.pop() {
+            let id = 4 * u64::try_from(self.options.paths.len() - self.left.len() - 1)?;
+            if !hq::request(connection, id, path)? {
+                self.left.push(path);
+                break;
+            }
+            self.open(id, path)?;
+        }
+        Ok(())
+    }
+
+    fn read_hq(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        let mut part = [0; 65_536];
+        for id in connection.readable() {
+            let file = self.files.get_mut(&id).ok_or("content without a request")?;
+            loop {
+                match connection.stream_recv(id, &mut part) {
+                    Ok((size, end)) => {
+                        file.write_all(&part[..size])?;
+                        if end {
+                            self.done += 1;
+                            break;
+                        }
+                    }
+                    Err(quiche::Error::Done) => break,
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
-//! A file server and a client on quiche and its own HTTP/3, with their defaults unless an option says otherwise.
+//! A file server and a client on quiche and its own HTTP/3, or HTTP/0.9, with their defaults unless an option says otherwise.
 
 mod client;
+mod hq;
 mod server;
 
 use std::fs::File;
@@ -25,7 +26,7 @@ fn main() -> Result<(), Failure> {
 /// quiche has no defaults for the limits of flow control: without them, nothing may be sent.
 pub fn config(options: &Options) -> Result<Config, Failure> {
     let mut config = Config::new(quiche::PROTOCOL_VERSION)?;
-    config.set_application_protos(quiche::h3::APPLICATION_PROTOCOL)?;
+    config.set_application_protos(&[options.protocol().as_bytes()])?;
     config.set_max_idle_timeout(u64::try_from(options.idle()?.as_millis())?);
     config.set_max_recv_udp_payload_size(DATAGRAM);
     config.set_max_send_udp_payload_size(DATAGRAM);

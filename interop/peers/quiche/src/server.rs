@@ -7,9 +7,13 @@ use h3_files::options::Options;
 use quiche::h3::{self, Event, Header, NameValue};
 use quiche::{Config, Connection, ConnectionId, RecvInfo, Type};
 
+use crate::hq;
+
 struct Client {
     connection: Connection,
     http: Option<h3::Connection>,
+    /// Instead of HTTP/3.
+    hq: Option<hq::Requests>,
     /// Responses in progress, by stream: the file, how much of it was sent, and if the head was.
     responses: HashMap<u64, Response>,
 }
@@ -25,6 +29,7 @@ struct Server<'a> {
     config: Config,
     root: &'a Path,
     retries: bool,
+    is_hq: bool,
     clients: HashMap<usize, Client>,
     /// The clients by the IDs that they may use for us.
     ids: HashMap<Vec<u8>, usize>,
@@ -41,6 +46,7 @@ pub fn serve(options: &Options) -> Result<(), Failure> {
         config,
         root: &root,
         retries: options.has("retry", "true"),
+        is_hq: options.is_hq(),
         clients: HashMap::new(),
         ids: HashMap::new(),
         count: 0,
@@ -121,7 +127,8 @@ impl Server<'_> {
         let id = ConnectionId::from_vec(id);
         let connection = quiche::accept(&id, original.as_ref(), info.to, info.from, &mut self.config)?;
         self.count += 1;
-        self.clients.insert(self.count, Client { connection, http: None, responses: HashMap::new() });
+        let hq = self.is_hq.then(hq::Requests::default);
+        self.clients.insert(self.count, Client { connection, http: None, hq, responses: HashMap::new() });
         self.ids.insert(id.to_vec(), self.count);
         // Repeated Initial packets have the ID that the client chose.
         self.ids.insert(header.dcid.to_vec(), self.count);
@@ -141,6 +148,13 @@ fn address_bytes(address: SocketAddr) -> Vec<u8> {
 impl Client {
     fn work(&mut self, root: &Path) -> Result<(), Failure> {
         let connection = &mut self.connection;
+        if let Some(hq) = &mut self.hq {
+            for (id, path) in hq.read(connection)? {
+                let content = Some(read(root, &path).ok_or("no such file")?);
+                self.responses.insert(id, Response { content, sent: 0, has_head: false });
+            }
+            return self.respond_hq();
+        }
         if self.http.is_none() && (connection.is_established() || connection.is_in_early_data()) {
             self.http = Some(h3::Connection::with_transport(connection, &h3::Config::new()?)?);
         }
@@ -171,6 +185,25 @@ impl Client {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    fn respond_hq(&mut self) -> Result<(), Failure> {
+        let mut done = Vec::new();
+        for (id, response) in &mut self.responses {
+            let content = response.content.as_deref().unwrap_or_default();
+            match hq::respond(&mut self.connection, *id, content, &mut response.sent) {
+                Ok(false) => {}
+                // The client no longer wants it.
+                Ok(true) | Err(quiche::Error::StreamStopped(_)) => done.push(*id),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for id in done {
+            self.responses.remove(&id);
         }
         Ok(())
     }

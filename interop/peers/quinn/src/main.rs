@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use h3_files::options::Options;
-use h3_files::{Failure, tls};
+use h3_files::{Failure, hq, tls};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{ClientConfig, Endpoint, Incoming, ServerConfig, TransportConfig};
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
@@ -44,7 +44,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     config.transport_config(transport(options)?);
     let endpoint = Endpoint::server(config, options.address()?)?;
     let root = Arc::new(PathBuf::from(options.get("root")?));
-    let retry = options.has("retry", "true");
+    let (retry, is_hq) = (options.has("retry", "true"), options.is_hq());
     while let Some(incoming) = endpoint.accept().await {
         if retry && !incoming.remote_address_validated() {
             incoming.retry()?;
@@ -52,7 +52,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         }
         let root = root.clone();
         tokio::spawn(async move {
-            if let Err(error) = answer(incoming, root).await {
+            if let Err(error) = answer(incoming, root, is_hq).await {
                 eprintln!("connection: {error}");
             }
         });
@@ -60,13 +60,28 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn answer(incoming: Incoming, root: Arc<PathBuf>) -> Result<(), Failure> {
+async fn answer(incoming: Incoming, root: Arc<PathBuf>, is_hq: bool) -> Result<(), Failure> {
     // Requests in 0-RTT data are read before the handshake is complete.
     let connection = match incoming.accept()?.into_0rtt() {
         Ok((connection, _)) => connection,
         Err(connecting) => connecting.await?,
     };
+    if is_hq {
+        return answer_hq(connection, root).await;
+    }
     h3_files::serve(h3_quinn::Connection::new(connection), root).await
+}
+
+async fn answer_hq(connection: quinn::Connection, root: Arc<PathBuf>) -> Result<(), Failure> {
+    loop {
+        let (send, receive) = connection.accept_bi().await?;
+        let root = root.clone();
+        tokio::spawn(async move {
+            if let Err(error) = hq::answer(send, receive, &root).await {
+                eprintln!("request: {error}");
+            }
+        });
+    }
 }
 
 async fn download(options: &Options) -> Result<(), Failure> {
@@ -83,7 +98,7 @@ async fn download(options: &Options) -> Result<(), Failure> {
         early = visit(&endpoint, options).await?;
     }
     endpoint.wait_idle().await;
-    h3_files::report(early);
+    h3_files::report(options, early);
     Ok(())
 }
 
@@ -94,6 +109,11 @@ async fn visit(endpoint: &Endpoint, options: &Options) -> Result<bool, Failure> 
         Ok((connection, accepted)) => (connection, Some(accepted)),
         Err(connecting) => (connecting.await?, None),
     };
+    if options.is_hq() {
+        hq::download(options, || async { Ok(connection.open_bi().await?) }).await?;
+        connection.close(0u32.into(), b"");
+        return Ok(false);
+    }
     let during = async {
         if options.has("key-update", "true") {
             connection.force_key_update();
