@@ -14,7 +14,7 @@ const BACKENDS = 6;
 /** Commands between two changes of the backends. */
 const BATCH = 500;
 /** Longer than the proxies wait before they try a backend again. */
-const SETTLE = 1_300;
+const SETTLE = 1_600;
 
 export interface Difference {
   readonly round: number;

@@ -196,7 +196,7 @@ export function generateCommand(random: Random, round: Round): string {
         "mg\r\n",
       ]);
     case 18:
-      return `cas ${key} 0 0 ${length} ${random.below(3)}\r\n${data}`;
+      return `cas ${key} 0 0 ${length} ${random.pick([0, 999_999_999])}\r\n${data}`;
     case 19:
       return `mg ${key}  v   O1 \r\n`;
     default:

@@ -3,7 +3,7 @@
 /** A connection to a backend, without a socket. */
 export { BackendConnection } from "./backend/connection.ts";
 /** From a configuration to a plan. */
-export { type BuildEnvironment, buildPlan } from "./config/build.ts";
+export { buildPlan } from "./config/build.ts";
 export {
   type BackendConfig,
   type BackendSettings,
@@ -18,6 +18,7 @@ export {
   type RouteDescription,
   type RoutesConfig,
 } from "./config/config.ts";
+export type { BuildEnvironment, OwnRouters, RouteBuilder } from "./config/environment.ts";
 /** Distribution of keys. */
 export { jumpHash } from "./hash/jump.ts";
 export { ketamaHash, Ring, type RingMode, type RingServer } from "./hash/ring.ts";

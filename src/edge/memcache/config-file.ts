@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { LuaConfigReader } from "../../host/memcache/lua/index.ts";
 import { type MemcacheConfig, MemcacheConfigError } from "../../memcache/config/config.ts";
 
 export interface ConfigSource {
@@ -36,16 +37,29 @@ export function parseProxyOption(option: string): readonly string[] {
   return isLibrary ? [argument!] : files;
 }
 
-/** Reads the configuration as it is now. */
-export async function readMemcacheConfig(source: ConfigSource, log: (line: string) => void): Promise<MemcacheConfig> {
-  const files = source.lua ?? [source.module!];
-  for (const file of files) {
-    if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
-      throw new MemcacheConfigError(`there is no file ${file}`);
+/** Reads a configuration, again and again. */
+export class ConfigReader {
+  readonly #source: ConfigSource;
+  readonly #log: (line: string) => void;
+  #lua: LuaConfigReader | undefined;
+
+  constructor(source: ConfigSource, log: (line: string) => void) {
+    this.#source = source;
+    this.#log = log;
   }
-  if (source.lua !== undefined)
-    return (await import("../../host/memcache/lua/index.ts")).loadLuaConfig(source.lua, log);
-  return readModule(source.module!);
+
+  /** Reads the configuration as it is now. */
+  async read(): Promise<MemcacheConfig> {
+    const { lua, module } = this.#source;
+    for (const file of lua ?? [module!]) {
+      if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+        throw new MemcacheConfigError(`there is no file ${file}`);
+    }
+    if (lua === undefined) return readModule(module!);
+    const { LuaConfigReader: Reader } = await import("../../host/memcache/lua/index.ts");
+    this.#lua ??= new Reader(lua, this.#log);
+    return this.#lua.read();
+  }
 }
 
 async function readModule(path: string): Promise<MemcacheConfig> {

@@ -6,7 +6,7 @@ import { type HostTimer, systemClock } from "../../host/clock.ts";
 import { describeFault, detach, guard } from "../../host/guard.ts";
 import { type MemcacheListen, MemcacheServer, type MemcacheServerOptions } from "../../host/memcache/index.ts";
 import type { BackendEvent } from "../../memcache/proxy/proxy.ts";
-import { type ConfigSource, readMemcacheConfig } from "./config-file.ts";
+import { ConfigReader, type ConfigSource } from "./config-file.ts";
 
 export interface MemcacheServiceOptions
   extends Pick<MemcacheServerOptions, "version" | "maxValue" | "maxConnections" | "backendTls"> {
@@ -26,13 +26,20 @@ export class MemcacheService {
   /** Where clients connect. */
   readonly addresses: readonly string[];
   readonly #options: MemcacheServiceOptions;
+  readonly #reader: ConfigReader;
   /** Of the folders with the configuration's files. */
   readonly watchers: FSWatcher[] = [];
   #timer: HostTimer | undefined;
   #reading: Promise<boolean> | undefined;
 
-  private constructor(server: MemcacheServer, addresses: readonly string[], options: MemcacheServiceOptions) {
+  private constructor(
+    server: MemcacheServer,
+    addresses: readonly string[],
+    options: MemcacheServiceOptions,
+    reader: ConfigReader,
+  ) {
     this.server = server;
+    this.#reader = reader;
     this.addresses = addresses;
     this.#options = options;
     if (options.watch) this.#watch();
@@ -40,7 +47,8 @@ export class MemcacheService {
 
   static async start(options: MemcacheServiceOptions): Promise<MemcacheService> {
     const { log, listen, source, version, maxValue, maxConnections, backendTls, onEvent } = options;
-    const config = await readMemcacheConfig(source, log);
+    const reader = new ConfigReader(source, log);
+    const config = await reader.read();
     const server = new MemcacheServer({
       version,
       ...(maxValue === undefined ? {} : { maxValue }),
@@ -53,7 +61,7 @@ export class MemcacheService {
       server.configure(config);
       const addresses: string[] = [];
       for (const each of listen) addresses.push(await server.listen(each));
-      return new MemcacheService(server, addresses, options);
+      return new MemcacheService(server, addresses, options, reader);
     } catch (error) {
       await server.close();
       throw error;
@@ -76,13 +84,19 @@ export class MemcacheService {
   }
 
   async #read(): Promise<boolean> {
-    const { source, log } = this.#options;
+    const { log } = this.#options;
+    const { proxy } = this.server;
+    proxy.reloading("start");
+    this.server.flush();
     try {
-      this.server.configure(await readMemcacheConfig(source, log));
+      this.server.configure(await this.#reader.read());
+      proxy.reloading("done");
+      this.server.flush();
       log("nagare: the configuration was read again");
       return true;
     } catch (error) {
-      this.server.proxy.stats.failedReloads += 1;
+      proxy.reloading("failed");
+      this.server.flush();
       log(`nagare: the previous configuration stays in use: ${(error as Error).message}`);
       return false;
     }

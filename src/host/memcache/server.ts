@@ -7,8 +7,9 @@ import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, createServer as createTlsServer, type SecureContextOptions } from "node:tls";
 import type { BackendConnection } from "../../memcache/backend/connection.ts";
-import { type BuildEnvironment, buildPlan } from "../../memcache/config/build.ts";
+import { buildPlan } from "../../memcache/config/build.ts";
 import type { MemcacheConfig } from "../../memcache/config/config.ts";
+import type { BuildEnvironment } from "../../memcache/config/environment.ts";
 import { type BackendEvent, MemcacheProxy, type Plan } from "../../memcache/proxy/proxy.ts";
 import type { ClientSession } from "../../memcache/proxy/session.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
@@ -93,6 +94,7 @@ export class MemcacheServer {
     return {
       alarms: proxy,
       counters: proxy.stats,
+      log: proxy.handlerLog,
       backendFor: (options) => proxy.backendFor(options),
       random: () => randomInt(0x1_0000_0000) / 0x1_0000_0000,
     };
@@ -187,6 +189,11 @@ export class MemcacheServer {
       },
     });
     this.#clients.set(session, client);
+  }
+
+  /** Writes what has been said to watchers. */
+  flush(): void {
+    this.#change();
   }
 
   /** Flushes at the end of this turn, when everything that arrived has been handled. */

@@ -1,4 +1,7 @@
-/** A backend: one or more connections to the same server. A request takes the connection with the fewest waiting requests. */
+/**
+ * A backend: one or more connections to the same server. A request takes the connection with the fewest requests under way;
+ * those that arrive together share one, so that a pipeline keeps its order.
+ */
 
 import type { Instant } from "../../base/time.ts";
 import type { Request } from "../protocol/request.ts";
@@ -33,7 +36,7 @@ export class Backend implements Route {
   start(request: Request, sink: ResponseSink, tag: number, now: Instant): void {
     let best = this.connections[0]!;
     for (const connection of this.connections) {
-      if (best.isBad || (!connection.isBad && connection.depth < best.depth)) best = connection;
+      if (best.isBad || (!connection.isBad && connection.underWay < best.underWay)) best = connection;
     }
     best.send(request, sink, tag, now);
   }

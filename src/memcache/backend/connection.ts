@@ -37,7 +37,8 @@ export type ConnectionState = "idle" | "connecting" | "validating" | "ready" | "
 
 /** Tells the proxy what happened, for statistics and events. */
 export interface ConnectionObserver {
-  backendFailed(options: BackendOptions, reason: FailureReason, depth: number): void;
+  /** `unread` is what had come and was not understood. */
+  backendFailed(options: BackendOptions, reason: FailureReason, depth: number, unread: string): void;
   backendMarkedBad(options: BackendOptions, reason: "markedbad" | "markedbadflap", retryAfter: Micros): void;
   backendRecovered(options: BackendOptions): void;
   requestsOverDepth(count: number): void;
@@ -92,6 +93,11 @@ export class BackendConnection {
   /** Requests that wait for a response. */
   get depth(): number {
     return this.#pending.size;
+  }
+
+  /** Of these, those that have been handed to the socket. */
+  get underWay(): number {
+    return this.#pending.size - this.#unsent;
   }
 
   get bytesToSend(): number {
@@ -167,13 +173,17 @@ export class BackendConnection {
 
   /** Bytes for the socket. Requests leave when the backend has proved what it is. */
   takeOutput(): Uint8Array[] {
-    if (this.#state === "ready") return this.#output.take();
+    if (this.#state === "ready") {
+      this.#unsent = 0;
+      return this.#output.take();
+    }
     if (this.#state !== "validating" || this.#hasAskedVersion) return [];
     this.#hasAskedVersion = true;
     return [VERSION.bytes];
   }
 
   #hasAskedVersion = false;
+  #unsent = 0;
 
   #connect(now: Instant): void {
     this.#state = "connecting";
@@ -187,6 +197,7 @@ export class BackendConnection {
   #append(pending: Pending, now: Instant): void {
     writeRequest(pending.request, this.#output);
     this.#pending.push(pending);
+    this.#unsent += 1;
     if (this.#state === "ready" && this.#deadline === undefined) this.#deadline = after(now, this.options.readTimeout);
     this.#observer.connectionChanged(this);
   }
@@ -254,9 +265,10 @@ export class BackendConnection {
     const wasReady = this.#state === "ready";
     const lost = this.#pending;
     this.#pending = new Fifo();
+    this.#unsent = 0;
     this.#output.clear();
+    if (!this.#isBad) this.#observer.backendFailed(options, reason, lost.size, this.#reader.preview());
     this.#reader.clear();
-    if (!this.#isBad) this.#observer.backendFailed(options, reason, lost.size);
     this.#failures += 1;
     this.#countFlap(reason, now);
     this.#command = "close";

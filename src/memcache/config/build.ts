@@ -9,8 +9,8 @@ import { FailoverRoute, ZoneFailoverRoute } from "../route/failover.ts";
 import { AllAsyncRoute, AllFastestRoute, AllSyncRoute, MajorityRoute, SplitRoute } from "../route/fan-out.ts";
 import { NullRoute } from "../route/null.ts";
 import { Pool } from "../route/pool.ts";
-import type { Alarms, Counters, Route } from "../route/route.ts";
-import { type CommandMap, Router, type RouterMode } from "../route/router.ts";
+import type { Route } from "../route/route.ts";
+import { type CommandMap, type RequestRouter, Router, type RouterMode } from "../route/router.ts";
 import { ErrorRoute, RandomRoute, RateLimitRoute, TokenBucket, TrimRoute, TtlRoute } from "../route/small.ts";
 import { backendOptions, poolOptions, secondsOf } from "./backends.ts";
 import {
@@ -24,15 +24,7 @@ import {
   type RouteDescription,
   type RoutesConfig,
 } from "./config.ts";
-
-export interface BuildEnvironment {
-  readonly alarms: Alarms;
-  readonly counters: Counters;
-  /** Returns the backend in use with these options, or a new one. */
-  backendFor(options: BackendOptions): Backend;
-  /** A number of at least 0 and below 1. */
-  random(): number;
-}
+import type { BuildEnvironment } from "./environment.ts";
 
 type PoolSet = ReadonlyMap<string, Pool>;
 
@@ -95,11 +87,14 @@ class PlanBuilder {
     for (const [name, pool] of Object.entries(this.#config.pools)) this.#addPool(name, pool);
     const { routes, activeRequestLimit = 0, counters = [] } = this.#config;
     for (const name of counters) this.#environment.counters.counter(name);
+    return { routers: this.#routers(routes), backends: this.#poolBuilder.backends, activeRequestLimit };
+  }
+
+  #routers(routes: MemcacheConfig["routes"]): ReadonlyMap<string, RequestRouter> {
+    if ("build" in routes) return routes.build(this.#pools, this.#environment);
     const list = Array.isArray(routes) ? (routes as readonly RoutesConfig[]) : [routes as RoutesConfig];
     if (list.length === 0) throw new MemcacheConfigError("there are no routes");
-    const routers = new Map<string, Router>();
-    for (const each of list) routers.set(each.tag ?? "", this.#router(each));
-    return { routers, backends: this.#poolBuilder.backends, activeRequestLimit };
+    return new Map(list.map((each) => [each.tag ?? "", this.#router(each)]));
   }
 
   #addPool(name: string, config: PoolConfig | Readonly<Record<string, PoolConfig>>): void {
@@ -182,6 +177,13 @@ class PlanBuilder {
           child,
           config.failUntilLimit ?? false,
           count,
+        );
+      }
+      case "custom": {
+        const children = Object.entries(config.children);
+        return config.build(
+          new Map(children.map(([name, child]) => [name, this.#route(child, place)])),
+          this.#environment,
         );
       }
       case "null":

@@ -5,6 +5,7 @@
 
 import type { CommandName } from "../protocol/command.ts";
 import type { Route } from "../route/route.ts";
+import type { OwnRouters, RouteBuilder } from "./environment.ts";
 
 export interface BackendSettings {
   readonly label?: string;
@@ -100,6 +101,8 @@ export type RouteDescription =
       readonly statsName?: string;
     }
   | { readonly route: "null" }
+  /** A route of one's own. */
+  | { readonly route: "custom"; readonly children: Readonly<Record<string, RouteConfig>>; readonly build: RouteBuilder }
   /** Answers with a line of text. */
   | { readonly route: "error"; readonly line: string };
 
@@ -138,7 +141,7 @@ export interface MemcacheConfig {
   readonly backendOptions?: Partial<BackendSettings>;
   /** Defaults for all pools. */
   readonly poolOptions?: PoolSettings;
-  readonly routes: RoutesConfig | readonly RoutesConfig[];
+  readonly routes: RoutesConfig | readonly RoutesConfig[] | OwnRouters;
 }
 
 /** A configuration that cannot be used. */

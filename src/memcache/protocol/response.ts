@@ -74,12 +74,24 @@ export class Response {
 }
 
 const EMPTY = new Uint8Array(0);
+const MAX_PREVIEW = 100;
 /** The backend gave no response. */
 export const BACKEND_FAILURE = new Response("failure", CODES.serverError, EMPTY, 0, 0, 0, 0);
 
 /** A response made by the proxy. */
 export function ownResponse(type: ResponseType, code: Code, bytes: Uint8Array): Response {
   return new Response(type, code, bytes, 0, bytes.length, Math.max(0, bytes.length - 2), 0);
+}
+
+/** The response that a text means; one without a known first word is passed on as it is. A part of a multiget has no END. */
+export function responseOf(bytes: Uint8Array, isPart: boolean): Response {
+  let lineEnd = 0;
+  while (lineEnd < bytes.length && bytes[lineEnd] !== LF) lineEnd += 1;
+  if (lineEnd > 0 && bytes[lineEnd - 1] === CR) lineEnd -= 1;
+  const [word = ""] = text(bytes, 0, Math.min(lineEnd, 20)).split(" ");
+  const [type, code] = WORDS.get(word) ?? (["generic", CODES.ok] as const);
+  const hasEnd = isPart && END.every((byte, i) => bytes[bytes.length - END.length + i] === byte);
+  return new Response(type, code, bytes, 0, hasEnd ? bytes.length - END.length : bytes.length, lineEnd, 0);
 }
 
 /** Why a stream of responses cannot be read any further; the names are those of `watch proxyevents`. */
@@ -132,6 +144,11 @@ export class ResponseReader {
   /** True if bytes are left that belong to no complete response. */
   get hasBytes(): boolean {
     return this.#end > this.#position || this.#rest !== undefined;
+  }
+
+  /** The first bytes that belong to no complete response, for a log. */
+  preview(): string {
+    return text(this.#bytes, this.#position, Math.min(this.#end, this.#position + MAX_PREVIEW));
   }
 
   /** Takes the next bytes, which must not change later. All complete responses have been read before. */

@@ -11,18 +11,20 @@ import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import { Backend } from "../backend/backend.ts";
 import type { BackendConnection, ConnectionObserver, FailureReason } from "../backend/connection.ts";
 import { type BackendOptions, backendKey } from "../backend/options.ts";
+import type { HandlerLog } from "../config/environment.ts";
 import { COMMANDS } from "../protocol/command.ts";
 import { ERRORS } from "../protocol/errors.ts";
 import { DEFAULT_MAX_VALUE } from "../protocol/limits.ts";
 import { latin1, type Request } from "../protocol/request.ts";
 import type { Alarm, Alarms, Route } from "../route/route.ts";
-import type { Router } from "../route/router.ts";
+import type { RequestRouter } from "../route/router.ts";
 import { ClientSession, type SessionHost } from "./session.ts";
 import { ProxyStats, statLines } from "./stats.ts";
+import { Watchers } from "./watchers.ts";
 
 /** What a configuration becomes: routers by listener tag, "" for all listeners without their own. */
 export interface Plan {
-  readonly routers: ReadonlyMap<string, Router>;
+  readonly routers: ReadonlyMap<string, RequestRouter>;
   readonly backends: readonly Backend[];
   /** Requests that may be active at a time; 0 for no limit. */
   readonly activeRequestLimit: number;
@@ -35,6 +37,8 @@ export interface BackendEvent {
   readonly backend: BackendOptions;
   readonly depth: number;
   readonly retryAfter: Micros;
+  /** What the backend had sent and was not understood. */
+  readonly unread: string;
 }
 
 /** Facts of the process that `stats` reports. */
@@ -56,8 +60,6 @@ export interface ProxyOptions {
 /** memcached's version whose protocol this is; clients compare it. */
 const PROTOCOL_VERSION = "1.6.38";
 const VERSION = latin1(`VERSION ${PROTOCOL_VERSION}\r\n`);
-const OK = latin1("OK\r\n");
-const MAX_WATCHERS = 20;
 
 export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
   readonly maxValue: number;
@@ -70,12 +72,24 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
   readonly #connectionTimers = new Map<BackendConnection, HeapTimer<Alarm>>();
   readonly #changedConnections = new Set<BackendConnection>();
   readonly #changedSessions = new Set<ClientSession>();
-  readonly #watchers = new Set<ClientSession>();
+  readonly #watchers: Watchers;
 
   constructor({ maxValue = DEFAULT_MAX_VALUE, facts, onEvent }: ProxyOptions) {
     this.maxValue = maxValue;
     this.#facts = facts;
     this.#onEvent = onEvent;
+    this.#watchers = new Watchers(() => facts.time());
+  }
+
+  /** A configuration is read again: `start`, and then `done` or `failed`. */
+  reloading(status: "start" | "done" | "failed"): void {
+    if (status === "failed") this.stats.failedReloads += 1;
+    this.#watchers.emit("proxyevents", "proxy_conf", `status=${status}`);
+  }
+
+  /** Where handlers write. */
+  get handlerLog(): HandlerLog {
+    return this.#watchers.log;
   }
 
   get plan(): Plan {
@@ -184,7 +198,7 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
       case COMMANDS.stats:
         return this.#answerStats(request.tokens()[1]);
       case COMMANDS.watch:
-        return this.#watch(request.tokens().slice(1), session);
+        return this.#watchers.add(session, request.tokens().slice(1));
       default:
         return undefined; // quit
     }
@@ -196,18 +210,18 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
     this.#changedConnections.add(connection);
   }
 
-  backendFailed(backend: BackendOptions, error: FailureReason, depth: number): void {
+  backendFailed(backend: BackendOptions, error: FailureReason, depth: number, unread: string): void {
     this.stats.backendFailures += 1;
-    this.#emit({ type: "proxy_backend", error, backend, depth, retryAfter: 0 as Micros });
+    this.#emit({ type: "proxy_backend", error, backend, depth, retryAfter: 0 as Micros, unread });
   }
 
   backendMarkedBad(backend: BackendOptions, error: "markedbad" | "markedbadflap", retryAfter: Micros): void {
     this.stats.backendsMarkedBad += 1;
-    this.#emit({ type: "proxy_backend", error, backend, depth: 0, retryAfter });
+    this.#emit({ type: "proxy_backend", error, backend, depth: 0, retryAfter, unread: "" });
   }
 
   backendRecovered(backend: BackendOptions): void {
-    this.#emit({ type: "proxy_backend", error: "recovered", backend, depth: 0, retryAfter: 0 as Micros });
+    this.#emit({ type: "proxy_backend", error: "recovered", backend, depth: 0, retryAfter: 0 as Micros, unread: "" });
   }
 
   requestsOverDepth(count: number): void {
@@ -230,19 +244,13 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
   #emit(event: BackendEvent): void {
     this.#onEvent?.(event);
     if (this.#watchers.size === 0) return;
-    const { label, host, port } = event.backend;
-    const text = `ts=${this.#facts.time().toFixed(6)} gid=0 type=${event.type} error=${event.error} name=${host} port=${port} label=${label} depth=${event.depth} retry=${event.retryAfter / 1_000_000}\n`;
-    for (const watcher of this.#watchers) {
-      // A watcher that does not read misses events.
-      if (!watcher.isFull) watcher.push(latin1(text));
-    }
-  }
-
-  #watch(topics: readonly string[], session: ClientSession): Uint8Array {
-    if (topics.some((topic) => topic !== "proxyevents")) return ERRORS.unknown;
-    if (this.#watchers.size >= MAX_WATCHERS) return latin1("WATCHER_TOO_MANY log watchers are already running\r\n");
-    this.#watchers.add(session);
-    return OK;
+    const { backend, error, depth, retryAfter, unread } = event;
+    const place = `name=${backend.host} port=${backend.port} label=${backend.label}`;
+    const detail =
+      retryAfter > 0
+        ? `retry=${Math.floor(retryAfter / 1_000_000)}`
+        : `depth=${depth} rbuf=${encodeURIComponent(unread)}`;
+    this.#watchers.emit("proxyevents", event.type, `error=${error} ${place} ${detail}`);
   }
 
   #answerStats(topic: string | undefined): Uint8Array {

@@ -47,9 +47,9 @@ export class ProxyStats implements Counters {
   repairs = 0;
 
   /** A counter that `stats proxy` shows as `user_<name>`. */
-  counter(name: string): () => void {
+  counter(name: string): (count?: number) => void {
     this.add(name, 0);
-    return () => this.add(name, 1);
+    return (count = 1) => this.add(name, count);
   }
 
   add(name: string, count: number): void {

@@ -36,6 +36,6 @@ export interface Alarms {
 
 /** Counts for `stats proxy`, by name. */
 export interface Counters {
-  /** Returns a function that counts one event. */
-  counter(name: string): () => void;
+  /** Returns a function that counts one event, or several. */
+  counter(name: string): (count?: number) => void;
 }

@@ -27,7 +27,13 @@ export interface RouterOptions {
   readonly fallback: Route | undefined;
 }
 
-export class Router {
+/** Something that chooses routes for requests. */
+export interface RequestRouter {
+  /** The route of a request; undefined if none takes it. */
+  routeOf(request: Request): Route | undefined;
+}
+
+export class Router implements RequestRouter {
   readonly #options: RouterOptions;
   readonly #start: Uint8Array;
   readonly #stop: Uint8Array;
@@ -39,7 +45,6 @@ export class Router {
     this.#stop = "stop" in mode ? latin1(mode.stop) : new Uint8Array(0);
   }
 
-  /** The route of a request; undefined if none takes it. */
   routeOf(request: Request): Route | undefined {
     const { map, commands, fallback } = this.#options;
     const { command } = request;

@@ -34,6 +34,7 @@ export class World {
     const plan = buildPlan(config, {
       alarms: proxy,
       counters: proxy.stats,
+      log: proxy.handlerLog,
       backendFor: (options) => proxy.backendFor(options),
       random: () => 0,
     });

@@ -6,10 +6,8 @@ import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import type { MemcacheConfig } from "../../../memcache/config/config.ts";
 import { World } from "../../../memcache/testing/world.ts";
-import { runLuaFiles } from "./interpreter.ts";
+import { LuaConfigReader } from "./index.ts";
 import { luaPattern } from "./pattern.ts";
-import type { Collected } from "./tables.ts";
-import { translate } from "./translate.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nagare-lua-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -24,8 +22,7 @@ function file(source: string, name = `config${(files += 1)}.lua`): string {
 const said: string[] = [];
 
 async function load(source: string, limits = { time: 5_000, memory: 64 * 1024 * 1024 }): Promise<MemcacheConfig> {
-  const collected = await runLuaFiles([file(source)], (line) => said.push(line), limits);
-  return translate(JSON.parse(collected) as Collected);
+  return new LuaConfigReader([file(source)], (line) => said.push(line), limits).read();
 }
 
 const world = async (source: string): Promise<World> => new World(await load(source));
@@ -173,8 +170,27 @@ describe("a file that cannot be used", () => {
     ["names an unknown pool", "routes{ default = route_direct{ child = 'none' } }", /there is no pool "none"/],
     ["has no routes", "pools{ a = { backends = { 'h:1' } } }", /missing routes/],
     ["has a bad backend", "pools{ a = { backends = { 'h' } } } routes{ default = 'a' }", /"h" is no backend/],
-    ["defines its own handlers", "register_route_handlers{ 'mine' }", /not supported: mine/],
-    ["uses the core API", "function mcp_config_pools() end", /not supported/],
+    [
+      "has a handler without a start function",
+      "register_route_handlers{ 'mine' } pools{} routes{ default = route_mine{} }",
+      /no function route_mine_start/,
+    ],
+    ["fails in mcp_config_pools", "function mcp_config_pools() error('no pools') end", /no pools/],
+    [
+      "fails in mcp_config_routes",
+      "function mcp_config_pools() end function mcp_config_routes() mcp.attach(mcp.CMD_MG, 5) end",
+      /Must pass a function/,
+    ],
+    [
+      "loops in mcp_config_routes",
+      "function mcp_config_pools() end function mcp_config_routes() while true do end end",
+      /too long/,
+    ],
+    [
+      "uses memcached's own cache",
+      "function mcp_config_pools() end function mcp_config_routes() mcp.funcgen_new():new_handle(mcp.internal_handler) end",
+      /no cache of its own/,
+    ],
     ["puts a function into the data", "pools{ a = { backends = { print } } }", /contains a function/],
     ["contains itself", "local t = {} t.a = t pools(t)", /nested too deeply/],
     ["reads the disk", "io.open('/etc/passwd')", /nil value/],

@@ -1,6 +1,6 @@
 /**
  * The Lua side of a configuration: what memcached's libraries offer to a configuration file (`simple` and `routelib`),
- * collected as data. Nothing here runs while requests are served; the routes are built from the data.
+ * collected as data. The routes are built from the data; handlers of a file's own run with `core/`.
  */
 
 import { COMMANDS } from "../../../memcache/protocol/command.ts";
@@ -17,12 +17,13 @@ const COMMAND_NAMES = Object.entries(COMMANDS)
 const ANY_STORAGE = 1000;
 
 export const PRELUDE = `
-local read_file, log, environment, is_late = ...
-local collected = { pools = {}, routes = {}, settings = {}, simple = { pools = {} } }
+local N, read_file, log, environment, is_late, now, date, argument = ...
+N.now, N.date = now, date
+local collected = { pools = {}, routes = {}, settings = N.settings, simple = { pools = {} } }
 
 -- A file must not catch the error that ends it because its time is over.
 local function rethrow(ok, ...)
-  if not ok and is_late() then error((...), 0) end
+  if not ok and (is_late() or N.is_over()) then error((...), 0) end
   return ok, ...
 end
 do
@@ -37,13 +38,16 @@ ${COMMAND_NAMES}
   [${ANY_STORAGE}] = "all",
 }
 
-mcp = {
+mcp = N.mcp
+for name, value in pairs({
 ${COMMAND_CONSTANTS}
+  CMD_ANY = ${ANY_STORAGE} + 1,
   CMD_ANY_STORAGE = ${ANY_STORAGE},
   dist_jump_hash = "jump",
   dist_ring_hash = { distribution = "ring", hash = "ketama" },
   hash_xxhash = "xxhash",
-}
+  start_arg = argument,
+}) do mcp[name] = value end
 
 -- Global settings: mcp.backend_read_timeout(3) and so on.
 for _, name in ipairs({
@@ -55,7 +59,6 @@ for _, name in ipairs({
   mcp[name] = function(value) collected.settings[name] = value end
 end
 mcp.init_tls = function() end
-mcp.log = function(text) log(tostring(text)) end
 
 local function command_name(key)
   local name = math.type(key) == "integer" and COMMAND_NAMES[key] or key
@@ -80,8 +83,13 @@ for _, name in ipairs({
   _G["route_" .. name] = route_function(name)
 end
 
+-- Handlers of a file's own: route_NAME_conf is called when the file has run, and route_NAME_start with the built children.
+local own_handlers = {}
 function register_route_handlers(names)
-  error("route handlers written in Lua are not supported: " .. table.concat(names, ", "), 2)
+  for _, name in pairs(names) do
+    own_handlers[name] = true
+    _G["route_" .. name] = route_function(name)
+  end
 end
 
 function settings(values)
@@ -122,19 +130,16 @@ end
 local is_verbose = false
 function verbose(value) is_verbose = value end
 function debug(value) is_verbose = is_verbose or value end
-function say(...)
-  if not is_verbose then return end
+function print(...)
   local words = table.pack(...)
   for i = 1, words.n do words[i] = tostring(words[i]) end
   log(table.concat(words, " "))
 end
-dsay = function() end
-print = function(...)
-  local before = is_verbose
-  is_verbose = true
-  say(...)
-  is_verbose = before
+local print_ = print
+function say(...)
+  if is_verbose then print_(...) end
 end
+function dsay() end
 
 -- simple
 
@@ -227,10 +232,163 @@ function encode(value, depth)
   error("the configuration contains a " .. kind .. ", where data is expected")
 end
 
-return function()
-  if mcp_config_pools ~= nil or mcp_config_routes ~= nil then
-    error("mcp_config_pools and mcp_config_routes are not supported: use routelib's pools{} and routes{}")
+-- Routes by handlers of a file's own. Their children are built by the proxy, which calls them by the numbers given here.
+
+local is_route = function(value) return getmetatable(value) == Route end
+
+local function stat_id(name)
+  for index, each in pairs(N.stats) do
+    if each == name then return index end
   end
+  N.stats[#N.stats + 1] = name
+  return #N.stats
+end
+
+local prepare
+
+local function child_of(children, target, label, command)
+  local route = N.new_route()
+  children[tostring(route.index)] = prepare(target, label, command)
+  return route
+end
+
+-- The children of a set of pools, or of a list.
+local function children_of(children, value, label, command)
+  if is_route(value) then return child_of(children, value, label, command) end
+  if type(value) == "string" then
+    if collected.pools[value] == nil or string.find(value, "^set_") == nil then
+      return child_of(children, value, label, command)
+    end
+    local zones = {}
+    for zone in pairs(collected.pools[value]) do zones[zone] = value .. "_" .. zone end
+    value = zones
+  end
+  if type(value) ~= "table" then return value end
+  local list = {}
+  for name, each in pairs(value) do list[name] = child_of(children, each, label, command) end
+  return list
+end
+
+local function prepare_own(value, label, command)
+  local arguments = value.arguments
+  local context = {
+    label = function() return label end,
+    cmd = function() return command end,
+    local_zone = function() return collected.local_zone end,
+    get_stats_id = function(_, name) return stat_id(name) end,
+    get_child = function(_, child) return child end,
+    pool = function(_, name) return name end,
+  }
+  local configure, start = _G["route_" .. value.route .. "_conf"], _G["route_" .. value.route .. "_start"]
+  if type(start) ~= "function" then error("there is no function route_" .. value.route .. "_start") end
+  if configure ~= nil then arguments = configure(arguments, context) end
+  if arguments == nil then error("route configure function failed to return anything: " .. value.route) end
+  local children = {}
+  for name, each in pairs(arguments) do
+    if type(name) == "string" and string.find(name, "^child") then
+      arguments[name] = children_of(children, each, label, command)
+    end
+  end
+  local generator = mcp.funcgen_new()
+  start(arguments, context, generator)
+  if not generator.is_ready then error("route_" .. value.route .. "_start did not make its generator ready") end
+  N.generators[#N.generators + 1] = generator
+  collected.has_handlers = true
+  return setmetatable({ route = "lua", arguments = { generator = #N.generators, parts = children } }, Route)
+end
+
+-- Replaces routes by handlers of a file's own in a tree.
+function prepare(value, label, command)
+  if not is_route(value) then return value end
+  if own_handlers[value.route] then return prepare_own(value, label, command) end
+  for name, each in pairs(value.arguments) do
+    if is_route(each) then value.arguments[name] = prepare(each, label, command)
+    elseif type(each) == "table" then
+      for key, child in pairs(each) do each[key] = prepare(child, label, command) end
+    end
+  end
+  return value
+end
+
+local function prepare_commands(commands, label)
+  for name, route in pairs(commands) do
+    local number = mcp["CMD_" .. string.upper(tostring(name))]
+    commands[name] = prepare(route, label, name == "all" and mcp.CMD_ANY_STORAGE or number or name)
+  end
+end
+
+-- In the same order each time, so that counters keep theirs.
+local function prepare_routes(set)
+  local labels = {}
+  for label in pairs(set.map or {}) do labels[#labels + 1] = label end
+  table.sort(labels, function(a, b) return tostring(a) < tostring(b) end)
+  for _, label in ipairs(labels) do
+    local entry = set.map[label]
+    if getmetatable(entry) == CommandMap then prepare_commands(entry.commands, label)
+    else set.map[label] = prepare(entry, label, mcp.CMD_ANY_STORAGE) end
+  end
+  if set.cmap ~= nil then prepare_commands(set.cmap.commands or set.cmap, "cmdmap") end
+  set.default = prepare(set.default, "default", mcp.CMD_ANY_STORAGE)
+end
+
+local function stats_list()
+  local list = {}
+  for index, name in pairs(N.stats) do list[#list + 1] = { index = index, name = name } end
+  table.sort(list, function(a, b) return a.index < b.index end)
+  return list
+end
+
+local pools_of_core -- what mcp_config_pools returned last
+local function begin()
+  collected.pools, collected.routes, collected.simple, collected.uses_simple = {}, {}, { pools = {} }, nil
+  collected.local_zone, collected.core, collected.has_handlers, collected.stats = nil, nil, nil, nil
+  own_handlers = {}
+  N.pools = {}
+end
+
+local function finish()
+  if mcp_config_pools ~= nil then
+    pools_of_core = mcp_config_pools(pools_of_core)
+    collected.core = N.pools
+    collected.pools, collected.routes = {}, {}
+  else
+    for _, set in pairs(collected.routes) do prepare_routes(set) end
+  end
+  collected.stats = stats_list()
   return encode(collected, 0)
 end
+
+-- Attaches what mcp_config_routes wants. Returns the tags.
+local function attach()
+  return N.attach_all(function()
+    if mcp_config_routes ~= nil then mcp_config_routes(pools_of_core) end
+  end)
+end
+
+local unpack, byte = string.unpack, string.byte
+function nagare_entry(message)
+  local kind = byte(message)
+  if kind == 1 then
+    local number, tag, command, generator, line, has_value = unpack("<I4s4BI4s4B", message, 2)
+    N.begin_request(number, tag, command, generator, line, has_value == 1)
+  elseif kind == 2 then
+    local call, quality, code, length, elapsed, line = unpack("<I4BI2I4I4s4", message, 2)
+    N.deliver(call, quality, code, length, elapsed, line)
+  else
+    N.ring((unpack("<I4", message, 2)))
+  end
+  return N.take()
+end
+
+-- Functions that the host calls run in threads of their own, with a watch of their own.
+local function timed(f)
+  return function()
+    N.set_hook(function()
+      if is_late() then error("the configuration ran for too long", 0) end
+    end, "", 100000)
+    return f()
+  end
+end
+
+return { begin = begin, finish = timed(finish), attach = timed(attach), crons = N.run_crons }
 `;

@@ -21,6 +21,12 @@ export interface Collected {
   readonly simple: { readonly pools: Table; readonly router?: Table };
   readonly uses_simple?: boolean;
   readonly local_zone?: string;
+  /** The pools of a file that uses memcached's core API. */
+  readonly core?: Json;
+  /** True if some routes have handlers in Lua. */
+  readonly has_handlers?: boolean;
+  /** Counters of handlers. */
+  readonly stats?: Json;
 }
 
 /** An empty table in Lua is a list and a map. */

@@ -10,6 +10,9 @@ import {
   type RouteConfig,
   type RoutesConfig,
 } from "../../../memcache/config/config.ts";
+import type { LuaInterpreter } from "./interpreter.ts";
+import { coreConfig, luaRoute } from "./own.ts";
+import type { LuaRuntime } from "./runtime.ts";
 import { simpleConfig } from "./simple.ts";
 import {
   BACKEND_NAMES,
@@ -23,8 +26,9 @@ import {
   table,
 } from "./tables.ts";
 
-export function translate(collected: Collected): MemcacheConfig {
+export function translate(collected: Collected, interpreter: LuaInterpreter): MemcacheConfig {
   const common = settingsOf(table(collected.settings));
+  if (collected.core !== undefined) return { ...common, ...coreConfig(collected, interpreter) };
   if (collected.uses_simple === true) return { ...common, ...simpleConfig(collected) };
   const routes = Object.entries(table(collected.routes));
   if (routes.length === 0) throw new MemcacheConfigError("missing routes{} section");
@@ -37,7 +41,7 @@ export function translate(collected: Collected): MemcacheConfig {
         name.startsWith("set_") ? mapValues(table(pool), (each) => poolOf(table(each))) : poolOf(table(pool)),
       ]),
     ),
-    routes: routes.map(([tag, set]) => routesOf(tag, table(set))),
+    routes: routes.map(([tag, set]) => new Translator(collected, interpreter.runtime).routesOf(tag, table(set))),
   };
 }
 
@@ -69,28 +73,6 @@ function settingsOf(settings: Table): Pick<MemcacheConfig, "backendOptions" | "p
   };
 }
 
-function routesOf(tag: string, { conf, map, cmap, default: fallback }: Table): RoutesConfig {
-  if (map === undefined && cmap === undefined && fallback === undefined) {
-    throw new MemcacheConfigError("must pass map or cmap to a router");
-  }
-  return {
-    ...(tag === "" ? {} : { tag }),
-    ...(conf === undefined ? {} : { conf: table(conf) as RoutesConfig["conf"] & object }),
-    ...(map === undefined ? {} : { map: mapValues(table(map), entryOf) }),
-    ...(cmap === undefined ? {} : { cmap: commandsOf(table(cmap)) }),
-    ...(fallback === undefined ? {} : { default: routeOf(fallback) }),
-  };
-}
-
-function entryOf(value: Json): MapEntry {
-  if (typeof value === "string") return value;
-  const { route, commands } = table(value);
-  if (route !== undefined) return routeOf(value);
-  return { commands: commandsOf(table(commands ?? value)) };
-}
-
-const commandsOf = (commands: Table): CommandRoutes => mapValues(commands, routeOf);
-
 /** Arguments whose names differ. */
 const ARGUMENT_NAMES: Readonly<Record<string, string>> = {
   child_a: "childA",
@@ -103,22 +85,62 @@ const ARGUMENT_NAMES: Readonly<Record<string, string>> = {
   fail_until_limit: "failUntilLimit",
 };
 
-function routeOf(value: Json): RouteConfig {
-  if (typeof value === "string") return value;
-  const { route, arguments: given } = table(value);
-  if (typeof route !== "string") throw new MemcacheConfigError("a route is expected, such as route_direct{}");
-  const translated: Record<string, unknown> = { route };
-  for (const [name, argument] of Object.entries(table(given))) {
-    const ours = ARGUMENT_NAMES[name] ?? name;
-    if (name === "children") translated[ours] = childrenOf(argument!);
-    else if (name.startsWith("child")) translated[ours] = routeOf(argument!);
-    else translated[ours] = argument;
-  }
-  return translated as unknown as RouteConfig;
-}
+/** Translates trees of routes. */
+class Translator {
+  readonly #stats: Json | undefined;
+  readonly #runtime: LuaRuntime;
 
-function childrenOf(value: Json): Children {
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(routeOf);
-  return mapValues(table(value), routeOf);
+  constructor({ stats }: Collected, runtime: LuaRuntime) {
+    this.#stats = stats;
+    this.#runtime = runtime;
+  }
+
+  routesOf(tag: string, { conf, map, cmap, default: fallback }: Table): RoutesConfig {
+    if (map === undefined && cmap === undefined && fallback === undefined) {
+      throw new MemcacheConfigError("must pass map or cmap to a router");
+    }
+    return {
+      ...(tag === "" ? {} : { tag }),
+      ...(conf === undefined ? {} : { conf: table(conf) as RoutesConfig["conf"] & object }),
+      ...(map === undefined ? {} : { map: mapValues(table(map), (entry) => this.#entry(entry)) }),
+      ...(cmap === undefined ? {} : { cmap: this.#commands(table(cmap)) }),
+      ...(fallback === undefined ? {} : { default: this.#route(fallback) }),
+    };
+  }
+
+  #entry(value: Json): MapEntry {
+    if (typeof value === "string") return value;
+    const { route, commands } = table(value);
+    if (route !== undefined) return this.#route(value);
+    return { commands: this.#commands(table(commands ?? value)) };
+  }
+
+  #commands(commands: Table): CommandRoutes {
+    return mapValues(commands, (route) => this.#route(route));
+  }
+
+  #route(value: Json): RouteConfig {
+    if (typeof value === "string") return value;
+    const { route, arguments: given } = table(value);
+    if (typeof route !== "string") throw new MemcacheConfigError("a route is expected, such as route_direct{}");
+    if (route === "lua") {
+      const { generator, parts } = table(given);
+      const children = mapValues(table(parts), (child) => this.#route(child));
+      return luaRoute(this.#runtime, Number(generator), children, this.#stats);
+    }
+    const translated: Record<string, unknown> = { route };
+    for (const [name, argument] of Object.entries(table(given))) {
+      const ours = ARGUMENT_NAMES[name] ?? name;
+      if (name === "children") translated[ours] = this.#children(argument!);
+      else if (name.startsWith("child")) translated[ours] = this.#route(argument!);
+      else translated[ours] = argument;
+    }
+    return translated as unknown as RouteConfig;
+  }
+
+  #children(value: Json): Children {
+    if (typeof value === "string") return value;
+    if (Array.isArray(value)) return value.map((child: Json) => this.#route(child));
+    return mapValues(table(value), (child) => this.#route(child));
+  }
 }
