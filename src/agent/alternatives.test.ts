@@ -17,6 +17,30 @@ describe("the memory of origins", () => {
     expect(known.http3(ORIGIN, at(2))).toEqual({ kind: "unknown" });
   });
 
+  test("RFC 7838 §3.1: the age of the response counts, and the next fresh alternative takes over", () => {
+    const known = new Alternatives();
+    known.advertised(ORIGIN, 'h3=":1"; ma=60, h2=":2", h3=":3"; ma=120', at(0), 30);
+    expect(known.http3(ORIGIN, at(29))).toMatchObject({ alternative: { port: 1 } });
+    expect(known.http3(ORIGIN, at(30))).toMatchObject({ alternative: { port: 3 } });
+    expect(known.http3(ORIGIN, at(90)).kind).toBe("unknown");
+  });
+
+  test("RFC 7838 §6: a misdirected alternative is forgotten, the others stay", () => {
+    const known = new Alternatives();
+    known.advertised(ORIGIN, 'h3="a.test:1", h3="b.test:1"', at(0));
+    known.misdirected(ORIGIN, { host: "a.test", port: 1 });
+    expect(known.http3(ORIGIN, at(1))).toMatchObject({ alternative: { host: "b.test" } });
+    known.misdirected("https://other.test", { host: "a.test", port: 1 });
+  });
+
+  test("RFC 7838 §2.2: on another network, persistent alternatives stay, and nothing is broken", () => {
+    const known = new Alternatives();
+    known.advertised(ORIGIN, 'h3=":1", h3=":2"; persist=1', at(0));
+    known.failed(ORIGIN, at(0));
+    known.networkChanged();
+    expect(known.http3(ORIGIN, at(1))).toMatchObject({ kind: "advertised", alternative: { port: 2 } });
+  });
+
   test("broken HTTP/3 is avoided for longer each time, until it works", () => {
     const minute = 60;
     const known = new Alternatives();

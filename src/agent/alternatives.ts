@@ -8,9 +8,16 @@ export type Http3Knowledge =
   | { readonly kind: "advertised"; readonly alternative: Alternative }
   | { readonly kind: "broken" };
 
+/** What was advertised for HTTP/3, until when. */
+interface Advertised {
+  readonly alternative: Alternative;
+  readonly expires: Instant;
+  readonly persists: boolean;
+}
+
 interface Entry {
-  alternative: Alternative | undefined;
-  expires: Instant;
+  /** In the server's order. */
+  advertised: readonly Advertised[];
   brokenUntil: Instant;
   failures: number;
 }
@@ -27,20 +34,39 @@ export class Alternatives {
     const entry = this.#entries.get(origin);
     if (entry === undefined) return { kind: "unknown" };
     if (entry.brokenUntil > now) return { kind: "broken" };
-    if (entry.alternative !== undefined && entry.expires > now)
-      return { kind: "advertised", alternative: entry.alternative };
-    return { kind: "unknown" };
+    const fresh = entry.advertised.find(({ expires }) => expires > now);
+    return fresh === undefined ? { kind: "unknown" } : { kind: "advertised", alternative: fresh.alternative };
   }
 
-  /** RFC 7838 §3: the newest field replaces everything known before. */
-  advertised(origin: string, field: string, now: Instant): void {
-    const entry = this.#entry(origin);
-    entry.alternative = undefined;
-    for (const { protocol, alternative, maxAge } of parseAltSvc(field)) {
-      if (protocol !== "h3") continue;
-      entry.alternative = alternative;
-      entry.expires = after(now, seconds(maxAge));
-      return;
+  /**
+   * RFC 7838 §3: the newest field replaces everything known before. `age` is that of the response (RFC 9111 §5.1), in
+   * seconds: the lifetime began when it was generated.
+   */
+  advertised(origin: string, field: string, now: Instant, age = 0): void {
+    this.#entry(origin).advertised = parseAltSvc(field)
+      .filter(({ protocol }) => protocol === "h3")
+      .map(({ alternative, maxAge, persists }) => ({
+        alternative,
+        expires: after(now, seconds(maxAge - age)),
+        persists,
+      }));
+  }
+
+  /** RFC 7838 §6: the alternative is not authoritative for the origin (421), and is forgotten. */
+  misdirected(origin: string, { host, port }: Alternative): void {
+    const entry = this.#entries.get(origin);
+    if (entry === undefined) return;
+    entry.advertised = entry.advertised.filter(
+      (each) => each.alternative.host !== host || each.alternative.port !== port,
+    );
+  }
+
+  /** RFC 7838 §2.2: on another network, only alternatives that persist remain, and what was broken may work. */
+  networkChanged(): void {
+    for (const entry of this.#entries.values()) {
+      entry.advertised = entry.advertised.filter(({ persists }) => persists);
+      entry.brokenUntil = LONG_AGO;
+      entry.failures = 0;
     }
   }
 
@@ -62,7 +88,7 @@ export class Alternatives {
     const known = this.#entries.get(origin);
     if (known !== undefined) return known;
     if (this.#entries.size >= MAX_ORIGINS) this.#entries.delete(this.#entries.keys().next().value!);
-    const entry: Entry = { alternative: undefined, expires: LONG_AGO, brokenUntil: LONG_AGO, failures: 0 };
+    const entry: Entry = { advertised: [], brokenUntil: LONG_AGO, failures: 0 };
     this.#entries.set(origin, entry);
     return entry;
   }

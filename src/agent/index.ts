@@ -9,6 +9,19 @@ export {
   ConnectionChoice,
   type Standing,
 } from "./connection-choice.ts";
+/** From a host name to one connection: Happy Eyeballs. */
+export type { AddressHistory, PolicyRow } from "./happy-eyeballs/address-order.ts";
+export type { RaceEvent, RaceTrace } from "./happy-eyeballs/events.ts";
+export { type AttemptReport, Race, type RaceCommand, type RaceOutcome } from "./happy-eyeballs/race.ts";
+export type { RecordKind } from "./happy-eyeballs/resolution.ts";
+export {
+  DEFAULT_ATTEMPT_DELAY,
+  DEFAULT_RESOLUTION_DELAY,
+  type Endpoint,
+  type RaceRules,
+  type Transport,
+} from "./happy-eyeballs/rules.ts";
+export { readServices, type Service, type ServiceInfo } from "./happy-eyeballs/services.ts";
 /** Decides which address to try when. */
 export {
   type AttemptsOutcome,

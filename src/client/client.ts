@@ -36,6 +36,14 @@ export class Client {
   }
 
   /**
+   * This machine has changed to another network: forgets alternative services that do not persist (RFC 7838 §2.2) and
+   * where HTTP/3 failed.
+   */
+  networkChanged(): void {
+    this.#pool.networkChanged();
+  }
+
+  /**
    * Waits for responses in progress, then closes all connections. Responses that have not ended after the timeout
    * (10 s) are aborted; an unread response never ends on its own.
    */

@@ -202,7 +202,11 @@ export class Exchange implements Waiter, ResponseHandler {
     this.#requestEnd = undefined;
     this.#arm(this.#settings.headersTimeout, "no response");
     this.#content = body?.content();
-    const more = fieldsFor?.(session.protocol) ?? [];
+    const altUsed = this.#origin.altUsed(session);
+    const more: readonly Field[] = [
+      ...(fieldsFor?.(session.protocol) ?? []),
+      ...(altUsed === undefined ? [] : ([["alt-used", altUsed]] as const)),
+    ];
     const sent = more.length === 0 ? head : { ...head, fields: [...head.fields, ...more] };
     try {
       this.#request.onSend?.({
@@ -252,6 +256,7 @@ export class Exchange implements Waiter, ResponseHandler {
   onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
     const received = this.#now();
     this.#state = "head";
+    if (status === 421) this.#origin.misdirected(this.#session!);
     const { head } = this.#request;
     const mayHaveContent = head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);

@@ -4,7 +4,7 @@
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
-import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue } from "../http/index.ts";
+import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
 import type { SentRequest } from "./exchange.ts";
@@ -71,9 +71,7 @@ export async function fetchWith(
     const origin = originOf(state.url);
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
-    const altSvc = combinedFieldValue(answer.fields, "alt-svc");
-    // RFC 7838 §2.1: only from an authenticated origin
-    if (altSvc !== undefined && state.url.protocol === "https:") origin.altSvc(altSvc);
+    origin.altSvc(answer.status, answer.fields);
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {

@@ -4,10 +4,11 @@ import { type Alternatives, type ChoiceCommand, ConnectionChoice, type Standing 
 import { millis } from "../base/time.ts";
 import { type Attempt, Dialer } from "../host/client/dialer.ts";
 import { ClientError } from "../host/client/errors.ts";
-import type { Session } from "../host/client/session.ts";
+import type { Field, Session } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
 import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
+import { type Alternative, combinedFieldValue } from "../http/index.ts";
 import type { ClientSettings } from "./options.ts";
 
 /** A request waiting for a session. Exactly one of its two methods is called, unless it is withdrawn first. */
@@ -31,6 +32,9 @@ export class Origin {
   readonly #clock: HostClock;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
+  /** Alternative services (RFC 7838) of sessions, unless it is the origin's own authority. */
+  readonly #alternativeOf = new WeakMap<Session, Alternative>();
+  readonly #misdirected = new WeakSet<Session>();
   /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
   readonly #replacesSilent: boolean;
@@ -98,8 +102,29 @@ export class Origin {
     if (this.#waiting.length === 0 && !this.#isRacing) this.#abandon();
   }
 
-  altSvc(field: string): void {
-    this.#alternatives.advertised(this.dialer.origin, field, this.#clock.now());
+  /** The alternative services in a response. RFC 7838 §2.1, §6: from an authenticated origin, and never with 421. */
+  altSvc(status: number, fields: readonly Field[]): void {
+    const field = combinedFieldValue(fields, "alt-svc");
+    if (field === undefined || !this.dialer.secure || status === 421) return;
+    const age = combinedFieldValue(fields, "age") ?? "";
+    const seconds = /^\d{1,10}$/.test(age) ? Number(age) : 0;
+    this.#alternatives.advertised(this.dialer.origin, field, this.#clock.now(), seconds);
+  }
+
+  /** The value of Alt-Used (RFC 7838 §5) for requests of a session; undefined if it is with the origin itself. */
+  altUsed(session: Session): string | undefined {
+    const alternative = this.#alternativeOf.get(session);
+    if (alternative === undefined) return undefined;
+    const host = alternative.host === "" ? this.dialer.host : alternative.host;
+    return `${host.includes(":") ? `[${host}]` : host}:${alternative.port}`;
+  }
+
+  /** A response with 421: the alternative is not authoritative, and gets no more requests (RFC 7838 §6). */
+  misdirected(session: Session): void {
+    const alternative = this.#alternativeOf.get(session);
+    if (alternative === undefined) return;
+    this.#alternatives.misdirected(this.dialer.origin, alternative);
+    this.#misdirected.add(session);
   }
 
   async close(): Promise<void> {
@@ -157,7 +182,7 @@ export class Origin {
   #pick(): Session | undefined {
     let best: Session | undefined;
     for (const session of this.#sessions) {
-      if (session.room === 0) continue;
+      if (session.room === 0 || this.#misdirected.has(session)) continue;
       if (session.protocol === "h3") return session;
       best = session; // the newest HTTP/1.1 connection is the least likely to be closed by the server
     }
@@ -169,7 +194,7 @@ export class Origin {
     // An older connection does not show that the server can be reached now, so a race needs another.
     if (standing.waiting === 0 && this.#isRacing) return { ...standing, waiting: 1 };
     for (const session of this.#sessions) {
-      if (!session.usable || (session.silence ?? 0) > 0) continue;
+      if (!session.usable || (session.silence ?? 0) > 0 || this.#misdirected.has(session)) continue;
       if (session.protocol === "h3") standing.http3 += 1;
       else if (session.protocol === "h2") standing.http2 += 1;
       else standing.http1 += 1;
@@ -187,7 +212,7 @@ export class Origin {
   #perform(command: ChoiceCommand): void {
     switch (command.type) {
       case "connect-http3":
-        this.#openHttp3(this.dialer.dialHttp3(command.alternative));
+        this.#openHttp3(this.dialer.dialHttp3(command.alternative), command.alternative);
         break;
       case "connect-tcp":
         this.#openTcp(this.dialer.dialTcp());
@@ -224,7 +249,7 @@ export class Origin {
     detach("client TCP dialled", this.#handleFault, dialled);
   }
 
-  #openHttp3(attempt: Attempt): void {
+  #openHttp3(attempt: Attempt, alternative: Alternative): void {
     this.#http3Attempt = attempt;
     const begun = attempt.started.then(() => {
       if (this.#http3Attempt !== attempt) return;
@@ -236,6 +261,9 @@ export class Origin {
       (session) => {
         if (this.#http3Attempt !== attempt) return discard(session);
         this.#http3Attempt = undefined;
+        if (alternative.host !== "" || alternative.port !== this.dialer.port) {
+          this.#alternativeOf.set(session, alternative);
+        }
         this.#choice.handleHttp3Connected();
         this.#add(session);
       },

@@ -73,6 +73,10 @@ export class ConnectionPool {
     return origin;
   }
 
+  networkChanged(): void {
+    this.#alternatives.networkChanged();
+  }
+
   connections(): readonly ConnectionFacts[] {
     return [...this.#origins.values()].flatMap((origin) =>
       origin.sessions().map((session) => ({

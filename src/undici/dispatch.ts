@@ -9,7 +9,6 @@ import { isForTunnel } from "../host/client/tunnel.ts";
 import { undiciErrors } from "../host/client/undici.ts";
 import type { HostClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
-import { combinedFieldValue } from "../http/index.ts";
 import { undiciError } from "./errors.ts";
 import type { Controller, Face, RawFields } from "./handlers.ts";
 import type { DispatchRequest } from "./request.ts";
@@ -158,8 +157,7 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
     if (this.#done) return;
     this.#headSeen = true;
     this.#openGate?.();
-    const altSvc = combinedFieldValue(fields, "alt-svc");
-    if (altSvc !== undefined) this.#origin.altSvc(altSvc);
+    this.#origin.altSvc(status, fields);
     const opened = tunnelResponse(this.#request, status, spelled);
     if (opened !== undefined) {
       this.#upgrade(opened.status, rawFrom(opened.fields), statusText);

@@ -1,0 +1,337 @@
+/**
+ * Happy Eyeballs as a machine: version 2 (RFC 8305) and version 3 (draft-ietf-happy-happyeyeballs-v3). It asks for records
+ * and addresses, waits for the better ones no longer than the Resolution Delay, and starts attempts one after the other,
+ * each when the Connection Attempt Delay has passed or the one before has failed. No attempt ends another before one
+ * succeeds.
+ *
+ * Calling order: `start`, then answers, outcomes and timeouts as they happen; after each, drain `pollCommand`, check
+ * `outcome`, and ask `nextTimeout`, also after the outcome: late answers are welcome for a second.
+ */
+
+import { after, earliest, type Instant, type Micros, since, toMillis } from "../../base/time.ts";
+import type { RaceTrace } from "./events.ts";
+import { type Question, Resolution } from "./resolution.ts";
+import {
+  attemptDelay,
+  type Endpoint,
+  endpointKey,
+  LAST_RESORT_DELAY,
+  LATE_ANSWERS,
+  MAX_ATTEMPT_DELAY,
+  MIN_ATTEMPT_DELAY,
+  type RaceRules,
+} from "./rules.ts";
+import type { ServiceInfo } from "./services.ts";
+
+export type RaceCommand =
+  | ({ readonly type: "query" } & Question)
+  | { readonly type: "start"; readonly attempt: number; readonly endpoint: Endpoint }
+  /** Ends an attempt that is no longer wanted. */
+  | { readonly type: "cancel"; readonly attempt: number }
+  /** Answers are no longer wanted. */
+  | { readonly type: "end-queries" };
+
+/** One attempt, as an error shows it. */
+export interface AttemptReport {
+  readonly attempt: number;
+  readonly endpoint: Endpoint;
+  readonly started: Instant;
+  readonly ended: Instant;
+  readonly error: unknown;
+}
+
+export type RaceOutcome =
+  | { readonly type: "connected"; readonly attempt: number; readonly endpoint: Endpoint }
+  /** `error` is the one to report: a final one, or that of the first attempt. */
+  | {
+      readonly type: "failed";
+      readonly why: string;
+      readonly attempts: readonly AttemptReport[];
+      readonly error?: unknown;
+    }
+  | { readonly type: "aborted" };
+
+interface Running {
+  readonly endpoint: Endpoint;
+  readonly started: Instant;
+}
+
+type StartReason = "first" | "delay" | "failure" | "new address";
+
+export class Race {
+  readonly #rules: RaceRules;
+  readonly #delay: Micros;
+  readonly #trace: RaceTrace | undefined;
+  readonly #resolution: Resolution;
+  readonly #commands: RaceCommand[] = [];
+  readonly #running = new Map<number, Running>();
+  readonly #reports: AttemptReport[] = [];
+  readonly #tried = new Set<string>();
+  #waiting: Endpoint[] = [];
+  #isRacing = false;
+  #lastStart: Instant | undefined;
+  #nextAt: Instant | undefined;
+  /** Why the next attempt starts at `#nextAt`. */
+  #nextReason: StartReason = "delay";
+  #resolutionEnds: Instant | undefined;
+  #lastResortAt: Instant | undefined;
+  #queriesEndAt: Instant | undefined;
+  #outcome: RaceOutcome | undefined;
+
+  constructor(rules: RaceRules, trace?: RaceTrace) {
+    this.#rules = rules;
+    this.#delay = attemptDelay(rules.attemptDelay);
+    if (!(rules.resolutionDelay >= 0)) throw new RangeError(`${rules.resolutionDelay} is not a delay`);
+    this.#trace = trace;
+    this.#resolution = new Resolution(rules);
+  }
+
+  /** Set once; after that no attempt is started. */
+  get outcome(): RaceOutcome | undefined {
+    return this.#outcome;
+  }
+
+  /** What HTTPS records said, once it is known. */
+  get serviceInfo(): ServiceInfo | undefined {
+    return this.#resolution.serviceInfo;
+  }
+
+  start(now: Instant): void {
+    const { version, families } = this.#rules;
+    if (version === 2 && !families.ipv4) this.#lastResortAt = after(now, LAST_RESORT_DELAY);
+    this.#askMore(now);
+    this.#review(now);
+  }
+
+  /** Addresses of one family; none if there are none, or if the question failed: neither delays the other family. */
+  handleAddresses(record: "AAAA" | "A", name: string, addresses: readonly string[], now: Instant): void {
+    this.#resolution.handleAddresses(record, name, addresses);
+    const answer = addresses.length === 0 ? "none" : addresses.join(", ");
+    this.#trace?.({ type: "race:answer", record, name, answer }, now);
+    this.#handleAnswer(now);
+  }
+
+  handleServices(name: string, info: ServiceInfo, now: Instant): void {
+    this.#resolution.handleServices(info);
+    const answer =
+      info.kind === "services" ? servicesText(info.services) : info.kind === "alias" ? info.target : info.why;
+    this.#trace?.({ type: "race:answer", record: "HTTPS", name, answer }, now);
+    this.#handleAnswer(now);
+  }
+
+  /** No server answered the question for HTTPS records. */
+  handleServiceFailure(name: string, why: string, now: Instant): void {
+    // RFC 9460 §3.1: an attacker who can suppress the answer must not be able to downgrade the client.
+    if (this.#rules.isDnsProtected) this.#fail(`the HTTPS records of ${name} cannot be had: ${why}`, now);
+    else this.handleServices(name, { kind: "none", why }, now);
+  }
+
+  #handleAnswer(now: Instant): void {
+    if (this.#outcome !== undefined) {
+      if (this.#resolution.isComplete) this.#queriesEndAt = undefined;
+      return;
+    }
+    this.#askMore(now);
+    this.#review(now);
+  }
+
+  /**
+   * An attempt's transport is established, and its handshake goes on: the next attempt waits for it, as long as
+   * `estimate`, by default as long as the transport took.
+   */
+  handleProgress(attempt: number, now: Instant, estimate?: Micros): void {
+    const running = this.#running.get(attempt);
+    if (running === undefined) return;
+    const more = Math.min(estimate ?? since(running.started, now), MAX_ATTEMPT_DELAY) as Micros;
+    if (this.#nextAt !== undefined) this.#nextAt = Math.max(this.#nextAt, after(now, more)) as Instant;
+    const nextIn = this.#nextAt === undefined ? undefined : since(now, this.#nextAt);
+    this.#trace?.({ type: "race:attempt_progress", attempt, nextIn }, now);
+  }
+
+  handleConnected(attempt: number, now: Instant): void {
+    const running = this.#running.get(attempt);
+    if (running === undefined || this.#outcome !== undefined) return;
+    this.#running.delete(attempt);
+    const { endpoint, started } = running;
+    this.#outcome = { type: "connected", attempt, endpoint };
+    const took = toMillis(since(started, now));
+    this.#trace?.({ type: "race:attempt_ended", attempt, how: "connected", why: `after ${took} ms` }, now);
+    this.#stop("another attempt has connected", now);
+    if (!this.#resolution.isComplete) this.#queriesEndAt = after(now, LATE_ANSWERS);
+    this.#trace?.({ type: "race:ended", how: "connected", why: ruleOf(attempt, endpoint) }, now);
+  }
+
+  /** `isFinal` is true if the error would affect every endpoint. */
+  handleFailed(attempt: number, error: unknown, isFinal: boolean, now: Instant): void {
+    const running = this.#running.get(attempt);
+    if (running === undefined || this.#outcome !== undefined) return;
+    this.#running.delete(attempt);
+    const { endpoint, started } = running;
+    this.#reports.push({ attempt, endpoint, started, ended: now, error });
+    const why = error instanceof Error ? error.message : String(error);
+    this.#trace?.({ type: "race:attempt_ended", attempt, how: "failed", why }, now);
+    if (isFinal) {
+      this.#fail(why, now, error);
+      return;
+    }
+    // The newest attempt's failure, or the last one's: nothing is left to wait for.
+    const isNewest = this.#lastStart === started;
+    if (isNewest || this.#running.size === 0) {
+      this.#nextAt = this.#soonest(now);
+      this.#nextReason = "failure";
+    }
+    this.#review(now);
+  }
+
+  /** The caller wants no connection any more. */
+  abort(now: Instant): void {
+    if (this.#outcome !== undefined) return;
+    this.#outcome = { type: "aborted" };
+    this.#stop("aborted", now);
+    this.#commands.push({ type: "end-queries" });
+    this.#trace?.({ type: "race:ended", how: "aborted", why: "the caller has aborted" }, now);
+  }
+
+  handleTimeout(now: Instant): void {
+    if (this.#queriesEndAt !== undefined && now >= this.#queriesEndAt) {
+      this.#queriesEndAt = undefined;
+      this.#commands.push({ type: "end-queries" });
+    }
+    if (this.#outcome !== undefined) return;
+    if (this.#lastResortAt !== undefined && now >= this.#lastResortAt) {
+      this.#lastResortAt = undefined;
+      this.#resolution.askLastResort();
+      this.#askMore(now);
+    }
+    this.#review(now);
+  }
+
+  nextTimeout(): Instant | undefined {
+    const attempt = this.#waiting.length > 0 ? this.#nextAt : undefined;
+    return earliest(earliest(attempt, this.#resolutionEnds), earliest(this.#lastResortAt, this.#queriesEndAt));
+  }
+
+  pollCommand(): RaceCommand | undefined {
+    return this.#commands.shift();
+  }
+
+  #askMore(now: Instant): void {
+    for (let next = this.#resolution.pollQuestion(); next !== undefined; next = this.#resolution.pollQuestion()) {
+      this.#commands.push({ type: "query", ...next });
+      this.#trace?.({ type: "race:query_sent", ...next }, now);
+    }
+  }
+
+  /** Starts what can be started, and ends the race if nothing is left. */
+  #review(now: Instant): void {
+    if (this.#outcome !== undefined) return;
+    if (!this.#isRacing && !this.#isReady(now)) {
+      this.#considerFailing(now);
+      return;
+    }
+    if (!this.#isRacing) {
+      this.#isRacing = true;
+      this.#resolutionEnds = undefined;
+    }
+    const before = this.#waiting;
+    // RFC 8305 §3: new answers sort those that have not started anew; running attempts go on.
+    this.#waiting = this.#resolution.endpoints().filter((each) => !this.#tried.has(endpointKey(each)));
+    if (!isSameList(before, this.#waiting) && this.#waiting.length > 0) {
+      this.#trace?.({ type: "race:endpoints", endpoints: this.#waiting }, now);
+    }
+    const isOverdue = this.#nextAt !== undefined && now >= this.#nextAt;
+    if (isOverdue && before.length === 0) this.#nextReason = "new address";
+    if ((isOverdue || this.#lastStart === undefined) && this.#waiting.length > 0) this.#startNext(now);
+    this.#considerFailing(now);
+  }
+
+  /** True if the first attempt may start. Otherwise the Resolution Delay may run. */
+  #isReady(now: Instant): boolean {
+    const { version, resolutionDelay } = this.#rules;
+    const resolution = this.#resolution;
+    if (!resolution.hasAddresses) {
+      this.#resolutionEnds = undefined;
+      return false;
+    }
+    const missing = [
+      ...(resolution.hasPreferredFamily ? [] : ["the preferred family"]),
+      ...(version === 2 || resolution.hasServiceInfo ? [] : ["HTTPS records"]),
+    ];
+    if (missing.length === 0) return true;
+    if (this.#resolutionEnds === undefined) {
+      this.#resolutionEnds = after(now, resolutionDelay);
+      const why = `no answer yet for ${missing.join(" and ")}`;
+      this.#trace?.({ type: "race:waiting", until: this.#resolutionEnds, why }, now);
+    }
+    return now >= this.#resolutionEnds;
+  }
+
+  #startNext(now: Instant): void {
+    const endpoint = this.#waiting.shift()!;
+    const why = this.#lastStart === undefined ? "first" : this.#nextReason;
+    const attempt = this.#tried.size;
+    this.#tried.add(endpointKey(endpoint));
+    this.#running.set(attempt, { endpoint, started: now });
+    this.#lastStart = now;
+    this.#nextAt = after(now, this.#delay);
+    this.#nextReason = "delay";
+    this.#commands.push({ type: "start", attempt, endpoint });
+    this.#trace?.({ type: "race:attempt_started", attempt, endpoint, why }, now);
+  }
+
+  /** RFC 8305 §5: at once, but not within 10 ms of the attempt before. */
+  #soonest(now: Instant): Instant {
+    const floor = this.#lastStart === undefined ? now : after(this.#lastStart, MIN_ATTEMPT_DELAY);
+    return Math.max(now, floor) as Instant;
+  }
+
+  #considerFailing(now: Instant): void {
+    if (this.#running.size > 0 || this.#waiting.length > 0 || this.#resolutionEnds !== undefined) return;
+    if (!this.#resolution.isComplete) return;
+    if (this.#lastResortAt !== undefined) {
+      if (this.#resolution.hasNat64) return;
+      this.#lastResortAt = undefined;
+    }
+    const { host } = this.#rules;
+    if (this.#reports.length === 0) this.#fail(`${host} has no address that this machine can reach`, now);
+    else this.#fail(`all ${this.#reports.length} attempts failed`, now, this.#reports[0]!.error);
+  }
+
+  #fail(why: string, now: Instant, error?: unknown): void {
+    if (this.#outcome !== undefined) return;
+    const attempts = [...this.#reports];
+    for (const [attempt, { endpoint, started }] of this.#running) {
+      attempts.push({ attempt, endpoint, started, ended: now, error: new Error("cancelled") });
+    }
+    this.#outcome = { type: "failed", why, attempts, ...(error === undefined ? {} : { error }) };
+    this.#stop("the race has failed", now);
+    this.#commands.push({ type: "end-queries" });
+    this.#trace?.({ type: "race:ended", how: "failed", why }, now);
+  }
+
+  #stop(why: string, now: Instant): void {
+    for (const attempt of this.#running.keys()) {
+      this.#commands.push({ type: "cancel", attempt });
+      this.#trace?.({ type: "race:attempt_ended", attempt, how: "cancelled", why }, now);
+    }
+    this.#running.clear();
+    this.#waiting = [];
+    this.#nextAt = undefined;
+    this.#resolutionEnds = undefined;
+    this.#lastResortAt = undefined;
+  }
+}
+
+const isSameList = (a: readonly Endpoint[], b: readonly Endpoint[]): boolean =>
+  a.length === b.length && a.every((each, i) => endpointKey(each) === endpointKey(b[i]!));
+
+const servicesText = (
+  services: readonly { readonly priority: number; readonly target: string; readonly alpn: readonly string[] }[],
+): string => services.map(({ priority, target, alpn }) => `${priority} ${target} ${alpn.join(",")}`).join("; ");
+
+/** Names what made an endpoint the winner. */
+function ruleOf(attempt: number, { family, transport, priority }: Endpoint): string {
+  const record = priority === undefined ? "" : ` of the HTTPS record with priority ${priority}`;
+  const way = `IPv${family} over ${transport === "quic" ? "QUIC" : "TCP"}${record}`;
+  return attempt === 0 ? `the first choice, ${way}, was in time` : `${way} was the first of ${attempt + 1} to connect`;
+}
