@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { HostilePeer } from "../testing/hostile-peer.ts";
 import { Pair } from "../testing/pair.ts";
 
 describe("handshake", () => {
@@ -10,6 +11,15 @@ describe("handshake", () => {
     expect(pair.connection.handshakeFacts?.duration).toBe(20_000);
   });
 });
+
+test.each(["client", "server"] as const)(
+  "a %s may acknowledge behind the CRYPTO frame that ends the handshake",
+  (role) => {
+    const peer = new HostilePeer({ role, acknowledgesLast: true, silent: true }).handshake();
+    expect(peer.connection!.isHandshakeComplete).toBe(true);
+    expect(peer.frames.filter(({ frame }) => frame.type === "connection-close")).toEqual([]);
+  },
+);
 
 describe("streams", () => {
   test("carry bytes in both directions", () => {

@@ -149,7 +149,9 @@ export class LossRecovery {
    * Throws a `ProtocolError` without any effect if the frame acknowledges packets that were never sent.
    */
   onAckReceived(kind: PacketNumberSpace, ack: AckFrame, ackDelay: Micros, now: Instant): AckOutcome {
-    const space = this.#spaces.get(kind);
+    const space = this.#spaces.find(kind);
+    // A CRYPTO frame before it in its packet may have completed the handshake, which discards the space.
+    if (space === undefined) return { acked: NO_PACKETS, late: [], lost: NO_PACKETS, newlyAcked: false };
     space.check(ack);
     const acked: SentPacket[] = [];
     this.#acked = acked;

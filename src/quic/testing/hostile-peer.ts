@@ -59,6 +59,8 @@ export interface HostileOptions {
   readonly rawParameters?: Uint8Array;
   /** True for a client that never sends its Finished, so that the victim stays in the handshake. */
   readonly withholdFinished?: boolean;
+  /** True if an ACK frame follows each CRYPTO frame, in the same packet. */
+  readonly acknowledgesLast?: boolean;
   /** True if the peer listens, but does not take part in the handshake. */
   readonly mute?: boolean;
   /** True if the peer acknowledges nothing. */
@@ -465,9 +467,15 @@ export class HostilePeer {
         const data = message.subarray(at, at + 1_000);
         const frame = { type: "crypto", offset: state.cryptoSent, data } as const;
         state.cryptoSent += data.length;
-        this.deliver(this.seal(out.level, (writer) => emitFrame(writer, frame)));
+        this.deliver(this.seal(out.level, (writer) => this.#emitCrypto(writer, frame, out.level)));
       }
     }
+  }
+
+  #emitCrypto(writer: Writer, frame: Frame, level: EncryptionLevel): void {
+    emitFrame(writer, frame);
+    const { received } = this.#levels[level]!;
+    if (this.#options.acknowledgesLast === true && !received.isEmpty) emitAck(writer, received, 0, undefined);
   }
 
   #acknowledge(): void {
