@@ -124,7 +124,8 @@ export interface CryptoEngine {
 
   createHash(hash: HashName): RunningHash;
   hash(hash: HashName, bytes: Uint8Array): Uint8Array;
-  hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** `length` is how much of the result is needed; an engine may return all of it nevertheless. */
+  hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array, length?: number): Uint8Array;
 
   createPacketKey(aead: AeadName, key: Uint8Array, iv: Uint8Array): PacketKey;
   createHeaderKey(aead: AeadName, key: Uint8Array): HeaderKey;

@@ -82,8 +82,8 @@ export function hkdfExpandLabel(
   const hashLength = HASH_LENGTH[hash];
   if (length > hashLength) throw new RangeError(`${length} bytes of a label; the limit is ${hashLength}`);
   const info = context.length === 0 ? infoOf(label, length) : encodeInfo(label, context, length);
-  const output = engine.hmac(hash, secret, info);
-  return length === hashLength ? output : output.slice(0, length);
+  const output = engine.hmac(hash, secret, info, length);
+  return output.length === length ? output : output.slice(0, length);
 }
 
 /** Derive-Secret (RFC 8446 §7.1), given the hash of the messages so far. */

@@ -101,9 +101,9 @@ export class OpensslHashing {
     return this.#end(length);
   }
 
-  hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array {
+  hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array, wanted: number = HASH_LENGTH[hash]): Uint8Array {
     // RFC 2104 §2: a longer key is hashed first.
-    if (key.length > MAX_KEY) return this.hmac(hash, this.hash(hash, key), bytes);
+    if (key.length > MAX_KEY) return this.hmac(hash, this.hash(hash, key), bytes, wanted);
     const { mac, length } = this.#hashes[hash];
     const { bytes: scratch, address } = this.#scratch;
     scratch.set(key, KEY);
@@ -121,7 +121,7 @@ export class OpensslHashing {
       }
     }
     check(this.#macFinal(mac, address + OUTPUT, 0, length));
-    return scratch.slice(OUTPUT, OUTPUT + length);
+    return scratch.slice(OUTPUT, OUTPUT + wanted);
   }
 
   #add(context: number, bytes: Uint8Array): void {

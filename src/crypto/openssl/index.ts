@@ -50,7 +50,7 @@ function engineOn(evp: Evp, ffi: ForeignFunctions, { callList }: OpensslOptions)
     name: "openssl",
     createHash: (hash) => hashing.createHash(hash),
     hash: (hash, bytes) => hashing.hash(hash, bytes),
-    hmac: (hash, key, bytes) => hashing.hmac(hash, key, bytes),
+    hmac: (hash, key, bytes, length) => hashing.hmac(hash, key, bytes, length),
     aeadSeal: (aead, key, nonce, aad, plaintext) =>
       Math.max(aad.length, plaintext.length + TAG_LENGTH) > MAX_ONE_SHOT
         ? portableEngine.aeadSeal(aead, key, nonce, aad, plaintext)

@@ -35,9 +35,10 @@ export const hash = (name: HashName, bytes: Uint8Array): Uint8Array => plain(has
  */
 const prefersKeyObjects = process.versions.node.startsWith("24.");
 
-export const hmac = (name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array =>
+export const hmac = (name: HashName, key: Uint8Array, bytes: Uint8Array, length?: number): Uint8Array =>
   plain(
     createHmac(name, prefersKeyObjects ? createSecretKey(key) : key)
       .update(bytes)
-      .digest(),
+      .digest()
+      .subarray(0, length),
   );

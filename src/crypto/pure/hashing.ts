@@ -17,5 +17,5 @@ export function createRunningHash(name: HashName): RunningHash {
 
 export const hash = (name: HashName, bytes: Uint8Array): Uint8Array => HASHES[name](bytes);
 
-export const hmac = (name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array =>
-  nobleHmac(HASHES[name], key, bytes);
+export const hmac = (name: HashName, key: Uint8Array, bytes: Uint8Array, length?: number): Uint8Array =>
+  nobleHmac(HASHES[name], key, bytes).subarray(0, length);

@@ -3,7 +3,6 @@
 import type { Instant, Micros } from "../../base/time.ts";
 import { Datagrams } from "../datagram/index.ts";
 import { OneRttKeys } from "../keys/index.ts";
-import { emitTransportParameters } from "../params/index.ts";
 import { StreamSet } from "../streams/index.ts";
 import type { CloseReason } from "../transport.ts";
 import { Closing } from "./close.ts";
@@ -20,7 +19,7 @@ import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { maxPacketPayload } from "./packet-builder.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
-import { announcedParameters } from "./parameters.ts";
+import { announceParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory } from "./path-factory.ts";
 import { Repeats } from "./repeats.ts";
@@ -55,9 +54,13 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
   const version = new ConnectionVersion(options);
   const parametersFor = (client?: Uint8Array): Uint8Array => {
     if (client !== undefined) establishment.chooseVersion(client);
-    const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
-    options.trace?.({ type: "quic:parameters-set", initiator: "local", parameters }, host.now());
-    return emitTransportParameters(parameters, { grease: config.rng });
+    const issuePreferred = () => paths.primary.localIds.issuePreferred();
+    return announceParameters(
+      options,
+      version,
+      issuePreferred,
+      trace && ((parameters) => trace({ type: "quic:parameters-set", initiator: "local", parameters }, host.now())),
+    );
   };
   const tls = options.createTls(parametersFor, { remote: options.remote, version: () => version.current });
   const establishment = new Establishment({

@@ -12,7 +12,7 @@ import { ConnectionId } from "../packet/connection-id.ts";
 import type { PacketForm, PacketHeader } from "../packet/header.ts";
 import { spaceOf } from "../packet/number-space.ts";
 import { verifyRetry } from "../packet/retry.ts";
-import { parseTransportParameters, type TransportParameters } from "../params/index.ts";
+import type { TransportParameters } from "../params/index.ts";
 import type { Route } from "../route/index.ts";
 import type { PeerStreamLimits } from "../streams/index.ts";
 import type { CloseReason } from "../transport.ts";
@@ -256,8 +256,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   /** Server only: chooses the version, which our own parameters must tell, from the client's parameters. */
   chooseVersion(parameters: Uint8Array): void {
-    const { version } = this.#parts;
-    const chosen = version.choose(parseTransportParameters(parameters, "client").versionInformation);
+    const { version, handshake } = this.#parts;
+    const chosen = version.choose(handshake.parseParameters(parameters).versionInformation);
     if (chosen !== version.original) this.#becomeVersion(chosen);
   }
 

@@ -42,6 +42,7 @@ export class Handshake implements HandshakeProgress {
   /** Needed as long as the connection lives: session tickets may arrive at any time (RFC 8446 §4.6.1). */
   #tls: TlsHandshake;
   #expectedIds: (() => ExpectedIds) | undefined;
+  #parsed: { readonly bytes: Uint8Array; readonly parameters: TransportParameters } | undefined;
   isComplete = false;
   /** RFC 9001 §4.1.2. Used by keys, recovery and timers. */
   isConfirmed = false;
@@ -89,6 +90,7 @@ export class Handshake implements HandshakeProgress {
   confirm(): void {
     this.isConfirmed = true;
     this.#expectedIds = undefined;
+    this.#parsed = undefined;
   }
 
   #pump(): void {
@@ -134,8 +136,17 @@ export class Handshake implements HandshakeProgress {
     }
   }
 
+  /** Parses the peer's parameters, the same bytes only once: a server needs them before TLS reports them. */
+  parseParameters(bytes: Uint8Array): TransportParameters {
+    if (this.#parsed?.bytes !== bytes) {
+      const parameters = parseTransportParameters(bytes, this.#role === "client" ? "server" : "client");
+      this.#parsed = { bytes, parameters };
+    }
+    return this.#parsed.parameters;
+  }
+
   #checkParameters(bytes: Uint8Array): TransportParameters {
-    const parameters = parseTransportParameters(bytes, this.#role === "client" ? "server" : "client");
+    const parameters = this.parseParameters(bytes);
     const expected = this.#expectedIds!();
     const mismatch = (name: string): never => {
       throw transportError("TRANSPORT_PARAMETER_ERROR", name, "is missing or differs from the connection id in use");

@@ -3,7 +3,8 @@
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Micros, micros } from "../../base/time.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
-import type { PreferredAddress, TransportParameters } from "../params/index.ts";
+import { concat } from "../../wire/text.ts";
+import { emitTransportParameters, type PreferredAddress, type TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId } from "../path/index.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { ConnectionVersion } from "./connection-version.ts";
@@ -16,15 +17,41 @@ const MAX_UDP_PAYLOAD = 65_527;
 export const minAckDelay = ({ timerGrain, maxAckDelay }: ConnectionConfig): Micros =>
   micros(Math.min(timerGrain, maxAckDelay));
 
-/** `issuePreferred` issues the connection ID of a preferred address. */
-export function announcedParameters(
+type Parameters = Partial<TransportParameters>;
+
+interface Announced {
+  readonly parameters: Parameters;
+  readonly bytes: Uint8Array;
+}
+
+/** What all connections of an endpoint announce, which is nearly everything: written once. */
+const commonByConfig = new WeakMap<ConnectionConfig, Announced>();
+
+function commonOf(config: ConnectionConfig): Announced {
+  let common = commonByConfig.get(config);
+  if (common === undefined) {
+    const parameters = commonParameters(config);
+    commonByConfig.set(config, (common = { parameters, bytes: emitTransportParameters(parameters) }));
+  }
+  return common;
+}
+
+/** The bytes to send. `issuePreferred` issues the connection id of a preferred address; `inform` is for the trace. */
+export function announceParameters(
   options: ConnectionOptions,
   version: ConnectionVersion,
   issuePreferred: () => IssuedConnectionId,
-): Partial<TransportParameters> {
-  const { config, role, sourceId } = options;
+  inform: ((parameters: Parameters) => void) | undefined,
+): Uint8Array {
+  const common = commonOf(options.config);
+  const own = ownParameters(options, version, issuePreferred);
+  inform?.({ ...common.parameters, ...own });
+  return concat(common.bytes, emitTransportParameters(own, { grease: options.config.rng }));
+}
+
+function commonParameters(config: ConnectionConfig): Parameters {
   const { limits } = config;
-  const common: Partial<TransportParameters> = {
+  return {
     maxIdleTimeout: config.maxIdleTimeout,
     maxUdpPayloadSize: MAX_UDP_PAYLOAD,
     initialMaxData: limits.initialMaxData,
@@ -37,21 +64,29 @@ export function announcedParameters(
     maxAckDelay: config.maxAckDelay,
     disableActiveMigration: config.disableActiveMigration,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
-    initialSourceConnectionId: sourceId.bytes,
     ...(config.ackFrequency ? { minAckDelay: minAckDelay(config) } : {}),
     maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
-    versionInformation: version.information(config.rng),
     greaseQuicBit: config.greaseQuicBit,
     resetStreamAt: true,
     resetStreamAtDraft: true,
   };
-  if (role === "client") return common;
+}
+
+function ownParameters(
+  options: ConnectionOptions,
+  version: ConnectionVersion,
+  issuePreferred: () => IssuedConnectionId,
+): Parameters {
+  const initialSourceConnectionId = options.sourceId.bytes;
+  const versionInformation = version.information(options.config.rng);
+  if (options.role === "client") return { initialSourceConnectionId, versionInformation };
   return {
-    ...common,
+    initialSourceConnectionId,
+    versionInformation,
     originalDestinationConnectionId: options.originalDestination.bytes,
     statelessResetToken: options.sourceResetToken,
     preferredAddress: options.preferredAddress && preferredAddress(options.preferredAddress, issuePreferred()),
-    ...(options.retrySource === undefined ? {} : { retrySourceConnectionId: options.retrySource.bytes }),
+    retrySourceConnectionId: options.retrySource?.bytes,
   };
 }
 

@@ -51,30 +51,45 @@ export class ConnectionIdKeys {
   }
 }
 
+/** The bytes of a key. */
+export function bytesOfKey(key: string): Uint8Array {
+  const bytes = new Uint8Array(key.length);
+  for (let i = 0; i < key.length; i += 1) bytes[i] = key.charCodeAt(i);
+  return bytes;
+}
+
+/** Kept as its key, since a string takes a seventh of the memory of a typed array: each connection has many ids. */
 export class ConnectionId {
-  /** A private copy that never changes. */
-  readonly bytes: Uint8Array;
   /** `connectionIdKey` of the bytes. */
   readonly key: string;
+  #bytes: Uint8Array | undefined;
 
-  private constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.key = connectionIdKey(bytes);
+  private constructor(key: string) {
+    this.key = key;
   }
 
-  /** Copies the bytes, so that the id does not keep its datagram alive. */
   static from(view: Uint8Array): ConnectionId {
-    return new ConnectionId(view.slice());
+    return new ConnectionId(connectionIdKey(view));
   }
 
   static random(rng: Rng, length: number): ConnectionId {
     const bytes = new Uint8Array(length);
     rng.fill(bytes);
-    return new ConnectionId(bytes);
+    return ConnectionId.from(bytes);
+  }
+
+  /** They never change. */
+  get bytes(): Uint8Array {
+    return (this.#bytes ??= bytesOfKey(this.key));
+  }
+
+  /** Drops the bytes of an id that will hardly be written again. */
+  compact(): void {
+    this.#bytes = undefined;
   }
 
   get length(): number {
-    return this.bytes.length;
+    return this.key.length;
   }
 
   equals(other: ConnectionId): boolean {

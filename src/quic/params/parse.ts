@@ -32,21 +32,20 @@ export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "
   if (bytes.length > MAX_PARAMETERS_LENGTH)
     throw fault("transport parameters", `${bytes.length} bytes exceed the limit of ${MAX_PARAMETERS_LENGTH}`);
   const reader = new Reader(bytes);
-  const found: Record<string, unknown> = {};
-  const seen = new Set<string>();
+  const parameters: Record<string, unknown> = { ...DEFAULT_TRANSPORT_PARAMETERS };
+  const seen = new Set<number | string>();
   while (!reader.isAtEnd) {
     const { id, value } = parseEntry(reader);
-    const key = formatVarInt(id);
     const row = typeof id === "number" ? parameterRow(id) : undefined;
-    const where = row?.wireName ?? `transport parameter ${key}`;
-    if (seen.has(key)) throw fault(where, "was sent twice"); // RFC 9000 §7.4
+    const key = typeof id === "number" ? id : formatVarInt(id);
+    if (seen.has(key)) throw fault(row?.wireName ?? `transport parameter ${key}`, "was sent twice"); // RFC 9000 §7.4
     seen.add(key);
     if (row === undefined) continue;
     // RFC 9000 §18.2: a client MUST NOT send these.
-    if (row.sender === "server" && sender === "client") throw fault(where, "may only be sent by a server");
-    found[row.name] = parseValue(row, value, sender);
+    if (row.sender === "server" && sender === "client") throw fault(row.wireName, "may only be sent by a server");
+    parameters[row.name] = parseValue(row, value, sender);
   }
-  return { ...DEFAULT_TRANSPORT_PARAMETERS, ...found };
+  return parameters as unknown as TransportParameters;
 }
 
 function parseEntry(reader: Reader): { readonly id: VarInt; readonly value: Reader } {

@@ -119,6 +119,7 @@ export class LocalIds implements SequenceOwner {
     const entry = this.#issued.get(sequence);
     if (entry === undefined) return;
     entry.resetToken = undefined;
+    entry.id.compact();
     this.#cancelAnnouncement(sequence);
   }
 

@@ -2,16 +2,16 @@
 
 import { RangeSet } from "../../base/range-set.ts";
 import { SparseMap } from "../../base/sparse-map.ts";
-import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
-import { ConnectionId } from "../packet/connection-id.ts";
+import { bytesOfKey, ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
 import type { SequenceOwner } from "../recovery/sent-packet.ts";
 
 interface RemoteId {
   readonly sequence: number;
   readonly id: ConnectionId;
-  readonly resetToken: Uint8Array | undefined;
+  /** The key of the token's bytes, which takes less memory than they. */
+  readonly resetToken: string | undefined;
 }
 
 /** Gaps in the sequence numbers to remember. */
@@ -47,7 +47,8 @@ export class RemoteIds implements SequenceOwner {
   }
 
   get activeResetToken(): Uint8Array | undefined {
-    return this.#active.resetToken;
+    const { resetToken } = this.#active;
+    return resetToken === undefined ? undefined : bytesOfKey(resetToken);
   }
 
   /** Sets the id that the peer chose in its first packet, or in a Retry. */
@@ -58,7 +59,7 @@ export class RemoteIds implements SequenceOwner {
   /** Sets the token for sequence number 0, from the server's stateless_reset_token parameter. */
   setInitialResetToken(token: Uint8Array): void {
     if (this.#active.sequence !== 0) return;
-    this.#active = { ...this.#active, resetToken: token };
+    this.#active = { ...this.#active, resetToken: connectionIdKey(token) };
     this.onResetToken?.(token);
   }
 
@@ -83,7 +84,7 @@ export class RemoteIds implements SequenceOwner {
     this.#bound.delete(route);
     this.#bound.set(former, this.#active);
     this.#active = next;
-    this.onResetToken?.(next.resetToken);
+    this.onResetToken?.(this.activeResetToken);
   }
 
   /** Retires the id of a route that is no longer used (RFC 9000 §5.1.2). */
@@ -101,7 +102,7 @@ export class RemoteIds implements SequenceOwner {
 
   /** The id of the server's preferred address, with sequence number 1 (RFC 9000 §5.1.1). */
   addPreferred(connectionId: Uint8Array, resetToken: Uint8Array): void {
-    this.#spare.push({ sequence: 1, id: ConnectionId.from(connectionId), resetToken });
+    this.#spare.push({ sequence: 1, id: ConnectionId.from(connectionId), resetToken: connectionIdKey(resetToken) });
     this.#note(1);
   }
 
@@ -116,8 +117,8 @@ export class RemoteIds implements SequenceOwner {
         ? this.#active
         : [...this.#spare, ...this.#bound.values()].find((other) => other.sequence === frame.sequence);
     if (known !== undefined) {
-      const sameToken = known.resetToken === undefined || equalBytes(known.resetToken, frame.resetToken);
-      if (!sameToken || !equalBytes(known.id.bytes, frame.connectionId)) {
+      const sameToken = known.resetToken === undefined || known.resetToken === connectionIdKey(frame.resetToken);
+      if (!sameToken || known.id.key !== connectionIdKey(frame.connectionId)) {
         throw transportError(
           "PROTOCOL_VIOLATION",
           where,
@@ -135,7 +136,7 @@ export class RemoteIds implements SequenceOwner {
       this.#spare.push({
         sequence: frame.sequence,
         id: ConnectionId.from(frame.connectionId),
-        resetToken: frame.resetToken.slice(),
+        resetToken: connectionIdKey(frame.resetToken),
       });
     }
     this.#note(frame.sequence);
@@ -166,7 +167,7 @@ export class RemoteIds implements SequenceOwner {
       }
       this.#retire(this.#active.sequence);
       this.#active = next;
-      this.onResetToken?.(next.resetToken);
+      this.onResetToken?.(this.activeResetToken);
     }
     for (const [route, { sequence }] of this.#bound) {
       if (sequence >= this.#retirePriorTo) continue;

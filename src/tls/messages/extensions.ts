@@ -87,41 +87,59 @@ export type Extensions<P extends Place> = {
 const NAMES = Object.keys(EXTENSIONS) as readonly ExtensionName[];
 const BY_TYPE = new Map(NAMES.map((name) => [EXTENSIONS[name].type as number, name]));
 
-const codecAt = (name: ExtensionName, place: Place): Codec<unknown> | undefined => {
-  const row: Row = EXTENSIONS[name];
-  return row.places[place];
+interface Member {
+  readonly name: ExtensionName;
+  readonly type: number;
+  readonly codec: Codec<unknown>;
+}
+
+const membersOf = (place: Place): readonly Member[] =>
+  NAMES.flatMap((name) => {
+    const { type, places }: Row = EXTENSIONS[name];
+    const codec = places[place];
+    return codec === undefined ? [] : [{ name, type, codec }];
+  });
+
+/** The extensions of each message, in registry order. */
+const MEMBERS: Readonly<Record<Place, readonly Member[]>> = {
+  CH: membersOf("CH"),
+  SH: membersOf("SH"),
+  HRR: membersOf("HRR"),
+  EE: membersOf("EE"),
+  CR: membersOf("CR"),
+  CT: membersOf("CT"),
+  NST: membersOf("NST"),
 };
 
 /** Reads an `Extension extensions<0..2^16-1>`. */
 export function parseExtensions<P extends Place>(reader: Reader, place: P): Extensions<P> {
   const list = readVector16(reader);
-  const seen = new Set<number>();
+  const members = MEMBERS[place];
   const extensions: Record<string, unknown> = {};
-  const unknown: UnknownExtension[] = [];
+  const unknown = new Map<number, UnknownExtension>();
   while (!list.isAtEnd) {
     const type = list.uint16();
     const contents = readVector16(list);
     const name = BY_TYPE.get(type);
     // RFC 8446 §4.2: at most one extension of each type.
-    if (seen.has(type)) {
+    if (name === undefined ? unknown.has(type) : extensions[name] !== undefined) {
       throw alertError("illegal_parameter", name ?? formatCodePoint(type), "duplicate extension");
     }
-    seen.add(type);
     if (name === undefined) {
-      unknown.push({ type, data: contents.rest() });
+      unknown.set(type, { type, data: contents.rest() });
       continue;
     }
-    const codec = codecAt(name, place);
+    const member = members.find((each) => each.type === type);
     // RFC 8446 §4.2: recognized, but not allowed in this message.
-    if (codec === undefined) throw alertError("illegal_parameter", name, `the extension is not allowed in ${place}`);
-    extensions[name] = codec.parse(contents);
+    if (member === undefined) throw alertError("illegal_parameter", name, `the extension is not allowed in ${place}`);
+    extensions[name] = member.codec.parse(contents);
     expectEnd(contents);
     // RFC 8446 §4.2.11
     if (name === "pre_shared_key" && place === "CH" && !list.isAtEnd) {
       throw alertError("illegal_parameter", name, "the extension is not the last");
     }
   }
-  if (unknown.length > 0) extensions.unknown = unknown;
+  if (unknown.size > 0) extensions.unknown = [...unknown.values()];
   return extensions as Extensions<P>;
 }
 
@@ -129,10 +147,9 @@ export function parseExtensions<P extends Place>(reader: Reader, place: P): Exte
 export function emitExtensions<P extends Place>(extensions: Extensions<P>, place: P): Uint8Array {
   const parts = (extensions.unknown ?? []).map(({ type, data }) => typedVector16(type, data));
   const values: Readonly<Record<string, unknown>> = extensions;
-  for (const name of NAMES) {
+  for (const { name, type, codec } of MEMBERS[place]) {
     const value = values[name];
-    if (value === undefined) continue;
-    parts.push(typedVector16(EXTENSIONS[name].type, codecAt(name, place)!.emit(value)));
+    if (value !== undefined) parts.push(typedVector16(type, codec.emit(value)));
   }
   return vector16(...parts);
 }
