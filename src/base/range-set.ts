@@ -3,9 +3,12 @@
  * received stream offsets and acknowledged bytes, which in practice form one or two ranges.
  */
 
+/** Shared by all empty sets, which are most of them; never changed. */
+const NO_BOUNDS: number[] = [];
+
 export class RangeSet {
   /** start0, end0, start1, end1, … */
-  #bounds: number[] = [];
+  #bounds: number[] = NO_BOUNDS;
 
   /** The number of ranges. */
   get size(): number {
@@ -144,7 +147,7 @@ export class RangeSet {
   }
 
   clear(): void {
-    this.#bounds.length = 0;
+    this.#bounds = NO_BOUNDS;
   }
 
   *[Symbol.iterator](): Iterator<readonly [start: number, end: number]> {

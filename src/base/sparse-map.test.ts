@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SparseMap } from "./sparse-map.ts";
+import { SparseMap, SparseSet } from "./sparse-map.ts";
 
 test("an empty map has nothing", () => {
   const map = new SparseMap<string, number>();
@@ -44,4 +44,15 @@ test("all entries can be deleted during an iteration", () => {
     map.delete(key);
   }
   expect([seen, map.size]).toEqual([[0, 1, 2, 3], 0]);
+});
+
+test("a set has what was added until it is deleted or taken", () => {
+  const set = new SparseSet<string>();
+  expect([set.size, set.has("a"), set.delete("a"), [...set.take()]]).toEqual([0, false, false, []]);
+  for (const member of ["a", "b", "a"]) set.add(member);
+  expect([set.size, set.has("a"), set.has("c")]).toEqual([2, true, false]);
+  expect([set.delete("a"), set.delete("a"), set.size]).toEqual([true, false, 1]);
+  set.add("c");
+  expect([...set.take()]).toEqual(["b", "c"]);
+  expect([set.size, set.has("b")]).toEqual([0, false]);
 });

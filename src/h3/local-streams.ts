@@ -15,6 +15,9 @@ export const StreamType = { CONTROL: 0x00, PUSH: 0x01, QPACK_ENCODER: 0x02, QPAC
 /** For the trace. */
 export const STREAM_TYPE_NAMES: readonly H3StreamType[] = ["control", "push", "qpack-encoder", "qpack-decoder"];
 
+/** By stream type: the first byte of a stream. */
+const TYPE_BYTES: readonly Uint8Array[] = STREAM_TYPE_NAMES.map((_, type) => Uint8Array.of(type));
+
 /** The connection closes if a peer makes us queue more instructions without giving credit to send them. */
 const MAX_PENDING = 64 * 1024;
 
@@ -23,15 +26,17 @@ export class LocalStream {
   readonly #type: number;
   readonly #trace: H3Trace | undefined;
   #id: StreamId | undefined;
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
+  #pending: readonly Uint8Array[];
+  #pendingBytes: number;
 
   /** The first `flush` with stream credit opens the stream; until then, data waits after the stream's type. */
   constructor(transport: StreamTransport, type: number, trace?: H3Trace) {
     this.#transport = transport;
     this.#type = type;
     this.#trace = trace;
-    this.#append(Uint8Array.of(type));
+    const bytes = TYPE_BYTES[type]!;
+    this.#pending = [bytes];
+    this.#pendingBytes = bytes.length;
   }
 
   get id(): StreamId | undefined {
@@ -44,16 +49,12 @@ export class LocalStream {
   }
 
   write(bytes: Uint8Array): void {
-    this.#append(bytes);
-    this.flush();
-  }
-
-  #append(bytes: Uint8Array): void {
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes > MAX_PENDING) {
       throw connectionError("H3_EXCESSIVE_LOAD", "stream credit", "too little for our pending instructions");
     }
-    this.#pending.push(bytes);
+    this.#pending = [...this.#pending, bytes];
+    this.flush();
   }
 
   /** Writes pending data as far as credit allows. */
@@ -64,11 +65,14 @@ export class LocalStream {
       const streamType = STREAM_TYPE_NAMES[this.#type]!;
       this.#trace?.({ type: "http3:stream-type-set", id: this.#id, initiator: "local", streamType });
     }
-    while (this.#pending.length > 0 && this.#transport.writableBytes(this.#id) > 0) {
-      const bytes = this.#pending.shift()!;
+    let written = 0;
+    for (const bytes of this.#pending) {
+      if (this.#transport.writableBytes(this.#id) === 0) break;
+      written += 1;
       this.#pendingBytes -= bytes.length;
       this.#transport.write(this.#id, bytes, false);
     }
+    if (written > 0) this.#pending = this.#pending.slice(written);
   }
 }
 

@@ -3,7 +3,7 @@
  * ends individual streams that are malformed, reset or refused.
  */
 
-import { SparseMap } from "../base/sparse-map.ts";
+import { SparseMap, SparseSet } from "../base/sparse-map.ts";
 import { type FieldLine, type FieldSection, fieldSectionSize, hasNoContent } from "../http/index.ts";
 import type { DecodeResult, QpackDecoder } from "../qpack/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
@@ -50,7 +50,7 @@ export class Requests implements MessageReaderHost {
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new SparseMap<StreamId, RequestStream>();
   /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
-  readonly #undelivered = new Set<StreamId>();
+  readonly #undelivered = new SparseSet<StreamId>();
   #isClosed = false;
   /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
   peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
@@ -127,7 +127,7 @@ export class Requests implements MessageReaderHost {
 
   clear(): void {
     this.#streams.clear();
-    this.#undelivered.clear();
+    this.#undelivered.take();
   }
 
   /** Client: the transport is closed. Keeps only the responses that have arrived completely, so that they can be read. */

@@ -3,8 +3,11 @@
 import { Reader } from "../wire/reader.ts";
 import type { VarInt } from "../wire/varint.ts";
 
+const NOTHING = new Uint8Array(0);
+
 export class VarintReader {
-  readonly #partial = new Uint8Array(8);
+  /** Made when the first integer of more than one byte arrives. */
+  #partial: Uint8Array = NOTHING;
   #have = 0;
   /** The integer once `done` is true; above 2^53, the nearest double. */
   value = 0;
@@ -28,6 +31,7 @@ export class VarintReader {
       this.done = true;
       return at + 1;
     }
+    if (this.#partial === NOTHING) this.#partial = new Uint8Array(8);
     const taken = Math.min(length - this.#have, bytes.length - at);
     for (let i = 0; i < taken; i += 1) this.#partial[this.#have + i] = bytes[at + i]!;
     this.#have += taken;

@@ -20,7 +20,9 @@ export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 export function fromLatin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
   let text = "";
   for (let at = start; at < end; at += 4096) {
-    text += String.fromCharCode(...bytes.subarray(at, Math.min(end, at + 4096)));
+    const part: ArrayLike<number> = bytes.subarray(at, Math.min(end, at + 4096));
+    // Not spread, which makes an object for each byte.
+    text += String.fromCharCode.apply(undefined, part as number[]);
   }
   return text;
 }

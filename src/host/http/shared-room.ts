@@ -3,7 +3,7 @@
  * file reads that begin together must not all use the room for one.
  */
 
-import { SparseMap } from "../../base/sparse-map.ts";
+import { SparseMap, SparseSet } from "../../base/sparse-map.ts";
 export interface RoomUser {
   /** Called when there may be room again: call `has` again. */
   handleRoom(): void;
@@ -21,7 +21,7 @@ export class SharedRoom {
   readonly #used: () => number;
   readonly #fetching = new SparseMap<RoomUser, number>();
   #fetched = 0;
-  readonly #waiting = new Set<RoomUser>();
+  readonly #waiting = new SparseSet<RoomUser>();
 
   constructor({ limit, used }: SharedRoomOptions) {
     this.#limit = limit;
@@ -55,9 +55,7 @@ export class SharedRoom {
   }
 
   protected notify(): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const user of waiting) user.handleRoom();
+    for (const user of this.#waiting.take()) user.handleRoom();
   }
 
   protected get isFetching(): boolean {

@@ -72,7 +72,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   /** The protocol of an early "connected". */
   #earlyProtocol: string | undefined;
   /** Levels whose read keys were installed, but whose early packets have not been tried yet. */
-  readonly #readableLevels: EncryptionLevel[] = [];
+  #readableLevels: EncryptionLevel[] = [];
 
   /** The peer's source id in all of its long headers, once known. */
   #peerId: ConnectionId | undefined;
@@ -294,8 +294,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   retryUndecrypted(now: Instant): void {
-    for (let level = this.#readableLevels.shift(); level !== undefined; level = this.#readableLevels.shift()) {
-      this.#workers.receiver.retryUndecrypted(level, now);
+    while (this.#readableLevels.length > 0) {
+      const levels = this.#readableLevels;
+      this.#readableLevels = [];
+      for (const level of levels) this.#workers.receiver.retryUndecrypted(level, now);
     }
   }
 

@@ -3,6 +3,7 @@
  * version negotiation, Initial packets of two versions share one packet number space (RFC 9369 §4.1).
  */
 
+import { SparseMap } from "../../base/sparse-map.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { deriveInitialSecrets, derivePacketKeys, freeKeys, type PacketKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
@@ -16,7 +17,7 @@ export class InitialKeys {
   readonly #engine: CryptoEngine;
   readonly #role: "client" | "server";
   #id: ConnectionId;
-  readonly #byVersion = new Map<number, KeyPair>();
+  readonly #byVersion = new SparseMap<number, KeyPair>();
 
   constructor(engine: CryptoEngine, role: "client" | "server", id: ConnectionId) {
     this.#engine = engine;

@@ -19,7 +19,7 @@ const LONGEST_RESET = 128;
 
 /** The token of a connection id (RFC 9000 §10.3.2). */
 export function resetToken(engine: CryptoEngine, key: Uint8Array, connectionId: Uint8Array): Uint8Array {
-  return engine.hmac("sha256", key, connectionId).slice(0, RESET_TOKEN_LENGTH);
+  return engine.hmac("sha256", key, connectionId, RESET_TOKEN_LENGTH).subarray(0, RESET_TOKEN_LENGTH);
 }
 
 /** True if there is room for a reset that is shorter than its trigger. */

@@ -38,7 +38,7 @@ export class LocalIds implements SequenceOwner {
   #nextSequence = 1;
   #targetCount = 1;
   /** Sequence numbers of issued ids, each at most once. */
-  readonly #toAnnounce: number[] = [];
+  #toAnnounce: number[] = [];
 
   constructor(registry: ConnectionIdRegistry, first: IssuedConnectionId) {
     this.#registry = registry;
@@ -110,8 +110,8 @@ export class LocalIds implements SequenceOwner {
   #cancelAnnouncement(sequence: number): void {
     const at = this.#toAnnounce.indexOf(sequence);
     if (at < 0) return;
-    // Emptied rather than spliced, because an array keeps the memory that it once needed.
-    if (this.#toAnnounce.length === 1) this.#toAnnounce.length = 0;
+    // An array that was emptied would keep the memory that it once needed.
+    if (this.#toAnnounce.length === 1) this.#toAnnounce = [];
     else this.#toAnnounce.splice(at, 1);
   }
 

@@ -1,7 +1,7 @@
 /** The connection ids that the peer issued. Each of our packets is addressed to one of them (RFC 9000 §5.1.2). */
 
 import { RangeSet } from "../../base/range-set.ts";
-import { SparseMap } from "../../base/sparse-map.ts";
+import { SparseMap, SparseSet } from "../../base/sparse-map.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { bytesOfKey, ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
@@ -27,7 +27,7 @@ export class RemoteIds implements SequenceOwner {
   #retirePriorTo = 0;
   #toRetire: number[] = [];
   /** Sequence numbers in RETIRE_CONNECTION_ID frames that are unsent or not yet acknowledged. */
-  readonly #unacknowledged = new Set<number>();
+  readonly #unacknowledged = new SparseSet<number>();
   /** All sequence numbers received: a frame may arrive once more after its id was retired. */
   readonly #seen = new RangeSet();
   /**

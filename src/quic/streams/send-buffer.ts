@@ -147,7 +147,7 @@ export class SendBuffer {
       segment.source?.release();
     }
     if (this.#head === segments.length) {
-      segments.length = 0;
+      this.#segments = [];
       this.#cursor = 0;
       this.#head = 0;
       this.#smallRun = 0;

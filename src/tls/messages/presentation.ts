@@ -6,10 +6,17 @@
 import { WireError } from "../../base/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
 
-export const uint8 = (value: number): Uint8Array => Uint8Array.of(value);
-export const uint16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
-export const uint24 = (value: number): Uint8Array => Uint8Array.of(value >>> 16, value >>> 8, value);
-export const uint32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+export const uint8 = (value: number): Uint8Array => integer(value, 1);
+export const uint16 = (value: number): Uint8Array => integer(value, 2);
+export const uint24 = (value: number): Uint8Array => integer(value, 3);
+export const uint32 = (value: number): Uint8Array => integer(value, 4);
+
+/** `Uint8Array.of` would cost several times as much. */
+function integer(value: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  for (let i = size - 1, rest = value; i >= 0; i -= 1, rest >>>= 8) bytes[i] = rest;
+  return bytes;
+}
 
 /** `opaque x<0..2^8-1>`; longer contents are a bug of the caller. */
 export const vector8 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(0, 0, 1, parts);
