@@ -133,7 +133,7 @@ export class Requests implements MessageReaderHost {
   /** Client: the transport is closed. Keeps only the responses that have arrived completely, so that they can be read. */
   keepReceived(): void {
     this.#isClosed = true;
-    this.#undelivered.clear();
+    this.#undelivered.take();
     for (const [id, stream] of this.#streams) {
       if (!stream.reader.takeRest()) this.#streams.delete(id);
       else this.#endWriting(stream, H3_ERRORS.H3_NO_ERROR.code);
