@@ -27,15 +27,18 @@ const eightBytes = (bytes: Uint8Array, start: number): string =>
     bytes[start + 7]!,
   );
 
+const NOTHING = new Uint8Array(0);
+
 /** `connectionIdKey` for runs of packets with the same id: making a string costs more than comparing the bytes. */
 export class ConnectionIdKeys {
-  readonly #latest = new Uint8Array(MAX_CONNECTION_ID_LENGTH);
+  /** The latest id, and room for as long a one as there ever was; RFC 8999 §5.3 allows 255 bytes. */
+  #latest: Uint8Array = NOTHING;
   #length = 0;
   #key = "";
 
   keyOf(bytes: Uint8Array, start: number, end: number): string {
     const length = end - start;
-    if (length > MAX_CONNECTION_ID_LENGTH) return connectionIdKey(bytes, start, end);
+    if (length > this.#latest.length) this.#latest = new Uint8Array(length);
     const latest = this.#latest;
     let isSame = length === this.#length;
     for (let i = 0; i < length; i += 1) {
