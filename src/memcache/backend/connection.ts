@@ -13,7 +13,7 @@ import { COMMANDS } from "../protocol/command.ts";
 import { ERRORS } from "../protocol/errors.ts";
 import { MAX_KEY } from "../protocol/limits.ts";
 import { Output } from "../protocol/output.ts";
-import { nextSpace, parseRequestText, type Request, skipSpaces } from "../protocol/request.ts";
+import { isRepeatable, nextSpace, parseRequestText, type Request, skipSpaces } from "../protocol/request.ts";
 import { BACKEND_FAILURE, CODES, ownResponse, type ReadFailure, ResponseReader } from "../protocol/response.ts";
 import type { ResponseSink } from "../route/route.ts";
 import type { BackendOptions } from "./options.ts";
@@ -309,23 +309,6 @@ export class BackendConnection {
   }
 }
 
-/** True if sending the request twice does what sending it once does. */
-function isRepeatable(request: Request): boolean {
-  switch (request.command) {
-    case COMMANDS.get:
-    case COMMANDS.gets:
-    case COMMANDS.gat:
-    case COMMANDS.gats:
-    case COMMANDS.me:
-      return true;
-    case COMMANDS.mg:
-      // Vivifying and recaching give the first asker a token that the second does not get.
-      return !request.hasFlag("N") && !request.hasFlag("R") && !request.hasFlag("E");
-    default:
-      return false;
-  }
-}
-
 /**
  * Writes a request so that the backend answers in any case: a missing answer could not be told from a late one.
  * The client's wish for silence is kept in `request.quiet`.
@@ -334,6 +317,10 @@ function writeRequest(request: Request, output: Output): void {
   const { bytes, start, end, lineEnd } = request;
   if (request.quiet === "meta") {
     writeWithoutQuietFlag(request, output);
+  } else if (request.quiet === "noreply" && request.command === COMMANDS.delete) {
+    // memcached refuses a delete with a word that it does not know.
+    output.append(bytes, start, request.keyEnd);
+    output.append(bytes, lineEnd, end);
   } else {
     output.append(bytes, start, lineEnd);
     if (request.quiet === "noreply") output.patch(trailingSpaces(bytes, lineEnd) + 1, 0x59); // "noreplY"

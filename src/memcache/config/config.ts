@@ -49,6 +49,8 @@ export interface PoolSettings {
   readonly seed?: string;
   /** Hashes base64 keys (meta flag `b`) as the bytes that they stand for. memcached hashes their text. */
   readonly decodeKeys?: boolean;
+  /** Sends equal reads of a key that are under way at the same time once. */
+  readonly coalesce?: boolean;
 }
 
 /** Children in order, children by zone, or the name of a set of pools (`set_…`). */
@@ -86,6 +88,13 @@ export type RouteDescription =
       readonly statsName?: string;
       /** The whole name of the counter. */
       readonly counter?: string;
+    }
+  /** Stamps writes, answers when most children have them, and repairs copies that reads find to be old. */
+  | {
+      readonly route: "replicated";
+      readonly children: Children;
+      readonly stats?: boolean;
+      readonly statsName?: string;
     }
   | { readonly route: "split"; readonly childA: RouteConfig; readonly childB: RouteConfig }
   | { readonly route: "ttl"; readonly ttl: number; readonly child: RouteConfig }
