@@ -2,9 +2,10 @@
 
 import type { Target } from "../session.ts";
 import { datagrams } from "./datagrams.ts";
+import { dns } from "./dns.ts";
 import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 
-export const TARGETS: readonly Target[] = [frames, longHeaders, datagrams, transportParameters, tls, h3, qpack];
+export const TARGETS: readonly Target[] = [frames, longHeaders, datagrams, transportParameters, tls, h3, qpack, dns];

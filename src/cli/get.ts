@@ -133,6 +133,18 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("--pass <phrase>", "the passphrase of the key"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))
     .addOption(
+      new Option(
+        "--happy-eyeballs-timeout-ms <ms>",
+        "race addresses, each this long after the one before (Happy Eyeballs)",
+      ).argParser(number),
+    )
+    .addOption(
+      new Option(
+        "--https-records [server]",
+        "race addresses, and ask this name server, or the system's, for HTTPS records",
+      ),
+    )
+    .addOption(
       new Option("--connect-timeout <seconds>", "limit for lookup, connection and handshake").argParser(seconds),
     )
     .addOption(new Option("-m, --max-time <seconds>", "limit for the whole transfer").argParser(seconds))

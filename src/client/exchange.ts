@@ -3,6 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { ClientError, ServerGoneError } from "../host/client/errors.ts";
 import { InformationalLimit } from "../host/client/limits.ts";
+import type { TimedDecision } from "../host/client/race.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -134,6 +135,11 @@ export class Exchange implements Waiter, ResponseHandler {
 
   get contentBytes(): number {
     return this.#contentBytes;
+  }
+
+  /** What races for a connection have decided since the request began. */
+  decisions(): readonly TimedDecision[] {
+    return this.#origin.dialer.decisions.filter(({ at }) => at >= this.#start);
   }
 
   timings(responseStart: number): ExchangeTimings {

@@ -1,4 +1,5 @@
 // Details of how a response was obtained, for `client.facts(response)`, `nagare get --trace` and `--json`.
+import type { TimedDecision } from "../host/client/race.ts";
 import type { ConnectionTimings, Field, Protocol, SessionStats } from "../host/client/session.ts";
 
 export interface ExchangeFacts {
@@ -15,6 +16,10 @@ export interface ExchangeFacts {
   /** How often the request was sent: more than once if a connection was lost or the server refused it unprocessed. */
   readonly attempts: number;
   readonly connection: ConnectionTimings;
+  /**
+   * With `happyEyeballs`: what was asked and tried since the request began, and why. Empty for a reused connection.
+   */
+  readonly decisions: readonly TimedDecision[];
   /** Live until the body ends. */
   readonly timings: ExchangeTimings;
   /** Bytes of content received, still encoded. Live until the body ends. */

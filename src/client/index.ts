@@ -22,6 +22,7 @@ export { Client, createClient } from "./client.ts"; // the client
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
+export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addresses
 export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions } from "./options.ts"; // the options of createClient
 export type { ConnectionFacts } from "./pool.ts"; // an open connection

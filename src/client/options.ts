@@ -13,6 +13,7 @@ import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
+import { type HappyEyeballsOptions, raceSettings } from "./happy-eyeballs.ts";
 
 export interface ClientOptions {
   /** Allowed protocols in order of preference. Default: h3, h2, http/1.1. */
@@ -34,6 +35,11 @@ export interface ClientOptions {
   readonly earlyData?: boolean;
   /** Called with each TLS key log line (RFC 9850), for TCP and QUIC. The lines allow decrypting the traffic. */
   readonly keylog?: ((line: string) => void) | undefined;
+  /**
+   * Races the addresses of a host as answers arrive (Happy Eyeballs), with HTTPS records if that is wanted. Default:
+   * waits for all addresses, and tries them one after the other.
+   */
+  readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
   /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
@@ -117,6 +123,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     replaceSilent: options.replaceSilent ?? true,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
+    race: raceSettings(options.happyEyeballs, clock),
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace),
     clock,
   };

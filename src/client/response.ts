@@ -109,6 +109,7 @@ class ResponseReceiver implements ExchangeReceiver {
       reused: exchange.reused,
       attempts: exchange.attempts,
       connection: session.timings,
+      decisions: exchange.reused ? [] : exchange.decisions(),
       redirects,
       get timings() {
         return exchange.timings(received);

@@ -12,6 +12,7 @@ import {
   alpnIds,
   INVALID_KEY,
   inconsistency,
+  isPrivate,
   SVC_PARAMS,
   type SvcParam,
   type SvcParamKind,
@@ -34,7 +35,7 @@ export function parseSvcParams(items: readonly string[]): SvcParams {
     const text = equals < 0 ? new Uint8Array(0) : unescapeText(item.slice(equals + 1));
     try {
       const value = parseValue(kind, text);
-      const problem = valueProblem(svcParam(key).kind, value);
+      const problem = valueProblem(isPrivate(key) ? kind : svcParam(key).kind, value);
       if (problem !== undefined) throw new PresentationError(problem);
       params.set(key, value);
     } catch (error) {
@@ -92,9 +93,6 @@ function parseValue(kind: SvcParamKind, text: Uint8Array): Uint8Array {
   }
 }
 
-/** RFC 9460 §14.3.2: keys for private use, whose names other programs do not know. */
-const FIRST_PRIVATE_KEY = 65_280;
-
 /** The parameters in presentation format, as every program can read it. */
 export function printSvcParams(params: SvcParams): string[] {
   return [...params].map(([key, value]) => {
@@ -104,8 +102,9 @@ export function printSvcParams(params: SvcParams): string[] {
   });
 }
 
+/** Other programs do not know the names of keys for private use. */
 const printedParam = (key: number): SvcParam =>
-  key < FIRST_PRIVATE_KEY ? svcParam(key) : { key, name: `key${key}`, kind: "opaque" };
+  isPrivate(key) ? { key, name: `key${key}`, kind: "opaque" } : svcParam(key);
 
 function printValue(kind: SvcParamKind, value: Uint8Array): string {
   switch (kind) {

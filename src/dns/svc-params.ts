@@ -61,6 +61,9 @@ export type SvcParamName = keyof typeof SVC_PARAMS;
 /** RFC 9460 §14.3.2: reserved, and never used. */
 export const INVALID_KEY = 65_535;
 
+/** RFC 9460 §14.3.2: keys for private use. */
+export const isPrivate = (key: number): boolean => key >= 65_280 && key < INVALID_KEY;
+
 const BY_KEY: ReadonlyMap<number, SvcParam> = new Map(Object.values(SVC_PARAMS).map((param) => [param.key, param]));
 
 export const svcParam = (key: number): SvcParam => BY_KEY.get(key) ?? { key, name: `key${key}`, kind: "opaque" };
@@ -76,7 +79,8 @@ export function readSvcParams(reader: Reader): SvcParams {
     if (key <= previous) throw new WireError("the parameters' keys are not in ascending order", at);
     previous = key;
     const value = reader.copy(reader.uint16());
-    const problem = valueProblem(svcParam(key).kind, value);
+    // Keys for private use may mean something else to others.
+    const problem = isPrivate(key) ? undefined : valueProblem(svcParam(key).kind, value);
     if (problem !== undefined) throw new WireError(`${svcParam(key).name}: ${problem}`, at);
     params.set(key, value);
   }
@@ -193,7 +197,11 @@ export interface SvcParamValues {
 }
 
 export function svcParamValues(params: SvcParams): SvcParamValues {
-  const of = (name: SvcParamName): Uint8Array | undefined => params.get(SVC_PARAMS[name].key);
+  const of = (name: SvcParamName): Uint8Array | undefined => {
+    const { key, kind } = SVC_PARAMS[name];
+    const value = params.get(key);
+    return value === undefined || valueProblem(kind, value) !== undefined ? undefined : value;
+  };
   const list = <T>(name: SvcParamName, read: (value: Uint8Array) => T[]): T[] => {
     const value = of(name);
     return value === undefined ? [] : read(value);
@@ -207,7 +215,7 @@ export function svcParamValues(params: SvcParams): SvcParamValues {
     ipv4hint: list("ipv4hint", (value) => addressList(value, 4)),
     ipv6hint: list("ipv6hint", (value) => addressList(value, 16)),
     hasEch: params.has(SVC_PARAMS.ech.key),
-    altOnly: params.has(SVC_PARAMS.altOnly.key),
+    altOnly: of("altOnly") !== undefined,
     quicv: list("quicv", uint32List),
     preconnectHint: list("preconnectHint", namesIn),
   };

@@ -149,6 +149,19 @@ describe("malformed data on the wire is kept as such", () => {
   });
 });
 
+test("a key for private use that means something else to others spoils nothing", () => {
+  const record = parseRecord('a. HTTPS 1 . alpn=h2 key65400="hello\\\\001" key65401=xyz key65402=x');
+  if (record.data.type !== "HTTPS") throw new Error("expected an HTTPS record");
+  expect(svcParamValues(record.data.params)).toMatchObject({
+    alpn: ["h2"],
+    preconnectHint: [],
+    quicv: [],
+    altOnly: false,
+  });
+  expect(parseRecord(printRecord(record))).toEqual(record);
+  expect(read("000100 0001 0003 026832 ff78 0001 ff")).toMatchObject({ type: "SVCB" });
+});
+
 test("values for clients", () => {
   const { data } = parseRecord(
     "a. HTTPS 1 b. alpn=h3,h2 port=8443 ipv4hint=192.0.2.7 ipv6hint=2001:db8::7 quicv=1 ech=AAAA",

@@ -267,6 +267,9 @@ export const ENTRIES = [
   "client dns stream closed",
   "client dns carried",
   "client dns abort",
+  "client race lookup",
+  "client race attempt",
+  "client race abort",
   // The load generator
   "client load room",
   "client load retry",

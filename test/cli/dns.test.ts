@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
+import { serve } from "../../src/edge/serve.ts";
 import { nameServer } from "../../src/host/dns/testing/name-server.ts";
+import { freePort } from "../../src/host/udp/free-port.ts";
 import { run } from "./run.ts";
 
 const LINES = ["a.test. 300 HTTPS 1 . alpn=h3,h2 port=8443", "b.test. 60 CNAME a.test.", "a.test. 60 A 192.0.2.1"];
@@ -40,5 +42,29 @@ test("says why there is no answer, and what is wrong with the arguments", async 
   ] as const) {
     const { exitCode, stderr } = await run(["dns", "query", ...args]);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+});
+
+test("nagare get --trace shows each question, each attempt and each decision", async () => {
+  const site = await serve({ port: 0, host: "127.0.0.1", log: () => {} }, () => new Response("hello"));
+  const nothing = await freePort();
+  await using names = await nameServer([
+    `_${nothing}._https.localhost. 60 HTTPS 1 localhost. alpn=h3,h2 port=${site.port}`,
+  ]);
+  try {
+    const url = `https://localhost:${nothing}/`;
+    const records = ["--https-records", `127.0.0.1:${names.udp.port}`, "--happy-eyeballs-timeout-ms", "2000"];
+    const traced = await run(["get", "-k", "--http2", "--trace", ...records, "--", url]);
+    expect(traced.stdout).toMatch(/HTTPS +[━╌]+ .*ms\n/);
+    expect(traced.stdout).toMatch(/attempt 1 +[━╌]+ .*ms\n/);
+    expect(traced.stdout).toContain(`HTTPS of _${nothing}._https.localhost.: 1 localhost. h2,http/1.1`);
+    expect(traced.stdout).toMatch(/attempt \d: 127\.0\.0\.1 port \d+ over TCP/);
+    const facts = await run(["get", "-k", "--http2", "--json", ...records, "--", url]);
+    const { decisions, remotePort } = JSON.parse(facts.stdout) as { decisions: unknown[]; remotePort: number };
+    expect(remotePort).toBe(site.port);
+    expect(decisions[0]).toMatchObject({ type: "race:query_sent", record: "HTTPS", at: expect.any(Number) });
+    expect(decisions.at(-1)).toMatchObject({ type: "race:ended", how: "connected" });
+  } finally {
+    await site.close({ timeout: 0 });
   }
 });

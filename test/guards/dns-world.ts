@@ -2,10 +2,11 @@
 
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { createClient } from "../../src/client/index.ts";
 import { parseMessage } from "../../src/dns/index.ts";
 import { DnsResolver } from "../../src/host/dns/resolver.ts";
 import { nameServer } from "../../src/host/dns/testing/name-server.ts";
-import { all } from "./world.ts";
+import { all, openServer } from "./world.ts";
 
 const A = 1;
 
@@ -55,6 +56,29 @@ const aborted = async (): Promise<void> => {
   await done;
 };
 
+/** A client that races addresses. */
+const raced = async (): Promise<void> => {
+  const server = await openServer(["h2"]);
+  await using client = createClient({ rejectUnauthorized: false, protocols: ["h2"], happyEyeballs: true });
+  await all(client.fetch(`https://localhost:${new URL(server.url).port}/`));
+};
+
+const raceAborted = async (): Promise<void> => {
+  const silent = createServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const { port } = silent.address() as { port: number };
+  const controller = new AbortController();
+  await using client = createClient({ rejectUnauthorized: false, protocols: ["h2"], happyEyeballs: true });
+  silent.once("connection", (socket) => {
+    socket.on("error", () => {});
+    controller.abort();
+    setTimeout(() => socket.destroy(), 100);
+  });
+  await all(client.fetch(`https://127.0.0.1:${port}/`, { signal: controller.signal }));
+  silent.close();
+};
+
 export const DNS_TRAFFIC = {
   "client dns udp message": { run: asked("answer.test.") },
   "client dns udp error": { run: refused },
@@ -64,4 +88,7 @@ export const DNS_TRAFFIC = {
   "client dns stream closed": { run: unanswered(true) },
   "client dns carried": { run: carried },
   "client dns abort": { run: aborted },
+  "client race lookup": { run: raced },
+  "client race attempt": { run: raced },
+  "client race abort": { run: raceAborted },
 };

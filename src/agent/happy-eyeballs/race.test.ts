@@ -355,6 +355,24 @@ describe("outcomes", () => {
   });
 });
 
+test("1,000 changes of the network, each while a race is under way, leave no attempt and no timer", () => {
+  const rng = new SeededRng(1000);
+  for (let i = 0; i < 1_000; i += 1) {
+    const world = new World({ transports: ["quic", "tcp"], families: { ipv4: rng.uint32() % 4 > 0, ipv6: true } });
+    if (rng.uint32() % 2 > 0) world.aaaa(rng.uint32() % 100, V6);
+    if (rng.uint32() % 2 > 0) world.a(100 + (rng.uint32() % 100), V4, "192.0.2.2");
+    if (rng.uint32() % 2 > 0) world.services(200, NONE);
+    world.at(200 + (rng.uint32() % 2_000), (race, now) => race.abort(now));
+    // Answers and outcomes that come too late.
+    world.a(2_300, V4).aaaa(2_301, V6).failed(2_302, 0).connected(2_303, 1);
+    expect([world.open.size, world.race.nextTimeout(), world.race.outcome]).toEqual([
+      0,
+      undefined,
+      { type: "aborted" },
+    ]);
+  }
+});
+
 test("property: whatever happens, one outcome, no attempt twice, none within 10 ms, and nothing is left over", () => {
   const step = fc.record({
     what: fc.constantFrom(

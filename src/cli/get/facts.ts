@@ -20,6 +20,8 @@ export interface GetFacts {
   readonly output: string | null;
   readonly timings: Readonly<Record<string, number>>;
   readonly connection: Readonly<Record<string, unknown>>;
+  /** With Happy Eyeballs: what was asked and tried, and why. */
+  readonly decisions?: readonly Readonly<Record<string, unknown>>[];
 }
 
 export function factsOf(
@@ -38,6 +40,11 @@ export function factsOf(
   for (const [name, moment] of Object.entries(moments)) {
     if (name !== "start") elapsed[name] = Math.round((moment - start) * 1000) / 1000;
   }
+  const decisions = facts.decisions.map(({ at, event }) => ({
+    at: Math.round((at - start) * 1000) / 1000,
+    ...event,
+    ...("until" in event ? { until: Math.round((event.until / 1000 - start) * 1000) / 1000 } : {}),
+  }));
   const { details, ...figures } = facts.stats();
   return {
     url: facts.url,
@@ -56,5 +63,6 @@ export function factsOf(
     output: about.output ?? null,
     timings: elapsed,
     connection: { ...figures, ...details },
+    ...(decisions.length === 0 ? {} : { decisions }),
   };
 }

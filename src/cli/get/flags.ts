@@ -71,6 +71,9 @@ export interface GetFlags extends CertificateFlags {
   readonly insecure?: true;
   readonly cacert?: string;
   readonly resolve?: readonly string[];
+  readonly happyEyeballsTimeoutMs?: number;
+  /** True for the servers of the system. */
+  readonly httpsRecords?: true | string;
   readonly connectTimeout?: number;
   readonly maxTime?: number;
   readonly keylog?: string;
@@ -94,6 +97,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     decompress: flags.compressed === true,
     ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert, CURL.certificateFile) }),
     ...(await clientCertificate(flags)),
+    happyEyeballs: happyEyeballsFrom(flags),
     ...(connectTimeout === 0 ? {} : { connectTimeout: milliseconds(connectTimeout) }),
     quic: {
       ...(flags.quicVersion === undefined ? {} : { version: flags.quicVersion }),
@@ -101,6 +105,15 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
       congestionControl: flags.congestionControl,
     },
     resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined),
+  };
+}
+
+/** Either option turns it on. */
+function happyEyeballsFrom({ happyEyeballsTimeoutMs: delay, httpsRecords }: GetFlags): ClientOptions["happyEyeballs"] {
+  if (delay === undefined && httpsRecords === undefined) return undefined;
+  return {
+    ...(delay === undefined ? {} : { attemptDelay: delay }),
+    ...(httpsRecords === undefined ? {} : { httpsRecords: httpsRecords === true ? true : [httpsRecords] }),
   };
 }
 

@@ -6,6 +6,7 @@
 //   handshake   ╌╌╌━━━━━━━╌╌╌╌╌╌╌╌╌╌╌   3.40 ms
 import type { ExchangeFacts } from "../../client/index.ts";
 import type { Colors } from "../io.ts";
+import { barsOf, decisionLines } from "./decisions.ts";
 import { bytes, duration, PROTOCOL_NAMES } from "./units.ts";
 
 interface Phase {
@@ -42,8 +43,9 @@ export function traceLines(
     `${facts.method} ${colors.bold(facts.url)} ${colors.dim("→")} ${paintStatus(colors.bold(String(status)))} over ` +
       `${colors.bold(PROTOCOL_NAMES[protocol])} ${colors.dim(`(${facts.remoteAddress} port ${facts.remotePort})`)}`,
     "",
-    ...waterfall(phasesOf(facts, colors), style),
+    ...waterfall([...phasesOf(facts, colors), ...racePhases(facts, colors)], style),
     "",
+    ...raceLines(facts, colors),
     ...connectionLines(response, facts, colors),
   );
   return lines;
@@ -71,6 +73,19 @@ function phasesOf(facts: ExchangeFacts, colors: Colors): Phase[] {
   add("first byte", sent, timings.responseStart, colors.green);
   add("transfer", timings.responseStart, timings.responseEnd, colors.green);
   return phases;
+}
+
+/** The questions and attempts of Happy Eyeballs. */
+function racePhases({ decisions, timings }: ExchangeFacts, colors: Colors): Phase[] {
+  const paints = { question: colors.cyan, connected: colors.green, failed: colors.red, cancelled: colors.dim };
+  return barsOf(decisions)
+    .filter(({ start }) => start >= timings.start)
+    .map(({ name, start, end, kind }) => ({ name, start, end, paint: paints[kind] }));
+}
+
+function raceLines({ decisions, timings }: ExchangeFacts, colors: Colors): string[] {
+  if (decisions.length === 0) return [];
+  return [...decisionLines(decisions, timings.start).map((line) => `  ${colors.dim(line)}`), ""];
 }
 
 function waterfall(phases: readonly Phase[], { colors, width }: TraceStyle): string[] {

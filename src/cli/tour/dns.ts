@@ -1,9 +1,11 @@
 // DNS: our resolver and our codec against authoritative servers that read the same zone file.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createClient } from "../../client/index.ts";
 import { parseZone, printRecord, type ResourceRecord, typeName } from "../../dns/index.ts";
 import { DnsResolver } from "../../host/dns/resolver.ts";
 import { freePort } from "../../host/udp/free-port.ts";
+import { startOwnServer } from "./own-server.ts";
 import { Peer, peerPath } from "./peer.ts";
 import type { Row, RowContext } from "./row.ts";
 
@@ -55,7 +57,7 @@ async function untilAnswered(
   context: RowContext,
   peer: Peer,
   resolver: DnsResolver,
-  { name, type }: ResourceRecord,
+  { name, type }: Pick<ResourceRecord, "name" | "type">,
 ): Promise<void> {
   for (;;) {
     const answer = await resolver.resolve(name, type, context.signal);
@@ -65,29 +67,40 @@ async function untilAnswered(
   }
 }
 
+/** Runs Knot with one zone. */
+async function withKnot<T>(
+  context: RowContext,
+  origin: string,
+  zone: string,
+  use: (peer: Peer, port: number) => Promise<T>,
+): Promise<T> {
+  const knotd = await peerPath(context, "knotd");
+  const { directory } = context;
+  const port = await freePort();
+  await writeFile(join(directory, "zone"), zone);
+  await writeFile(
+    join(directory, "knot.conf"),
+    `server:\n  rundir: "${directory}"\n  listen: 127.0.0.1@${port}\ndatabase:\n  storage: "${directory}"\n` +
+      `zone:\n  - domain: ${origin}\n    storage: "${directory}"\n    file: zone\n`,
+  );
+  const peer = new Peer(context, knotd, ["-c", join(directory, "knot.conf")]);
+  try {
+    return await use(peer, port);
+  } finally {
+    await peer.stop();
+  }
+}
+
+const soa = (origin: string): string =>
+  `${origin} 60 SOA ns.${origin} a.${origin} 1 2 3 4 5\n${origin} 60 NS ns.${origin}\n`;
+
 export const DNS_ROWS: readonly Row[] = [
   {
     system: "https-records",
     peer: "knot",
     against: "Knot",
     command: "nagare dns query example.test HTTPS @127.0.0.1 -p 5353",
-    async run(context) {
-      const knotd = await peerPath(context, "knotd");
-      const { directory } = context;
-      const port = await freePort();
-      await writeFile(join(directory, "zone"), ZONE);
-      await writeFile(
-        join(directory, "knot.conf"),
-        `server:\n  rundir: "${directory}"\n  listen: 127.0.0.1@${port}\ndatabase:\n  storage: "${directory}"\n` +
-          `zone:\n  - domain: example.test\n    storage: "${directory}"\n    file: zone\n`,
-      );
-      const peer = new Peer(context, knotd, ["-c", join(directory, "knot.conf")]);
-      try {
-        return await compare(context, peer, port);
-      } finally {
-        await peer.stop();
-      }
-    },
+    run: (context) => withKnot(context, ORIGIN, ZONE, (peer, port) => compare(context, peer, port)),
   },
   {
     system: "https-records",
@@ -111,6 +124,33 @@ export const DNS_ROWS: readonly Row[] = [
       } finally {
         await peer.stop();
       }
+    },
+  },
+  {
+    system: "happy-eyeballs",
+    peer: "knot",
+    against: "Knot, own server",
+    command: "nagare get --trace --https-records 127.0.0.1:5353 https://localhost:4433/",
+    async run(context) {
+      await using server = await startOwnServer(context);
+      // Nothing listens here: only the record leads to the server.
+      const nothing = await freePort();
+      const record = `_${nothing}._https.localhost. 60 HTTPS 1 localhost. alpn=h3,h2 port=${server.port}\n`;
+      return await withKnot(context, "localhost.", soa("localhost.") + record, async (peer, port) => {
+        const resolver = new DnsResolver({ servers: [{ protocol: "udp", address: "127.0.0.1", port }] });
+        await untilAnswered(context, peer, resolver, { name: "localhost.", type: 6 });
+        await using client = createClient({
+          ca: server.identity.cert,
+          resolve: () => ["127.0.0.99", "127.0.0.1"],
+          happyEyeballs: { httpsRecords: [`127.0.0.1:${port}`], resolutionDelay: 5_000 },
+        });
+        const response = await client.fetch(`https://localhost:${nothing}/`, { signal: context.signal });
+        await response.text();
+        const { protocol, remotePort, decisions } = client.facts(response)!;
+        if (remotePort !== server.port) throw new Error(`connected to port ${remotePort}, not to the record's`);
+        const won = decisions.flatMap(({ event }) => (event.type === "race:ended" ? [event.why] : [])).at(-1);
+        return `${protocol} at the port of Knot's record; ${won}`;
+      });
     },
   },
 ];

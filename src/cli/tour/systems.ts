@@ -135,13 +135,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Knot", "BIND"],
     status: "built",
   },
-  planned(
-    "happy-eyeballs",
-    "Happy Eyeballs v2 and v3",
-    ["RFC 8305", "draft-ietf-happy-happyeyeballs-v3"],
-    ["agent"],
-    ["impaired IPv6"],
-  ),
+  {
+    name: "happy-eyeballs",
+    title: "Happy Eyeballs v2 and v3",
+    specs: ["RFC 8305", "draft-ietf-happy-happyeyeballs-v3"],
+    folders: ["agent/happy-eyeballs"],
+    shownAgainst: ["Knot"],
+    status: "built",
+  },
   planned(
     "sunset",
     "Sunset, Deprecation, Prefer: safe",

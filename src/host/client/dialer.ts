@@ -1,4 +1,5 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
+import type { Transport } from "../../agent/index.ts";
 import type { Alternative } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
@@ -8,6 +9,7 @@ import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
 import type { Http3Connector } from "./http3.ts";
+import { type RaceSettings, race, type TimedDecision } from "./race.ts";
 import { type Resolve, resolveHost } from "./resolve.ts";
 import type { DialOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
@@ -27,6 +29,8 @@ export interface DialerSettings {
   readonly idleTimeout: number | undefined;
   readonly http3: Http3Connector;
   readonly clock: HostClock;
+  /** Races addresses as answers arrive, instead of waiting for all of them. */
+  readonly race?: RaceSettings | undefined;
 }
 
 /** One attempt to connect. `started` resolves when the lookup is done and packets are about to be sent. */
@@ -36,12 +40,17 @@ export interface Attempt {
   abort(reason: Error): void;
 }
 
+/** Of an origin; a race makes about twenty. */
+const MAX_DECISIONS = 200;
+
 export class Dialer {
   readonly origin: string;
   readonly secure: boolean;
   /** Without the brackets of an IPv6 literal. */
   readonly host: string;
   readonly port: number;
+  /** What the last races decided and why, the oldest first. */
+  readonly decisions: TimedDecision[] = [];
   readonly #settings: DialerSettings;
   readonly #onChange: () => void;
 
@@ -62,7 +71,7 @@ export class Dialer {
 
   dialTcp(): Attempt {
     const { idleTimeout } = this.#settings;
-    return this.#dial(this.host, this.port, "", undefined, async (options) => {
+    return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
         secure: this.secure,
@@ -77,7 +86,7 @@ export class Dialer {
   dialHttp3(alternative: Alternative): Attempt {
     const connector = this.#settings.http3;
     const host = alternative.host === "" ? this.host : alternative.host;
-    return this.#dial(host, alternative.port, " over QUIC (UDP)", connector.ready, async (options) => {
+    return this.#dial(host, alternative.port, "quic", connector.ready, async (options) => {
       try {
         return await connector.connect(this.origin, options);
       } catch (error) {
@@ -90,10 +99,15 @@ export class Dialer {
     });
   }
 
+  #remember(decision: TimedDecision): void {
+    if (this.decisions.length === MAX_DECISIONS) this.decisions.shift();
+    this.decisions.push(decision);
+  }
+
   #dial(
     host: string,
     port: number,
-    transport: string,
+    transport: Transport,
     ready: (() => Promise<unknown>) | undefined,
     connect: (options: DialOptions) => Promise<Session>,
   ): Attempt {
@@ -108,7 +122,7 @@ export class Dialer {
         controller.abort(
           new ClientError(
             "CONNECT_TIMEOUT",
-            `could not connect to ${host} port ${port}${transport} within ${seconds} s`,
+            `could not connect to ${host} port ${port}${transport === "quic" ? " over QUIC (UDP)" : ""} within ${seconds} s`,
           ),
         );
       },
@@ -123,6 +137,43 @@ export class Dialer {
       try {
         ready?.().catch(() => {}); // loads during the lookup; a failure surfaces below
         const lookupStart = millisNow(clock);
+        const open = (addresses: readonly ResolvedAddress[], at: number, lookupEnd: number, abort: AbortSignal) =>
+          connect({
+            servername: this.host,
+            port: at,
+            addresses,
+            lookupStart,
+            lookupEnd,
+            connectTimeout: settings.connectTimeout,
+            ca: settings.ca,
+            identity: settings.identity,
+            rejectUnauthorized: settings.rejectUnauthorized,
+            earlyData: settings.earlyData,
+            keylog: settings.keylog,
+            signal: abort,
+            onChange: this.#onChange,
+          });
+        if (settings.race !== undefined) {
+          await ready?.();
+          let lookupEnd: number | undefined;
+          return await race({
+            settings: settings.race,
+            host,
+            port,
+            transports: [transport],
+            alpn: this.protocols,
+            resolve: settings.resolve,
+            signal,
+            clock,
+            attempt: ({ address, family, port: at }, abort) => {
+              lookupEnd ??= millisNow(clock);
+              start();
+              return open([{ address, family }], at, lookupEnd, abort);
+            },
+            discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
+            onDecision: (decision) => this.#remember(decision),
+          });
+        }
         const addresses: readonly ResolvedAddress[] = await abortable(
           resolveHost(host, port, settings.resolve),
           signal,
@@ -130,21 +181,7 @@ export class Dialer {
         const lookupEnd = millisNow(clock);
         await ready?.();
         start();
-        return await connect({
-          servername: this.host,
-          port,
-          addresses,
-          lookupStart,
-          lookupEnd,
-          connectTimeout: settings.connectTimeout,
-          ca: settings.ca,
-          identity: settings.identity,
-          rejectUnauthorized: settings.rejectUnauthorized,
-          earlyData: settings.earlyData,
-          keylog: settings.keylog,
-          signal,
-          onChange: this.#onChange,
-        });
+        return await open(addresses, port, lookupEnd, signal);
       } finally {
         start();
         timer.clear();

@@ -1,0 +1,63 @@
+// The option happyEyeballs of createClient: its defaults, and the resolver for HTTPS records.
+import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY } from "../agent/index.ts";
+import { type Micros, millis } from "../base/time.ts";
+import { DNS_PORTS, type DnsServer } from "../dns/index.ts";
+import type { RaceSettings } from "../host/client/race.ts";
+import type { HostClock } from "../host/clock.ts";
+import { DnsResolver } from "../host/dns/resolver.ts";
+import { systemServers } from "../host/dns/system.ts";
+import { duration } from "../host/timer.ts";
+import { ipVersion } from "../wire/ip-address.ts";
+
+/** Durations are in milliseconds. */
+export interface HappyEyeballsOptions {
+  /** RFC 8305 is version 2, draft-ietf-happy-happyeyeballs-v3 the default. */
+  readonly version?: 2 | 3;
+  /** How long the first answers wait for better ones. Default: 50 ms. */
+  readonly resolutionDelay?: number;
+  /** The time between attempts, at least 10 ms. Default: 250 ms. */
+  readonly attemptDelay?: number;
+  /**
+   * True to ask the system's name servers for HTTPS records (RFC 9460), or the servers to ask, such as "127.0.0.1" or
+   * "[::1]:5353". Default: false.
+   */
+  readonly httpsRecords?: boolean | readonly string[];
+}
+
+export function raceSettings(
+  options: true | HappyEyeballsOptions | undefined,
+  clock: HostClock,
+): RaceSettings | undefined {
+  if (options === undefined) return undefined;
+  const { version = 3, resolutionDelay, attemptDelay, httpsRecords = false } = options === true ? {} : options;
+  if (version !== 2 && version !== 3)
+    throw new TypeError(`happyEyeballs: there is no version ${String(version)}; 2 or 3`);
+  const delay = (name: string, value: number | undefined, byDefault: Micros): Micros =>
+    value === undefined ? byDefault : millis(duration(`happyEyeballs.${name}`, value));
+  return {
+    version,
+    resolutionDelay: delay("resolutionDelay", resolutionDelay, DEFAULT_RESOLUTION_DELAY),
+    attemptDelay: delay("attemptDelay", attemptDelay, DEFAULT_ATTEMPT_DELAY),
+    records: httpsRecords === false ? undefined : recordResolver(httpsRecords, clock),
+  };
+}
+
+/** One resolver for all requests of a client, made when it is needed. */
+function recordResolver(servers: true | readonly string[], clock: HostClock): () => Promise<DnsResolver> {
+  const given = servers === true ? undefined : servers.map(parseServer);
+  let made: Promise<DnsResolver> | undefined;
+  const make = async (): Promise<DnsResolver> =>
+    new DnsResolver({ clock, servers: given ?? (await systemServers()).map(parseServer) });
+  return () => (made ??= make());
+}
+
+/** `127.0.0.1`, `127.0.0.1:5353`, `::1` or `[::1]:5353`. */
+function parseServer(text: string): DnsServer {
+  const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+  const address = bracketed ?? plain ?? text;
+  const number = port === undefined ? DNS_PORTS.udp : Number(port);
+  if (ipVersion(address) === undefined || number < 1 || number > 65_535) {
+    throw new TypeError(`"${text}" is not a name server; give an IP address, and a port if it is not 53`);
+  }
+  return { protocol: "udp", address, port: number };
+}

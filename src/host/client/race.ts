@@ -1,0 +1,266 @@
+// Drives agent/happy-eyeballs: looks names up, starts attempts that are promises, and aborts those that lose.
+import { lookup } from "node:dns/promises";
+import {
+  type AttemptReport,
+  type Endpoint,
+  Race,
+  type RaceCommand,
+  type RaceEvent,
+  type RaceRules,
+  type RecordKind,
+  readServices,
+  type Transport,
+} from "../../agent/index.ts";
+import { type Instant, toMillis } from "../../base/time.ts";
+import { RECORD_TYPES } from "../../dns/index.ts";
+import { ipVersion } from "../../wire/ip-address.ts";
+import type { HostClock } from "../clock.ts";
+import type { DnsResolver } from "../dns/resolver.ts";
+import { detach, type Fault, guard } from "../guard.ts";
+import { MachineTimer } from "../machine-timer.ts";
+import { systemRng } from "../random.ts";
+import { ClientError } from "./errors.ts";
+import { type Resolve, resolveHost } from "./resolve.ts";
+
+/** The parameters of every race of a client. */
+export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
+  /** Asks for HTTPS records; undefined to do without. */
+  readonly records: (() => Promise<DnsResolver>) | undefined;
+}
+
+/** A decision, and when it was made: milliseconds on the client's clock. */
+export interface TimedDecision {
+  readonly at: number;
+  readonly event: RaceEvent;
+}
+
+export interface RaceOptions<Outcome> {
+  readonly settings: RaceSettings;
+  readonly host: string;
+  readonly port: number;
+  readonly transports: readonly Transport[];
+  /** All that the client supports, the best first, whatever the transports of this race. */
+  readonly alpn: readonly string[];
+  readonly resolve: Resolve | undefined;
+  readonly signal: AbortSignal;
+  readonly clock: HostClock;
+  /** The signal aborts if the race is aborted, or if another endpoint was faster. */
+  attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Outcome>;
+  /** Disposes of an outcome that was too late. */
+  discard(outcome: Outcome): void;
+  onDecision(decision: TimedDecision): void;
+}
+
+/** Resolves with the first connection. If all fail, rejects with an error that lists every attempt. */
+export function race<Outcome>(options: RaceOptions<Outcome>): Promise<Outcome> {
+  return new Promise((resolve, reject) => new RaceDriver(options, resolve, reject).start());
+}
+
+class RaceDriver<Outcome> {
+  readonly #options: RaceOptions<Outcome>;
+  readonly #machine: Race;
+  readonly #timer: MachineTimer;
+  readonly #attempts = new Map<number, AbortController>();
+  readonly #outcomes = new Map<number, Outcome>();
+  readonly #lookups = new AbortController();
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #abort: () => void;
+  /** The addresses that the user's own resolver gives, asked once. */
+  #given: Promise<readonly string[] | undefined> | undefined;
+  #isSettled = false;
+
+  constructor(options: RaceOptions<Outcome>, resolve: (outcome: Outcome) => void, reject: (error: unknown) => void) {
+    const { settings, host, port, transports, alpn, clock } = options;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#machine = new Race(
+      {
+        ...settings,
+        host,
+        port,
+        transports,
+        alpn,
+        usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
+        isDnsProtected: false,
+        families: { ipv4: true, ipv6: true },
+        nat64: undefined,
+        preferredCount: 1,
+        rng: systemRng,
+      },
+      (event, now) => options.onDecision({ at: now / 1_000, event }),
+    );
+    this.#timer = new MachineTimer(
+      this.#handleFault,
+      (now) => {
+        this.#machine.handleTimeout(now);
+        this.#run();
+      },
+      clock,
+    );
+    this.#abort = guard("client race abort", this.#handleFault, () => {
+      this.#machine.abort(this.#now());
+      this.#run();
+    });
+  }
+
+  start(): void {
+    const { signal } = this.#options;
+    if (signal.aborted) {
+      this.#reject(signal.reason);
+      return;
+    }
+    signal.addEventListener("abort", this.#abort, { once: true });
+    this.#machine.start(this.#now());
+    this.#run();
+  }
+
+  #now(): Instant {
+    return this.#options.clock.now();
+  }
+
+  readonly #handleFault = ({ error }: Fault): void => {
+    this.#timer.set(undefined);
+    for (const each of this.#attempts.values()) each.abort(error);
+    this.#settle(() => this.#reject(error));
+  };
+
+  #run(): void {
+    const machine = this.#machine;
+    for (let next = machine.pollCommand(); next !== undefined; next = machine.pollCommand()) this.#perform(next);
+    this.#timer.set(machine.nextTimeout());
+    const { outcome } = machine;
+    if (outcome === undefined || this.#isSettled) return;
+    this.#settle(() => {
+      if (outcome.type === "connected") this.#resolve(this.#outcomes.get(outcome.attempt)!);
+      else if (outcome.type === "aborted") this.#reject(this.#options.signal.reason);
+      else this.#reject(this.#failure(outcome.why, outcome.attempts, outcome.error));
+    });
+  }
+
+  #failure(why: string, attempts: readonly AttemptReport[], error: unknown): unknown {
+    const { host } = this.#options;
+    if (attempts.length > 0) return failureOf(this.#options, attempts, error);
+    const cause = new Error(why);
+    return this.#machine.serviceInfo?.kind === "services"
+      ? new ClientError("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${host} name other protocols`, { cause })
+      : new ClientError("NAME_NOT_FOUND", `${host} has no address`, {
+          cause,
+          hint: "check the spelling of the host name",
+        });
+  }
+
+  #settle(settle: () => void): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    this.#options.signal.removeEventListener("abort", this.#abort);
+    settle();
+  }
+
+  #perform(command: RaceCommand): void {
+    switch (command.type) {
+      case "query":
+        detach("client race lookup", this.#handleFault, this.#query(command.record, command.name));
+        return;
+      case "start":
+        this.#start(command.attempt, command.endpoint);
+        return;
+      case "cancel":
+        this.#attempts.get(command.attempt)?.abort(new Error("another address was faster"));
+        return;
+      case "end-queries":
+        this.#lookups.abort();
+    }
+  }
+
+  async #query(record: RecordKind, name: string): Promise<void> {
+    if (record === "HTTPS") {
+      await this.#queryRecords(name);
+    } else {
+      const addresses = await this.#addresses(name, record === "AAAA" ? 6 : 4);
+      this.#machine.handleAddresses(record, name, addresses, this.#now());
+    }
+    this.#run();
+  }
+
+  async #queryRecords(name: string): Promise<void> {
+    const { settings, alpn } = this.#options;
+    const { signal } = this.#lookups;
+    const machine = this.#machine;
+    try {
+      const resolver = await settings.records!();
+      const answer = await resolver.resolve(name, RECORD_TYPES.HTTPS.number, signal);
+      if (answer.kind === "failed")
+        machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
+      else {
+        const records = answer.kind === "records" ? answer.records : [];
+        machine.handleServices(name, readServices(records, alpn, systemRng), this.#now());
+      }
+    } catch (error) {
+      machine.handleServiceFailure(name, error instanceof Error ? error.message : String(error), this.#now());
+    }
+  }
+
+  /** The addresses of one family: a failure is an absence, and never delays the other family. */
+  async #addresses(name: string, family: 4 | 6): Promise<readonly string[]> {
+    const { host, port, resolve } = this.#options;
+    const bare = name.replace(/\.$/, "");
+    if (bare === host) {
+      this.#given ??= Promise.resolve(resolve?.(host, port));
+      const given = await this.#given;
+      if (given !== undefined) return given.filter((each) => ipVersion(each) === family);
+    }
+    if (bare === "localhost" || bare.endsWith(".localhost")) {
+      const all = await resolveHost(bare, port, undefined);
+      return all.filter((each) => each.family === family).map(({ address }) => address);
+    }
+    const found = await lookup(bare, { all: true, family, verbatim: true }).catch(() => []);
+    return found.map(({ address }) => address);
+  }
+
+  #start(attempt: number, endpoint: Endpoint): void {
+    const controller = new AbortController();
+    this.#attempts.set(attempt, controller);
+    const tried = this.#options.attempt(endpoint, controller.signal).then(
+      (outcome) => {
+        this.#attempts.delete(attempt);
+        if (controller.signal.aborted || this.#isSettled) {
+          this.#options.discard(outcome);
+          return;
+        }
+        this.#outcomes.set(attempt, outcome);
+        this.#machine.handleConnected(attempt, this.#now());
+        this.#run();
+      },
+      (error: unknown) => {
+        this.#attempts.delete(attempt);
+        // Another address of the same host would present the same certificate.
+        const isFinal = error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
+        this.#machine.handleFailed(attempt, error, isFinal, this.#now());
+        this.#run();
+      },
+    );
+    detach("client race attempt", this.#handleFault, tried);
+  }
+}
+
+/** A final error, the only one, or one that lists all. */
+function failureOf<Outcome>(
+  { host, port }: RaceOptions<Outcome>,
+  attempts: readonly AttemptReport[],
+  error: unknown,
+): unknown {
+  const isFinal = error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
+  if (attempts.length === 1 || isFinal || !(error instanceof ClientError)) return error;
+  const list = attempts.map(({ endpoint, started, ended, error: cause }) => {
+    const { address, port: at, transport } = endpoint;
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return `${address} port ${at} over ${transport === "quic" ? "QUIC" : "TCP"}, after ${toMillis((ended - started) as never)} ms: ${message}`;
+  });
+  const cause = new AggregateError(
+    attempts.map((each) => each.error),
+    list.join("; "),
+  );
+  return new ClientError(error.code, `cannot connect to ${host} port ${port}: ${list.join("; ")}`, { cause });
+}
