@@ -3,7 +3,7 @@
 import { SeededRng } from "../src/base/rng.ts";
 import type { Instant } from "../src/base/time.ts";
 import { emitTransportParameters } from "../src/quic/params/index.ts";
-import type { HostileOptions } from "../src/quic/testing/hostile-peer.ts";
+import type { HostileOptions } from "../src/quic/testing/hostile-options.ts";
 import { CIPHER_SUITES } from "../src/tls/code-points.ts";
 import { type ClientSession, MemoryStrikeRegister, TicketKeys } from "../src/tls/index.ts";
 import { utf8 } from "../src/wire/text.ts";

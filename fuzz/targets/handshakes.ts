@@ -1,6 +1,6 @@
 /** Faulty handshakes: each input is a new connection, with mutated transport parameters or TLS messages. */
 
-import type { HostileOptions } from "../../src/quic/testing/hostile-peer.ts";
+import type { HostileOptions } from "../../src/quic/testing/hostile-options.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import { varintLength } from "../../src/wire/varint.ts";

@@ -47,17 +47,14 @@ test.each(["h2", "h3"] as const)("over %s a fetch is not blocked by sixty of the
   expect(await small).toBe("small");
 });
 
-test.each(["h2", "h3"] as const)(
-  "over %s a response that arrived completely is read after the server is gone",
-  async (protocol) => {
-    const whole = "0123456789abcdef".repeat(16_384);
-    const handler = () => new Response(whole, { headers: { "content-type": "text/plain" } });
-    const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, handler);
-    const client = createClient({ protocols: [protocol], rejectUnauthorized: false });
-    closers.push(() => client.destroy());
-    const response = await client.fetch(server.url);
-    await vi.waitUntil(() => client.facts(response)!.stats().bytesReceived >= whole.length, { timeout: 20_000 });
-    await server.close({ timeout: 0 });
-    expect(await response.text()).toBe(whole);
-  },
-);
+test("over HTTP/3 a response that arrived completely is read after the server is gone", async () => {
+  const whole = "0123456789abcdef".repeat(16_384);
+  const handler = () => new Response(whole, { headers: { "content-type": "text/plain" } });
+  const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, handler);
+  const client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
+  closers.push(() => client.destroy());
+  const response = await client.fetch(server.url);
+  await vi.waitUntil(() => client.facts(response)!.stats().bytesReceived >= whole.length, { timeout: 20_000 });
+  await server.close({ timeout: 0 });
+  expect(await response.text()).toBe(whole);
+});

@@ -14,7 +14,8 @@ import { data, frame, headers, REQUEST, RESPONSE, section, settings, varint } fr
 import type { FieldSection } from "../../src/http/index.ts";
 import type { Frame } from "../../src/quic/frame/index.ts";
 import { isTransportEvent } from "../../src/quic/index.ts";
-import { type HostileOptions, HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+import type { HostileOptions } from "../../src/quic/testing/hostile-options.ts";
+import { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { keptSession, ticketPolicy } from "../../src/quic/testing/resumption.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { fromHex } from "../../src/wire/hex.ts";

@@ -4,7 +4,8 @@ import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { openEngine, openIdentity } from "../../fuzz/open-engine.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
-import { type HostileOptions, HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+import type { HostileOptions } from "../../src/quic/testing/hostile-options.ts";
+import { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 
 /** A hostile client or server after its handshake. Packets are not encrypted, so that thousands are fast. */

@@ -6,7 +6,8 @@ import { EncryptionLevel } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { utf8 } from "../../wire/text.ts";
 import type { Frame } from "../frame/frames.ts";
-import { type HostileOptions, HostilePeer } from "../testing/hostile-peer.ts";
+import type { HostileOptions } from "../testing/hostile-options.ts";
+import { HostilePeer } from "../testing/hostile-peer.ts";
 import { keptSession, ticketPolicy } from "../testing/resumption.ts";
 
 const { zeroRtt, oneRtt } = EncryptionLevel;

@@ -17,10 +17,8 @@ import {
   createTlsClient,
   createTlsServer,
   EncryptionLevel,
-  type TlsClientConfig,
   type TlsHandshake,
   type TlsIdentity,
-  type TlsServerConfig,
 } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { Reader } from "../../wire/reader.ts";
@@ -28,7 +26,7 @@ import { Writer } from "../../wire/writer.ts";
 import type { ConnectionEvent } from "../connection/options.ts";
 import type { Frame } from "../frame/frames.ts";
 import { emitAck, emitFrame, isAckEliciting, parseFrame } from "../frame/index.ts";
-import { type AcceptPolicy, type Connection, type ConnectionConfig, connectionConfig, Endpoint } from "../index.ts";
+import { type Connection, connectionConfig, Endpoint } from "../index.ts";
 import {
   deriveInitialSecrets,
   derivePacketKeys,
@@ -41,45 +39,13 @@ import { beginLongHeader, beginShortHeader, finishPacket } from "../packet/build
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
 import { preferredVersion } from "../versions/index.ts";
+import type { HostileOptions } from "./hostile-options.ts";
 
 export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
 export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
 const ID_LENGTH = 8;
 /** The number of packet number ranges kept, as by any peer. */
 const MAX_RANGES = 64;
-
-export interface HostileOptions {
-  /** The role of the hostile peer; the victim has the other one. */
-  readonly role: "client" | "server";
-  readonly victim?: Partial<ConnectionConfig>;
-  readonly policy?: Partial<AcceptPolicy>;
-  /** Changes the parameters that the peer announces; undefined omits a parameter. */
-  readonly parameters?: { readonly [K in keyof TransportParameters]?: TransportParameters[K] | undefined };
-  /** Replaces the whole extension. */
-  readonly rawParameters?: Uint8Array;
-  /** True for a client that never sends its Finished, so that the victim stays in the handshake. */
-  readonly withholdFinished?: boolean;
-  /** True if an ACK frame follows each CRYPTO frame, in the same packet. */
-  readonly acknowledgesLast?: boolean;
-  /** True if the peer listens, but does not take part in the handshake. */
-  readonly mute?: boolean;
-  /** True if the peer acknowledges nothing. */
-  readonly silent?: boolean;
-  /** The version of the connection. */
-  readonly version?: number;
-  /** Client victim only: true if a Version Negotiation packet made it try the version. */
-  readonly followsNegotiation?: boolean;
-  readonly seed?: number;
-  readonly engine?: CryptoEngine;
-  readonly identity?: TlsIdentity;
-  readonly alpn?: string;
-  readonly clientTls?: Partial<TlsClientConfig>;
-  readonly serverTls?: Partial<TlsServerConfig>;
-  /** Changes a handshake message before it is sent. */
-  readonly tamper?: (level: EncryptionLevel, message: Uint8Array) => Uint8Array;
-  /** Records nothing of what the victim sends except its CONNECTION_CLOSE; for long runs. */
-  readonly keepsNothing?: boolean;
-}
 
 export interface SendOptions {
   /** Set in the first byte before sealing. */
