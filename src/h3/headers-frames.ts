@@ -14,6 +14,7 @@ import type { LocalStream } from "./local-streams.ts";
 /** Slabs double in size up to a maximum, so that a connection with few requests holds little memory. */
 const FIRST_SLAB_SIZE = 256;
 const MAX_SLAB_SIZE = 16_384;
+const SMALLEST_ROOM = 128;
 /** Room for the type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
 
@@ -68,6 +69,8 @@ export class HeadersFrames {
       writer.varint(content.length);
       writer.write(content);
     }
+    // Too little for another head.
+    if (writer.remaining < SMALLEST_ROOM) this.#writer = NO_ROOM;
     return writer.written(start);
   }
 }

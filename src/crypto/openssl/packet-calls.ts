@@ -7,7 +7,7 @@ import { type PacketBatch, TAG_LENGTH } from "../engine.ts";
 import { writePacketNonce } from "../nonce.ts";
 import type { ContextPointer, Evp } from "./evp.ts";
 
-/** As `seal` and `open` of a `PacketKey`, with the context and the IV of a key. */
+/** As `seal` and `open` of a `PacketKey`, with the context of a key, and the IV at the start of an array. */
 export interface PacketCalls {
   seal(context: ContextPointer, iv: Uint8Array, batch: PacketBatch, from: number, pathId: number): void;
   open(context: ContextPointer, iv: Uint8Array, batch: PacketBatch, from: number, pathId: number): void;

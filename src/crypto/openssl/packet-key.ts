@@ -3,7 +3,7 @@
  * cannot do. Contexts live outside of JavaScript, so keys must be freed.
  */
 
-import type { AeadName, PacketBatch, PacketKey } from "../engine.ts";
+import { type AeadName, IV_LENGTH, type PacketBatch, type PacketKey } from "../engine.ts";
 import { type ContextPointer, DECRYPT, ENCRYPT, type Evp } from "./evp.ts";
 import type { PacketCalls } from "./packet-calls.ts";
 
@@ -17,8 +17,8 @@ export class OpensslPacketKey implements PacketKey {
   readonly #evp: Evp;
   readonly #calls: PacketCalls;
   readonly #cipher: number;
-  readonly #key: Uint8Array;
-  readonly #iv: Uint8Array;
+  /** The IV, then the key: in one array, because there are many keys. */
+  readonly #material: Uint8Array;
   /** Created on demand: a key usually has one direction. */
   #sealing: ContextPointer | undefined;
   #opening: ContextPointer | undefined;
@@ -28,18 +28,19 @@ export class OpensslPacketKey implements PacketKey {
     this.#evp = evp;
     this.#calls = calls;
     this.#cipher = cipher;
-    this.#key = key.slice();
-    this.#iv = iv.slice();
+    this.#material = new Uint8Array(IV_LENGTH + key.length);
+    this.#material.set(iv);
+    this.#material.set(key, IV_LENGTH);
   }
 
   seal(batch: PacketBatch, from: number, pathId: number): void {
     if (from >= batch.count) return;
-    this.#calls.seal((this.#sealing ??= this.#createContext(ENCRYPT)), this.#iv, batch, from, pathId);
+    this.#calls.seal((this.#sealing ??= this.#createContext(ENCRYPT)), this.#material, batch, from, pathId);
   }
 
   open(batch: PacketBatch, from: number, pathId: number): void {
     if (from >= batch.count) return;
-    this.#calls.open((this.#opening ??= this.#createContext(DECRYPT)), this.#iv, batch, from, pathId);
+    this.#calls.open((this.#opening ??= this.#createContext(DECRYPT)), this.#material, batch, from, pathId);
   }
 
   free(): void {
@@ -48,11 +49,11 @@ export class OpensslPacketKey implements PacketKey {
     this.#evp.free(this, [this.#sealing, this.#opening]);
     this.#sealing = undefined;
     this.#opening = undefined;
-    this.#key.fill(0);
+    this.#material.fill(0);
   }
 
   #createContext(direction: number): ContextPointer {
     if (this.#isFreed) throw new Error("the packet key has been freed");
-    return this.#evp.createContext(this, this.#cipher, this.#key, direction);
+    return this.#evp.createContext(this, this.#cipher, this.#material.subarray(IV_LENGTH), direction);
   }
 }

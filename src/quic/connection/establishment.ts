@@ -403,6 +403,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     trace?.({ type: "quic:connection-state-updated", state: "handshake-confirmed" }, this.#host.now());
     this.#discard(EncryptionLevel.initial);
     this.#discard(EncryptionLevel.handshake);
+    // Only long headers have them.
+    const { sourceId, originalDestination, initialKeyId } = this.#host.options;
+    for (const id of [sourceId, originalDestination, initialKeyId]) id.compact();
     const preferred = this.peerParameters?.preferredAddress;
     if (preferred === undefined) return;
     // RFC 9000 §9.6: a client moves once the handshake is confirmed.
@@ -411,10 +414,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 }
 
 /** Drafts of RESET_STREAM_AT up to 08 have another id for the same parameter. */
-const streamLimits = (parameters: TransportParameters): PeerStreamLimits => ({
-  ...parameters,
-  resetStreamAt: parameters.resetStreamAt || parameters.resetStreamAtDraft,
-});
+const streamLimits = (parameters: TransportParameters): PeerStreamLimits =>
+  parameters.resetStreamAtDraft ? { ...parameters, resetStreamAt: true } : parameters;
 
 /** The server has read nothing of the early data, so another connection can send it. */
 const rejection = (why: string) =>
