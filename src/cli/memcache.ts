@@ -29,7 +29,12 @@ export function registerMemcache(program: Command, io: Io): void {
     )
     .addOption(new Option("--config <file>", "a module or a JSON file with pools and routes"))
     .addOption(new Option("-p, --port <port>", "port; 0 chooses a free one").default("11211"))
-    .addOption(new Option("-l, --listen <address>", "address of this machine").default("127.0.0.1"))
+    .addOption(
+      new Option(
+        "-l, --listen <address>",
+        "address of this machine, with or without a port; tag_NAME_:ADDRESS:PORT has the routes of that tag; repeatable",
+      ).argParser(collect),
+    )
     .addOption(new Option("-s, --unix <path>", "a Unix socket instead of a port"))
     .addOption(new Option("-c, --max-connections <count>", "clients at a time").default("1024"))
     .addOption(new Option("-I, --max-item <bytes>", "the longest value").default("67108864"))

@@ -3,7 +3,7 @@ export interface MemcacheFlags {
   readonly option?: readonly string[];
   readonly config?: string;
   readonly port: string;
-  readonly listen: string;
+  readonly listen?: readonly string[];
   readonly unix?: string;
   readonly maxConnections?: string;
   readonly maxItem?: string;

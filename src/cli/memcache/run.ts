@@ -49,7 +49,7 @@ async function readOptions(
   return {
     version: readVersion(),
     source: flags.config === undefined ? { lua: parseProxyOption(flags.option!.join(",")) } : { module: flags.config },
-    listen: [await readListen(flags)],
+    listen: await readListens(flags),
     watch: flags.watch,
     log,
     maxConnections: wholeNumber(flags.maxConnections!, "--max-connections"),
@@ -63,13 +63,33 @@ async function readOptions(
   };
 }
 
-async function readListen(flags: MemcacheFlags): Promise<MemcacheListen> {
-  const place = flags.unix === undefined ? { host: flags.listen, port: portNumber(flags.port) } : { path: flags.unix };
-  if (flags.cert === undefined && flags.key === undefined) return place;
+async function readListens(flags: MemcacheFlags): Promise<readonly MemcacheListen[]> {
+  const port = portNumber(flags.port);
+  const places =
+    flags.unix === undefined
+      ? (flags.listen ?? ["127.0.0.1"]).map((text) => parseListen(text, port))
+      : [{ path: flags.unix }];
+  const tls = await readTls(flags);
+  return places.map((place) => ({ ...place, ...tls }));
+}
+
+/** Parses an address, an address with a port, and memcached's `tag_NAME_:ADDRESS:PORT`. */
+function parseListen(source: string, port: number): MemcacheListen {
+  const [, tag, place = source] = /^tag_([^_]{1,8})_:(.+)$/.exec(source) ?? [];
+  const [, bracketed, plain = place, given] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(place) ?? [];
+  return {
+    host: bracketed ?? plain,
+    port: given === undefined ? port : portNumber(given),
+    ...(tag === undefined ? {} : { tag }),
+  };
+}
+
+async function readTls(flags: MemcacheFlags): Promise<Pick<MemcacheListen, "tls">> {
+  if (flags.cert === undefined && flags.key === undefined) return {};
   if (flags.cert === undefined || flags.key === undefined) throw usageError("--cert and --key belong together");
   const [cert, key, ca] = await Promise.all([flags.cert, flags.key, flags.clientCa].map(readOptional));
   const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-  return { ...place, tls: { cert: cert!, key: key!, ...clients } };
+  return { tls: { cert: cert!, key: key!, ...clients } };
 }
 
 async function readBackendTls(flags: MemcacheFlags): Promise<Pick<MemcacheServiceOptions, "backendTls">> {

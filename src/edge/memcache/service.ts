@@ -86,15 +86,16 @@ export class MemcacheService {
   async #read(): Promise<boolean> {
     const { log } = this.#options;
     const { proxy } = this.server;
-    proxy.reloading("start");
-    this.server.flush();
     try {
-      this.server.configure(await this.#reader.read());
+      const config = await this.#reader.read();
+      proxy.reloading("start");
+      this.server.configure(config);
       proxy.reloading("done");
       this.server.flush();
       log("nagare: the configuration was read again");
       return true;
     } catch (error) {
+      proxy.handlerLog.error((error as Error).message);
       proxy.reloading("failed");
       this.server.flush();
       log(`nagare: the previous configuration stays in use: ${(error as Error).message}`);

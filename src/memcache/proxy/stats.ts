@@ -52,12 +52,20 @@ export class ProxyStats implements Counters {
     return (count = 1) => this.add(name, count);
   }
 
+  drop(name: string): void {
+    this.#user.delete(name);
+  }
+
   add(name: string, count: number): void {
     this.#user.set(name, (this.#user.get(name) ?? 0) + count);
   }
 
-  user(): Iterable<readonly [name: string, count: number]> {
-    return this.#user;
+  /** Counters are unsigned, as memcached's are: one below 0 is a large number. */
+  user(): (readonly [name: string, count: string])[] {
+    return Array.from(
+      this.#user,
+      ([name, count]) => [name, `${BigInt.asUintN(64, BigInt(Math.trunc(count)))}`] as const,
+    );
   }
 
   countOf(command: CommandName): number {

@@ -38,4 +38,6 @@ export interface Alarms {
 export interface Counters {
   /** Returns a function that counts one event, or several. */
   counter(name: string): (count?: number) => void;
+  /** Forgets a counter. */
+  drop(name: string): void;
 }

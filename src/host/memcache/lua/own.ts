@@ -51,6 +51,6 @@ function setCounters(runtime: LuaRuntime, stats: Json | undefined, { counters }:
   if (!Array.isArray(stats)) return;
   for (const each of stats as readonly Json[]) {
     const { index, name } = table(each);
-    if (name !== "") runtime.setCounter(Number(index), counters.counter(String(name)));
+    runtime.setCounter(Number(index), String(name), counters);
   }
 }

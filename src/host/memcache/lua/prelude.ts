@@ -390,5 +390,5 @@ local function timed(f)
   end
 end
 
-return { begin = begin, finish = timed(finish), attach = timed(attach), crons = N.run_crons }
+return { begin = begin, finish = timed(finish), attach = timed(attach) }
 `;

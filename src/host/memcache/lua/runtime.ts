@@ -9,7 +9,7 @@ import { ERRORS } from "../../../memcache/protocol/errors.ts";
 import { latin1, parseRequest, type Request, text } from "../../../memcache/protocol/request.ts";
 import { BACKEND_FAILURE, CODES, ownResponse, type Response, responseOf } from "../../../memcache/protocol/response.ts";
 import { Pool } from "../../../memcache/route/pool.ts";
-import type { ResponseSink, Route } from "../../../memcache/route/route.ts";
+import type { Counters, ResponseSink, Route } from "../../../memcache/route/route.ts";
 import type { RequestRouter } from "../../../memcache/route/router.ts";
 import { Reader, Writer } from "./messages.ts";
 
@@ -53,6 +53,7 @@ export class LuaRuntime implements ResponseSink {
   readonly #calls = new Map<number, Call>();
   readonly #alarms = new Map<number, () => void>();
   readonly #counters = new Map<number, (count?: number) => void>();
+  readonly #names = new Map<number, string>();
   readonly #messages: (readonly [message: Uint8Array, slot: Slot, now: Instant])[] = [];
   #nextSlot = 0;
   #isRunning = false;
@@ -65,8 +66,13 @@ export class LuaRuntime implements ResponseSink {
     this.#routes.set(index, route);
   }
 
-  setCounter(index: number, counter: (count?: number) => void): void {
-    this.#counters.set(index, counter);
+  /** Names the counter with an index; without a name there is none any more. */
+  setCounter(index: number, name: string, counters: Counters): void {
+    const earlier = this.#names.get(index);
+    if (earlier !== undefined && earlier !== name) counters.drop(earlier);
+    this.#names.set(index, name);
+    if (name === "") this.#counters.delete(index);
+    else this.#counters.set(index, counters.counter(name));
   }
 
   /** Begins a request with what is attached for a listener's tag, or with a generator. */

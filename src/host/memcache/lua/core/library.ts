@@ -344,35 +344,6 @@ end
 function mcp.ratelim_tbf(options) return bucket(options) end
 function mcp.ratelim_global_tbf(options) return bucket(options) end
 
--- Crons: functions that run from time to time.
-
-N.crons = {}
-function mcp.register_cron(name, options)
-  if type(options) ~= "table" or type(options.func) ~= "function" then error("register_cron needs a func", 2) end
-  if type(options.every) ~= "number" or options.every < 1 then error("register_cron: every must be at least 1", 2) end
-  N.crons[name] = { every = options.every, again = options.rerun ~= false, func = options.func, due = nil }
-end
-function mcp.schedule_config_reload() N.wants_reload = true end
-function mcp.server_stats() return {} end
-
--- Runs the crons that are due. Returns how many ran and failed, the seconds until the next, and whether to reload.
-function N.run_crons(now)
-  local runs, failures, wait = 0, 0, nil
-  N.wants_reload = false
-  for name, cron in pairs(N.crons) do
-    cron.due = cron.due or now + cron.every
-    if now >= cron.due then
-      N.begin_budget()
-      runs = runs + 1
-      if not pcall(cron.func) then failures = failures + 1 end
-      cron.due = now + cron.every
-      if not cron.again then N.crons[name] = nil end
-    end
-    if N.crons[name] ~= nil then
-      local left = cron.due - now
-      if wait == nil or left < wait then wait = left end
-    end
-  end
-  return string.pack("<I4I4dB", runs, failures, wait or -1, N.wants_reload and 1 or 0)
-end
+function mcp.register_cron(name) error("mcp.register_cron is not supported: " .. tostring(name), 2) end
+function mcp.schedule_config_reload() error("mcp.schedule_config_reload is not supported", 2) end
 `;

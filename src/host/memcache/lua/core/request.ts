@@ -210,7 +210,7 @@ function Request:match_res(response)
       wanted = index and sub(tokens_of(self)[index], 2)
     end
     if letter == "k" or letter == "O" then
-      if wanted == nil then return false, nil end
+      if wanted == nil or wanted == "" then return false, nil end
       if wanted ~= token then return false, token end
       matched = true
     end
