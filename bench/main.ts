@@ -17,6 +17,7 @@ import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import { leaks } from "./leaks.ts";
 import { lossy } from "./lossy.ts";
+import { memcache } from "./memcache.ts";
 import { memory } from "./memory.ts";
 import { packetProtection } from "./packet-protection.ts";
 import { reload } from "./reload.ts";
@@ -34,6 +35,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   idle,
   leaks,
   frameworks,
+  memcache,
   memory,
   hostile,
   soak,

@@ -59,7 +59,7 @@ export async function runChaos(
     const written = new Map<string, number>();
     const wire = new Wire(proxyPort);
     while (Date.now() < end) {
-      const route = own.pick(["all", "most", "odd", "mixed"]);
+      const route = own.pick(["all", "most", "rep", "odd", "mixed"]);
       const key = `${route}/${id}-${own.below(KEYS / CLIENTS)}`;
       const isWrite = own.chance(40) && route !== "odd";
       const next = (written.get(key) ?? 0) + 1;
@@ -130,6 +130,7 @@ pools{
 routes{ map = {
   all = cmdmap{ ms = route_allsync{ children = { "b", "c" } }, all = route_failover{ children = { "b", "c" }, miss = true } },
   most = cmdmap{ ms = route_majority{ children = { "a", "b", "c" } }, all = route_allfastest{ children = { "a", "b", "c" }, miss = true } },
+  rep = route_replicated{ children = { "a", "b", "c" } },
   odd = route_direct{ child = "odd" },
   mixed = cmdmap{ ms = route_direct{ child = "b" }, all = route_failover{ children = { "odd", "b" }, miss = true } },
 } }

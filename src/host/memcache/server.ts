@@ -96,6 +96,7 @@ export class MemcacheServer {
       counters: proxy.stats,
       log: proxy.handlerLog,
       backendFor: (options) => proxy.backendFor(options),
+      date: () => this.#clock.date(),
       random: () => randomInt(0x1_0000_0000) / 0x1_0000_0000,
     };
   }

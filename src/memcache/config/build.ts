@@ -9,6 +9,7 @@ import { FailoverRoute, ZoneFailoverRoute } from "../route/failover.ts";
 import { AllAsyncRoute, AllFastestRoute, AllSyncRoute, MajorityRoute, SplitRoute } from "../route/fan-out.ts";
 import { NullRoute } from "../route/null.ts";
 import { Pool } from "../route/pool.ts";
+import { ReplicatedRoute, StampClock } from "../route/replicated.ts";
 import type { Route } from "../route/route.ts";
 import { type CommandMap, type RequestRouter, Router, type RouterMode } from "../route/router.ts";
 import { ErrorRoute, RandomRoute, RateLimitRoute, TokenBucket, TrimRoute, TtlRoute } from "../route/small.ts";
@@ -76,11 +77,13 @@ class PlanBuilder {
   readonly #poolBuilder: PoolBuilder;
   readonly #pools = new Map<string, Pool>();
   readonly #sets = new Map<string, PoolSet>();
+  readonly #stamps: StampClock;
 
   constructor(config: MemcacheConfig, environment: BuildEnvironment) {
     this.#config = config;
     this.#environment = environment;
     this.#poolBuilder = new PoolBuilder(config, environment);
+    this.#stamps = new StampClock(() => environment.date());
   }
 
   build(): Plan {
@@ -155,6 +158,10 @@ class PlanBuilder {
         return new AllSyncRoute(this.#children(config.children, place), config.best ?? false);
       case "majority":
         return new MajorityRoute(this.#children(config.children, place));
+      case "replicated": {
+        const count = this.#counter(config, place, "repairs") ?? (() => {});
+        return new ReplicatedRoute(this.#children(config.children, place), this.#stamps, count);
+      }
       case "allasync":
         return new AllAsyncRoute(this.#children(config.children, place));
       case "random":

@@ -87,6 +87,13 @@ export type RouteDescription =
       /** The whole name of the counter. */
       readonly counter?: string;
     }
+  /** Stamps writes, answers when most children have them, and repairs copies that reads find to be old. */
+  | {
+      readonly route: "replicated";
+      readonly children: Children;
+      readonly stats?: boolean;
+      readonly statsName?: string;
+    }
   | { readonly route: "split"; readonly childA: RouteConfig; readonly childB: RouteConfig }
   | { readonly route: "ttl"; readonly ttl: number; readonly child: RouteConfig }
   | {

@@ -37,6 +37,8 @@ export interface BuildEnvironment {
   backendFor(options: BackendOptions): Backend;
   /** A number of at least 0 and below 1. */
   random(): number;
+  /** Milliseconds since 1970. */
+  date(): number;
 }
 
 /** Builds a route from the routes of its children. */

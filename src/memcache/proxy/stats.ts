@@ -43,8 +43,6 @@ export class ProxyStats implements Counters {
   backendsMarkedBad = 0;
   backendFailures = 0;
   requestsOverDepth = 0;
-  coalesced = 0;
-  repairs = 0;
 
   /** A counter that `stats proxy` shows as `user_<name>`. */
   counter(name: string): (count?: number) => void {

@@ -36,7 +36,9 @@ abstract class Gathering implements ResponseSink {
   handleResponse(response: Response | undefined, tag: number, now: Instant): void {
     this.responses[tag] = response;
     this.#waiting -= 1;
-    if (!this.#isDecided && (this.#waiting === 0 || this.isEnough(response))) this.#decide(now);
+    // The rule sees every response, also the last.
+    const isEnough = !this.#isDecided && this.isEnough(response);
+    if (!this.#isDecided && (isEnough || this.#waiting === 0)) this.#decide(now);
   }
 
   /** Decides with what has come. */

@@ -52,6 +52,13 @@ describe("majority", () => {
   });
 });
 
+test("majority counts the last answer too, after an error", () => {
+  const majority = world({ route: "majority", children: ["a", "b", "c"] });
+  majority.set("a", "refusing");
+  majority.wait(0);
+  expect(majority.ask(SET)).toBe("STORED\r\n");
+});
+
 describe("allasync", () => {
   test("answers at once, and writes to all", () => {
     const all = world({ route: "allasync", children: "set_all" });

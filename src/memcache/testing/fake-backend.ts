@@ -66,9 +66,21 @@ export class FakeBackend {
         return [this.#increment(second, Number(third))];
       case "mg":
         return this.#metaGet(request);
-      case "ms":
-        this.#store(second, value, "0", flagToken(request, "T") ?? "-1", Number(flagToken(request, "E") ?? 0));
+      case "ms": {
+        const item = this.items.get(second);
+        const compared = flagToken(request, "C");
+        if (flagToken(request, "M") === "E" && item !== undefined) return ["NS"];
+        if (compared !== undefined && item === undefined) return ["NF"];
+        if (compared !== undefined && item!.cas !== Number(compared)) return ["EX"];
+        this.#store(
+          second,
+          value,
+          flagToken(request, "F") ?? "0",
+          flagToken(request, "T") ?? "-1",
+          Number(flagToken(request, "E") ?? 0),
+        );
         return ["HD"];
+      }
       case "md":
         return [this.items.delete(second) ? "HD" : "NF"];
       default:
@@ -101,6 +113,7 @@ export class FakeBackend {
         if (flag === "k") return [`k${request.key}`];
         if (flag === "t") return [`t${item.ttl}`];
         if (flag === "c") return [`c${item.cas}`];
+        if (flag === "f") return [`f${item.flags}`];
         return flag.startsWith("O") ? [flag] : [];
       });
     const hasValue = request.hasFlag("v");

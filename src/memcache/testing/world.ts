@@ -9,6 +9,9 @@ import { MemcacheProxy } from "../proxy/proxy.ts";
 import type { ClientSession } from "../proxy/session.ts";
 import { FakeBackend } from "./fake-backend.ts";
 
+/** Milliseconds since 1970, when a world begins. */
+const DATE = 1_800_000_000_000;
+
 export type BackendState = "up" | "refusing" | "silent";
 
 export class World {
@@ -37,6 +40,7 @@ export class World {
       log: proxy.handlerLog,
       backendFor: (options) => proxy.backendFor(options),
       random: () => 0,
+      date: () => DATE + this.now * 1_000,
     });
     proxy.configure(plan, this.instant);
     this.run();

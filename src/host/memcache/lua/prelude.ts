@@ -77,7 +77,7 @@ local function route_function(name)
   end
 end
 for _, name in ipairs({
-  "direct", "allsync", "allasync", "allfastest", "majority", "split", "failover", "zfailover", "ttl", "ratelim",
+  "direct", "allsync", "allasync", "allfastest", "majority", "replicated", "split", "failover", "zfailover", "ttl", "ratelim",
   "random", "null",
 }) do
   _G["route_" .. name] = route_function(name)
