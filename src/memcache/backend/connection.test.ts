@@ -84,7 +84,7 @@ describe("an established connection", () => {
     connection.send(request("set b 0 0 2 noreply", "hi"), sink, 0, at(1));
     connection.send(request("delete b noreply "), sink, 1, at(1));
     connection.send(request("mg c q v k"), sink, 2, at(1));
-    expect(sent(connection)).toBe("set b 0 0 2 noreplY\r\nhi\r\ndelete b noreplY \r\nmg c   v k\r\n");
+    expect(sent(connection)).toBe("set b 0 0 2 noreplY\r\nhi\r\ndelete b\r\nmg c   v k\r\n");
   });
 
   test("answers an overlong key itself, and lives on", () => {

@@ -334,6 +334,10 @@ function writeRequest(request: Request, output: Output): void {
   const { bytes, start, end, lineEnd } = request;
   if (request.quiet === "meta") {
     writeWithoutQuietFlag(request, output);
+  } else if (request.quiet === "noreply" && request.command === COMMANDS.delete) {
+    // memcached refuses a delete with a word that it does not know.
+    output.append(bytes, start, request.keyEnd);
+    output.append(bytes, lineEnd, end);
   } else {
     output.append(bytes, start, lineEnd);
     if (request.quiet === "noreply") output.patch(trailingSpaces(bytes, lineEnd) + 1, 0x59); // "noreplY"

@@ -28,6 +28,14 @@ describe("a client", () => {
     expect(fetched).toBe(keys.map((key) => `VALUE ${key} 0 ${key.length}\r\n${key}\r\nEND\r\n`).join(""));
   });
 
+  test("that speaks the binary protocol is sent away", () => {
+    const proxy = world();
+    const session = proxy.open();
+    session.handleData(new Uint8Array([0x80, 0x0a, ...new Array<number>(22).fill(0)]), proxy.instant);
+    expect(session.isFinished).toBe(true);
+    expect(proxy.ask("stats\r\n")).toContain("STAT proxy_conn_errors 1\r\n");
+  });
+
   test("may cut its bytes anywhere", () => {
     const proxy = world();
     const session = proxy.open();

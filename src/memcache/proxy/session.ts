@@ -17,6 +17,8 @@ import { Slot, type SlotOwner } from "./slot.ts";
 const MAX_WAITING = 512;
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
+/** The first byte of a request in the binary protocol. */
+const BINARY_MAGIC = 0x80;
 const LF = 0x0a;
 const CR = 0x0d;
 const END = latin1("END\r\n");
@@ -168,6 +170,12 @@ export class ClientSession implements SlotOwner {
   #readLine(now: Instant): boolean {
     const input = this.#input;
     const start = this.#position;
+    if (input[start] === BINARY_MAGIC) {
+      // The binary protocol: its client would wait for an answer that cannot come.
+      this.#host.countError();
+      this.#end();
+      return false;
+    }
     let newline = this.#scanned;
     while (newline < input.length && input[newline] !== LF) newline += 1;
     this.#scanned = newline;
