@@ -13,7 +13,7 @@ import { COMMANDS } from "../protocol/command.ts";
 import { ERRORS } from "../protocol/errors.ts";
 import { MAX_KEY } from "../protocol/limits.ts";
 import { Output } from "../protocol/output.ts";
-import { nextSpace, parseRequestText, type Request, skipSpaces } from "../protocol/request.ts";
+import { isRepeatable, nextSpace, parseRequestText, type Request, skipSpaces } from "../protocol/request.ts";
 import { BACKEND_FAILURE, CODES, ownResponse, type ReadFailure, ResponseReader } from "../protocol/response.ts";
 import type { ResponseSink } from "../route/route.ts";
 import type { BackendOptions } from "./options.ts";
@@ -306,23 +306,6 @@ export class BackendConnection {
       this.#state = "waiting";
       this.#deadline = after(now, wait);
     } else this.#connect(now);
-  }
-}
-
-/** True if sending the request twice does what sending it once does. */
-function isRepeatable(request: Request): boolean {
-  switch (request.command) {
-    case COMMANDS.get:
-    case COMMANDS.gets:
-    case COMMANDS.gat:
-    case COMMANDS.gats:
-    case COMMANDS.me:
-      return true;
-    case COMMANDS.mg:
-      // Vivifying and recaching give the first asker a token that the second does not get.
-      return !request.hasFlag("N") && !request.hasFlag("R") && !request.hasFlag("E");
-    default:
-      return false;
   }
 }
 

@@ -5,6 +5,7 @@ import type { Backend } from "../backend/backend.ts";
 import { type BackendOptions, backendKey } from "../backend/options.ts";
 import { COMMANDS, type Command, type CommandName } from "../protocol/command.ts";
 import type { Plan } from "../proxy/proxy.ts";
+import { CoalescingRoute } from "../route/coalesce.ts";
 import { FailoverRoute, ZoneFailoverRoute } from "../route/failover.ts";
 import { AllAsyncRoute, AllFastestRoute, AllSyncRoute, MajorityRoute, SplitRoute } from "../route/fan-out.ts";
 import { NullRoute } from "../route/null.ts";
@@ -78,6 +79,7 @@ class PlanBuilder {
   readonly #pools = new Map<string, Pool>();
   readonly #sets = new Map<string, PoolSet>();
   readonly #stamps: StampClock;
+  readonly #coalescing = new Map<Pool, CoalescingRoute>();
 
   constructor(config: MemcacheConfig, environment: BuildEnvironment) {
     this.#config = config;
@@ -259,7 +261,10 @@ class PlanBuilder {
   #namedChildren(children: Children, place: Place): ReadonlyMap<string, Route> {
     if (typeof children === "string") {
       const set = this.#sets.get(children);
-      if (set !== undefined) return set;
+      if (set !== undefined) {
+        const zones = this.#zones(children);
+        return new Map(Array.from(set, ([zone, pool]) => [zone, this.#shared(pool, zones[zone]!)] as const));
+      }
       return new Map([["0", this.#pool(children)]]);
     }
     if (typeof children !== "object" || children === null) {
@@ -268,12 +273,24 @@ class PlanBuilder {
     return new Map(Object.entries(children).map(([name, child]) => [name, this.#route(child, place)]));
   }
 
+  #zones(set: string): Readonly<Record<string, PoolConfig>> {
+    return this.#config.pools[set] as Readonly<Record<string, PoolConfig>>;
+  }
+
+  /** The pool as a route: one for all that use it, so that their reads meet. */
+  #shared(pool: Pool, config: PoolConfig): Route {
+    if (!(config.options?.coalesce ?? this.#config.poolOptions?.coalesce ?? false)) return pool;
+    const known = this.#coalescing.get(pool) ?? new CoalescingRoute(pool);
+    this.#coalescing.set(pool, known);
+    return known;
+  }
+
   #pool(name: string): Route {
     const pool = this.#pools.get(name);
-    if (pool !== undefined) return pool;
+    if (pool !== undefined) return this.#shared(pool, this.#config.pools[name] as PoolConfig);
     const [, set, zone] = /^(set_[A-Za-z0-9]+)_(.+)$/.exec(name) ?? [];
     const member = set === undefined ? undefined : this.#sets.get(set)?.get(zone!);
-    if (member !== undefined) return member;
+    if (member !== undefined) return this.#shared(member, this.#zones(set!)[zone!]!);
     throw new MemcacheConfigError(`there is no pool "${name}"`);
   }
 }

@@ -49,6 +49,8 @@ export interface PoolSettings {
   readonly seed?: string;
   /** Hashes base64 keys (meta flag `b`) as the bytes that they stand for. memcached hashes their text. */
   readonly decodeKeys?: boolean;
+  /** Sends equal reads of a key that are under way at the same time once. */
+  readonly coalesce?: boolean;
 }
 
 /** Children in order, children by zone, or the name of a set of pools (`set_…`). */

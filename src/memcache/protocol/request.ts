@@ -236,3 +236,20 @@ function commandOf(bytes: Uint8Array, start: number, length: number): Command | 
   }
   return undefined;
 }
+
+/** True if sending the request twice does what sending it once does. */
+export function isRepeatable(request: Request): boolean {
+  switch (request.command) {
+    case COMMANDS.get:
+    case COMMANDS.gets:
+    case COMMANDS.gat:
+    case COMMANDS.gats:
+    case COMMANDS.me:
+      return true;
+    case COMMANDS.mg:
+      // Vivifying and recaching give the first asker a token that the second does not get.
+      return !request.hasFlag("N") && !request.hasFlag("R") && !request.hasFlag("E");
+    default:
+      return false;
+  }
+}
