@@ -108,7 +108,8 @@ export class MemcacheServer {
 
   apply(plan: Plan): void {
     this.proxy.configure(plan, this.#clock.now());
-    this.#change();
+    // New backends are dialled before a watcher hears that the configuration is in force.
+    this.#writeAll();
   }
 
   /** Listens, and resolves with the address or the path. */
