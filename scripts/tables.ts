@@ -15,7 +15,12 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
-  memcached: { en: "route handlers in Lua, repair of replicas", ja: "Luaによる経路処理、複製の修復" },
+  memcached: { en: "workers, metrics, pools that follow DNS", ja: "ワーカー、メトリクス、DNS に追従するプール" },
+  "https-records": {
+    en: "a server for zones, DNS over QUIC, connecting ahead",
+    ja: "ゾーンのサーバー、DNS over QUIC、事前接続",
+  },
+  "happy-eyeballs": { en: "`nagare/connect`, the history of round trips", ja: "`nagare/connect`、往復時間の履歴" },
 };
 
 export interface Table {
@@ -66,7 +71,7 @@ function markdown(language: "en" | "ja"): string {
   const words = WORDS[language];
   const rows = SYSTEMS.map(({ name, title, specs, shownAgainst, status, page = name }) => {
     const missing = MISSING[name];
-    const built = `${words.built}; ${words.missing}: ${missing?.[language] ?? ""}`;
+    const built = missing === undefined ? words.built : `${words.built}; ${words.missing}: ${missing[language]}`;
     const label = status === "built" ? `[${title}](docs/proposals/${page}.md)` : title;
     return `| ${label} | ${specs.join(", ")} | ${shownAgainst.join(", ")} | ${status === "built" ? built : words.planned} |`;
   });
