@@ -9,6 +9,9 @@ import type { Scratch } from "./scratch.ts";
 import { type Content, type ServerName, type StartedServer, startServer } from "./servers.ts";
 import { median } from "./statistics.ts";
 
+/** Loads before the first round: the code of a process that has just started is not compiled yet. */
+const WARM_UPS = 3;
+
 export interface PairSpec {
   readonly server: ServerName;
   readonly client: ClientName;
@@ -126,8 +129,10 @@ async function measure(
   const noteSize = (spec: PairSpec, size: number | undefined): unknown => size && sizes.set(pairName(spec), size);
   for (const { spec, server, client } of pairs) {
     log(`warming up ${pairName(spec)}`);
-    const cost = await client.warmUp({ ...loadOf(spec, sizes), port: server.port });
-    noteSize(spec, cost?.datagramSize);
+    for (let i = 0; i < WARM_UPS; i += 1) {
+      const cost = await client.warmUp({ ...loadOf(spec, sizes), port: server.port });
+      noteSize(spec, cost?.datagramSize);
+    }
   }
   const measured = pairs.map((): Round[] => []);
   for (let round = 1; round <= rounds; round += 1) {
