@@ -11,7 +11,7 @@ import {
   readServices,
   type Transport,
 } from "../../agent/index.ts";
-import { type Instant, toMillis } from "../../base/time.ts";
+import { type Instant, since, toMillis } from "../../base/time.ts";
 import { RECORD_TYPES } from "../../dns/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { HostClock } from "../clock.ts";
@@ -256,7 +256,7 @@ function failureOf<Outcome>(
   const list = attempts.map(({ endpoint, started, ended, error: cause }) => {
     const { address, port: at, transport } = endpoint;
     const message = cause instanceof Error ? cause.message : String(cause);
-    return `${address} port ${at} over ${transport === "quic" ? "QUIC" : "TCP"}, after ${toMillis((ended - started) as never)} ms: ${message}`;
+    return `${address} port ${at} over ${transport === "quic" ? "QUIC" : "TCP"}, after ${toMillis(since(started, ended))} ms: ${message}`;
   });
   const cause = new AggregateError(
     attempts.map((each) => each.error),

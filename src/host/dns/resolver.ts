@@ -1,4 +1,6 @@
 // Drives the stub resolver of dns/resolver: sockets, the timer, and a promise for each question.
+
+import { millis } from "../../base/time.ts";
 import { type Answer, type DnsServer, type DnsTrace, type ResolverCommand, StubResolver } from "../../dns/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
@@ -37,7 +39,7 @@ export class DnsResolver {
       servers,
       rng: systemRng,
       trace,
-      ...(timeout === undefined ? {} : { timeout: (timeout * 1_000) as never }),
+      ...(timeout === undefined ? {} : { timeout: millis(timeout) }),
       ...(mixesCase === undefined ? {} : { mixesCase }),
     });
     this.#timer = new MachineTimer(
