@@ -13,7 +13,6 @@ import { fastEngine } from "../../src/host/engine/engine.ts";
 import { ENTRIES, type Entry } from "../../src/host/guard.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
-
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
@@ -25,6 +24,7 @@ import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
+import { SITES_TRAFFIC } from "./sites-world.ts";
 import { handedOver, joined, reloadRequested, supervised, supervisedServer } from "./workers-world.ts";
 import {
   all,
@@ -88,7 +88,6 @@ vi.mock("../../src/host/guard.ts", async (load) => {
       ),
   } as typeof real;
 });
-
 interface Scenario {
   readonly run: () => Promise<unknown>;
   /** Calls that do not throw, because they belong to the client, which has no log. */
@@ -99,6 +98,7 @@ const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passi
 
 const SCENARIOS: Record<Entry, Scenario> = {
   ...DNS_TRAFFIC,
+  ...SITES_TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(
