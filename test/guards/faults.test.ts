@@ -14,9 +14,8 @@ import { ENTRIES, type Entry } from "../../src/host/guard.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { armed } from "./armed.ts";
-import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
+import { browserExits, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
-import { DNS_TRAFFIC } from "./dns-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { generated } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
@@ -24,7 +23,7 @@ import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
-import { SITES_TRAFFIC } from "./sites-world.ts";
+import { TRAFFIC } from "./traffic.ts";
 import { handedOver, joined, reloadRequested, supervised, supervisedServer } from "./workers-world.ts";
 import {
   all,
@@ -97,8 +96,7 @@ interface Scenario {
 const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
 
 const SCENARIOS: Record<Entry, Scenario> = {
-  ...DNS_TRAFFIC,
-  ...SITES_TRAFFIC,
+  ...TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(
@@ -295,7 +293,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli quit": at(() => stopServe({ impatient: true })),
   "cli reload": at(reloadServe),
   "cli reloaded": at(reloadServe),
-  "cli lines": at(readerResumes),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),
   "memcache connection": at(() => memcacheTraffic()),

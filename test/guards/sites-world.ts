@@ -35,7 +35,7 @@ const sites = async (): Promise<void> => {
   closers.push(() => client.close());
   const request = client.request({ path: "/big.txt", headers: { "accept-encoding": "gzip" } });
   await all(request.response.then((response) => response.bytes()));
-  await all(configured.reload({ reload: async () => undefined }));
+  await all(configured.reconfigure({ reload: async () => undefined }));
 };
 
 /** Gzip that fails at once. */

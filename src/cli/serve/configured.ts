@@ -29,7 +29,7 @@ export async function configuredProgram(
       },
       reload: async (server: Server) => {
         if (sites !== undefined) {
-          await sites.reload(server);
+          await sites.reconfigure(server);
           return;
         }
         // The workers read the file again. If it is broken, this says so before any of them starts.
