@@ -62,34 +62,3 @@ export function describeFailure(kind: FailureKind, error: Error): { status: numb
       return { status: 502, reason: "the server behind this proxy gave no usable response" };
   }
 }
-
-const REASON: Readonly<Record<number, string>> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  501: "Not Implemented",
-  502: "Bad Gateway",
-  503: "Service Unavailable",
-  504: "Gateway Timeout",
-  508: "Loop Detected",
-};
-
-export function respondText(
-  exchange: ServerExchange,
-  status: number,
-  reason: string,
-  fields: readonly FieldLine[] = [],
-): void {
-  if (exchange.aborted !== undefined) return;
-  const body = status === 204 ? undefined : new TextEncoder().encode(`${status} ${REASON[status]}: ${reason}\n`);
-  if (body === undefined || exchange.method === "HEAD") {
-    exchange.respond(status, fields, { endStream: true });
-    return;
-  }
-  exchange.respond(status, [
-    ...fields,
-    ["content-type", "text/plain; charset=utf-8"],
-    ["content-length", String(body.byteLength)],
-  ]);
-  exchange.end(body);
-}

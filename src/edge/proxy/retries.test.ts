@@ -111,13 +111,23 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
   });
 
   test("a request that waits too long for a connection is a 503", async () => {
-    let count = 0;
-    const slow = urlOf(await listen(() => void (count += 1)));
+    const slow = urlOf(
+      await listen((request, response) => {
+        if (request.url === "/") response.end();
+      }),
+    );
     const client = await start([{ url: slow, maxConnections: 1 }], { waitTimeout: 20 });
     const other = await open(new URL(`https://127.0.0.1:${client.port}`));
     closers.push(() => other.close());
-    client.request({});
-    await vi.waitFor(() => expect(count).toBe(1));
+    // Connects, however slowly.
+    let status = 0;
+    while (status !== 200) {
+      const response = await get(client, "/");
+      await response.text();
+      status = response.status;
+    }
+    client.request({ path: "/silent" });
+    await vi.waitFor(() => expect(proxy.status().origins[0]!.active).toBe(1));
     expect((await get(other, "/")).status).toBe(503);
   });
 

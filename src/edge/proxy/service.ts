@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { systemClock } from "../../host/clock.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import { combinedFieldValue, fieldValue } from "../../http/index.ts";
+import { respondText } from "../respond-text.ts";
 import type { Service } from "../server.ts";
 import { type CallContext, ProxyCall } from "./call/call.ts";
 import { RetryBudget } from "./call/retry-budget.ts";
@@ -11,7 +12,7 @@ import { HealthChecks } from "./origins/checks.ts";
 import { Origin, type OriginStatus } from "./origins/origin.ts";
 import { Origins } from "./origins/origins.ts";
 import { type Balance, cookieValue, policyOf } from "./origins/policies.ts";
-import { refusalOf, respondText, wantedTunnel } from "./responses.ts";
+import { refusalOf, wantedTunnel } from "./responses.ts";
 
 /** A snapshot, as plain data. */
 export interface ProxyStatus {
@@ -61,6 +62,7 @@ export class ProxyService implements Service {
   readonly handle: ExchangeHandler = (exchange) => {
     const refusal = refusalOf(exchange);
     if (refusal === undefined) new ProxyCall(exchange, this.#context, wantedTunnel(exchange)).begin();
+    else if (refusal.status === 204) exchange.respond(204, refusal.fields ?? [], { endStream: true });
     else respondText(exchange, refusal.status, refusal.reason, refusal.fields);
   };
 
