@@ -21,6 +21,7 @@ import { generated } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
+import { PROXY_TRAFFIC } from "./proxy-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
 import { TRAFFIC } from "./traffic.ts";
@@ -38,7 +39,6 @@ import {
   h2,
   h3,
   identities,
-  impatientProxy,
   log,
   logged,
   lost,
@@ -254,12 +254,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   ),
   "file engine": at(h2),
   "file answers": at(h2),
-  "proxy pump": at(() => viaProxy("/hello")),
-  "proxy dialled": at(() => viaProxy("/hello")),
-  "proxy timeout": at(async () => {
-    await impatientProxy();
-    await viaProxy("/silent");
-  }),
+  ...PROXY_TRAFFIC,
   "node new listener": at(nodeTraffic),
   "node signal": at(nodeTraffic),
   "node close callback": at(nodeTraffic),
