@@ -79,7 +79,9 @@ export interface ServerSettings {
   /** True to print a line for each request. */
   readonly log: boolean;
   /** Undefined without an access log. */
-  readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  readonly accessLog: ValidConfig["accessLog"];
+  /** Further operations, of a configuration file. */
+  readonly operations: Pick<ValidConfig, OperationName>;
   /** What is logged of queries; undefined for the default. */
   readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
@@ -159,9 +161,12 @@ export interface ConfiguredServer {
   readonly certificates: readonly CertificateSource[];
   /** True if only this machine's user accepts the certificates. */
   readonly isDevelopment: boolean;
+  readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true };
+type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies";
+
+const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 
 export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredServer = UNCONFIGURED): ServerSettings {
   const { listen } = configured;
@@ -202,7 +207,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
-    accessLog: accessLogOf(flags),
+    accessLog: accessLogOf(flags) ?? configured.operations.accessLog,
+    operations: configured.operations,
     logQuery: flags.logQuery,
     names,
     http3,

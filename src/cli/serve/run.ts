@@ -1,7 +1,7 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
 import type { ListenOptions, Server } from "../../edge/server.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
@@ -141,6 +141,7 @@ async function start(
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      ...settings.operations,
       accessLog,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
@@ -194,17 +195,18 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-/** The file of --access-log, the events of --json and the lines of --log. */
+/** The access log, the events of --json and the lines of --log. */
 async function accessLogs(
   { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
   { log, emit, print }: Output,
 ): Promise<readonly AccessLogOptions[] | undefined> {
   if (accessLog === undefined && !json && !isLogged) return undefined;
   const { formatRecord } = await import("../../edge/operations/index.ts");
-  const toOutput = ({ to, format = "json" }: { readonly to: string; readonly format?: AccessLogFormat | undefined }) =>
-    to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to, format };
+  const given: AccessLogOptions = typeof accessLog === "string" ? { to: accessLog } : (accessLog ?? {});
+  const { to = "-", format = "json" } = given;
+  const output = to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to };
   return [
-    ...(accessLog === undefined ? [] : [{ ...toOutput(accessLog), query }]),
+    ...(accessLog === undefined ? [] : [{ ...given, ...output, query: query ?? given.query }]),
     ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
     ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
   ];
