@@ -22,5 +22,16 @@ export type { QuicServerOptions, QuicVersionName } from "../host/quic/quic-optio
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
+export type {
+  AccessLogOptions,
+  InfoLogger,
+  MetricsOptions,
+  OriginFacts,
+  RequestIdOptions,
+  RequestRecord,
+  ServiceStatus,
+  TextRegistry,
+  TraceContextOptions,
+} from "./operations/index.ts"; // what operators see
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server

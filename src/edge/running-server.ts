@@ -14,6 +14,7 @@ import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import type { TraceConnection } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
+import type { ServiceStatus } from "./operations/metrics/origin-metrics.ts";
 import type { OperationsOptions } from "./operations/options.ts";
 import type { Transport } from "./transports.ts";
 import type { WorkersOption } from "./workers/options.ts";
@@ -29,6 +30,10 @@ export interface Service {
   settled?(): Promise<void>;
   /** Called when the server reloads, to read or open files again. */
   reload?(): Promise<void>;
+  /** Called when the server begins to close. */
+  drain?(): void;
+  /** What the service knows about itself, for metrics. */
+  status?(): ServiceStatus;
   /** Called after the last exchange, to free resources. */
   close?(): Promise<void>;
 }
@@ -93,6 +98,8 @@ export class Server implements AsyncDisposable {
   readonly protocols: readonly HttpVersion[];
   /** Resolves when the server has closed. */
   readonly finished: Promise<void>;
+  /** Where `/metrics`, `/healthz` and `/readyz` are; undefined without the option `metrics`, and in workers. */
+  readonly metricsUrl: URL | undefined;
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
   readonly #certificates: Certificates;
@@ -106,7 +113,9 @@ export class Server implements AsyncDisposable {
     service: Service,
     certificates: Certificates,
     qlog: QlogRecorder | undefined,
+    metricsUrl?: URL,
   ) {
+    this.metricsUrl = metricsUrl;
     this.#listeners = bound.listeners;
     this.#certificates = certificates;
     // TLS over TCP may refuse the default one, and comes first.
@@ -157,6 +166,7 @@ export class Server implements AsyncDisposable {
     duration("timeout", timeout);
     duration("notice", notice);
     this.#certificates.close();
+    this.#service.drain?.();
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout, notice)));
     this.#closing ??= this.#close(closed, timeout);
     await this.#closing;

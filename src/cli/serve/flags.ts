@@ -40,6 +40,8 @@ export interface ServerFlags {
   readonly accessLog?: string;
   readonly logFormat?: AccessLogFormat;
   readonly logQuery?: QueryPolicy;
+  readonly metricsPort?: string;
+  readonly metricsHost?: string;
   readonly name?: readonly string[];
   /** False with --no-h3. */
   readonly h3: boolean;
@@ -77,6 +79,8 @@ export interface ServerSettings {
   readonly log: boolean;
   /** Undefined without an access log. */
   readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  /** Undefined to not count. */
+  readonly metrics: { readonly port: number; readonly host: string | undefined } | undefined;
   /** What is logged of queries; undefined for the default. */
   readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
@@ -144,6 +148,8 @@ export const addServerOptions = (command: Command): Command =>
         "none",
       ]),
     )
+    .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
+    .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
@@ -182,6 +188,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     log: flags.log === true,
     accessLog: accessLogOf(flags),
     logQuery: flags.logQuery,
+    metrics: metricsOf(flags),
     names,
     http3: flags.h3,
     altSvc: {
@@ -193,6 +200,12 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     },
     publicPort,
   };
+}
+
+function metricsOf({ metricsPort, metricsHost }: ServerFlags): ServerSettings["metrics"] {
+  if (metricsPort !== undefined) return { port: port(metricsPort, "--metrics-port"), host: metricsHost };
+  if (metricsHost !== undefined) throw usageError("--metrics-host without --metrics-port", "give both");
+  return undefined;
 }
 
 function accessLogOf({ accessLog, logFormat, json }: ServerFlags): ServerSettings["accessLog"] {

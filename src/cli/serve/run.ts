@@ -64,12 +64,15 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
       addresses,
       httpPort: running.httpPort,
       engine: engine?.name,
+      metrics: running.server.metricsUrl?.href,
       ...(isSupervisor ? { workers: workers.length } : {}),
     });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    const { metricsUrl } = running.server;
+    if (metricsUrl !== undefined) log(`nagare: metrics on ${metricsUrl.href}`);
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
@@ -138,6 +141,7 @@ async function start(
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
       accessLog,
+      metrics: settings.metrics,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },

@@ -3,8 +3,11 @@
 import type { AccessLogOptions } from "./access-log/access-log.ts";
 import type { RequestIdOptions } from "./identification/request-id.ts";
 import type { TraceContextOptions } from "./identification/traceparent.ts";
+import type { MetricsOptions } from "./metrics/options.ts";
 
 export interface OperationsOptions {
+  /** Counts requests, connections and more, for Prometheus, and opens a listener for `/metrics`, `/healthz` and `/readyz`. */
+  readonly metrics?: MetricsOptions | undefined;
   /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
   readonly accessLog?: string | AccessLogOptions | readonly (string | AccessLogOptions)[] | undefined;
   /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
@@ -19,5 +22,8 @@ export interface OperationsOptions {
 }
 
 /** True if the server has operations at all. */
-export const hasOperations = ({ accessLog, requestId, traceContext }: OperationsOptions): boolean =>
-  accessLog !== undefined || (requestId ?? false) !== false || (traceContext ?? false) !== false;
+export const hasOperations = ({ accessLog, requestId, traceContext, metrics }: OperationsOptions): boolean =>
+  accessLog !== undefined ||
+  metrics !== undefined ||
+  (requestId ?? false) !== false ||
+  (traceContext ?? false) !== false;

@@ -51,6 +51,10 @@ export interface ListenerOptions {
   readonly tlsOptions?: TlsOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */
   readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
+  /** Called for each connection when it begins. The returned function is called when it has ended. */
+  readonly onOpened?: ((remote: PeerAddress, transport: "tcp" | "udp") => () => void) | undefined;
+  /** TLS over TCP: called when a handshake is complete, with the milliseconds since the connection began. */
+  readonly onSecured?: ((milliseconds: number) => void) | undefined;
   /** Called for each connection: with the TCP socket, or with a socket that stands for a QUIC connection. */
   readonly onConnection?: ((socket: Duplex) => void) | undefined;
   /** Called for each HTTP/2 session, with Node's object. */

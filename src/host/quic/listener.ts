@@ -166,6 +166,7 @@ export class QuicListener implements ManagedListener {
       neighbours.onBatch = (batch) => driver.handleBatch(batch);
     }
     driver.onAccept = (connection) => {
+      let ended: (() => void) | undefined;
       const accepted = new AcceptedConnection(connection, driver, {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
@@ -178,9 +179,13 @@ export class QuicListener implements ManagedListener {
         clientCertificates: this.#clientCertificates,
         onSelectIdentity: (event) => this.#selectLater(connection, driver, event),
         onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
-        onClosed: (closed) => this.#handleClosed(closed),
+        onClosed: (closed) => {
+          ended?.();
+          this.#handleClosed(closed);
+        },
       });
       this.#connections.add(accepted);
+      ended = this.#options.onOpened?.(peerAddress(connection.remoteAddress), "udp");
       return accepted;
     };
     if (!this.#isReferenced) driver.unref();
