@@ -28,8 +28,8 @@ export interface Service {
   readonly acceptsTunnels?: boolean;
   /** Resolves when all work it started is done, such as that of `waitUntil`. */
   settled?(): Promise<void>;
-  /** Called when the server reloads, to read or open files again. */
-  reload?(): Promise<void>;
+  /** Opens files again that others may have moved, such as logs. Called when the server reloads. */
+  reopen?(): Promise<void>;
   /** Called when the server begins to close. */
   drain?(): void;
   /** What the service knows about itself, for metrics. */
@@ -145,16 +145,12 @@ export class Server implements AsyncDisposable {
 
   /**
    * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
-   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Without `tls`, also opens the access
-   * log again.
+   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Opens the access log again.
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    const [reloaded] = await Promise.allSettled([
-      this.#certificates.reload(sources),
-      ...(tls === undefined ? [this.#service.reload?.()] : []),
-    ]);
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(sources), this.#service.reopen?.()]);
     if (reloaded.status === "rejected") throw reloaded.reason;
   }
 

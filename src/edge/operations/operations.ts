@@ -129,8 +129,8 @@ export class Operations {
         this.#state = "draining";
         service.drain?.();
       },
-      reload: async () => {
-        await Promise.all([...this.#accessLogs.map((each) => each.reopen()), service.reload?.()]);
+      reopen: async () => {
+        await Promise.all([...this.#accessLogs.map((each) => each.reopen()), service.reopen?.()]);
       },
       close: async () => {
         await service.close?.();
