@@ -25,6 +25,7 @@ export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as
 export type {
   AccessLogOptions,
   InfoLogger,
+  LimitsOptions,
   MetricsOptions,
   OriginFacts,
   RequestIdOptions,

@@ -131,6 +131,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   host: true,
   hostname: true,
   key: true,
+  limits: true,
   log: true,
   nativeRequest: true,
   onError: true,
@@ -244,8 +245,15 @@ async function start(
 const isQuicMetrics = (metrics: ServeOptions["metrics"]): metrics is QuicMetrics =>
   metrics !== undefined && "trace" in metrics;
 
-const operationsOf = ({ accessLog, requestId, traceContext, trustedProxies }: ServeOptions): OperationsOptions => ({
+const operationsOf = ({
   accessLog,
+  limits,
+  requestId,
+  traceContext,
+  trustedProxies,
+}: ServeOptions): OperationsOptions => ({
+  accessLog,
+  limits,
   requestId,
   traceContext,
   trustedProxies,

@@ -2,7 +2,7 @@
 
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
-import type { AccessLogFormat, QueryPolicy } from "../../edge/operations/index.ts";
+import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
@@ -40,6 +40,9 @@ export interface ServerFlags {
   readonly accessLog?: string;
   readonly logFormat?: AccessLogFormat;
   readonly logQuery?: QueryPolicy;
+  readonly rateLimit?: string;
+  readonly connectionLimit?: string;
+  readonly maxLag?: string;
   readonly metricsPort?: string;
   readonly metricsHost?: string;
   readonly name?: readonly string[];
@@ -79,6 +82,8 @@ export interface ServerSettings {
   readonly log: boolean;
   /** Undefined without an access log. */
   readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  /** Undefined for no limits. */
+  readonly limits: LimitsOptions | undefined;
   /** Undefined to not count. */
   readonly metrics: { readonly port: number; readonly host: string | undefined } | undefined;
   /** What is logged of queries; undefined for the default. */
@@ -148,6 +153,9 @@ export const addServerOptions = (command: Command): Command =>
         "none",
       ]),
     )
+    .addOption(new Option("--rate-limit <n>", "requests per second of one client; more get a 429"))
+    .addOption(new Option("--connection-limit <n>", "open connections of one client"))
+    .addOption(new Option("--max-lag <time>", "refuse a share of requests while the event loop is later than this"))
     .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
     .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
@@ -189,6 +197,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     accessLog: accessLogOf(flags),
     logQuery: flags.logQuery,
     metrics: metricsOf(flags),
+    limits: limitsOf(flags),
     names,
     http3: flags.h3,
     altSvc: {
@@ -200,6 +209,21 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     },
     publicPort,
   };
+}
+
+function limitsOf({ rateLimit, connectionLimit, maxLag }: ServerFlags): LimitsOptions | undefined {
+  if (rateLimit === undefined && connectionLimit === undefined && maxLag === undefined) return undefined;
+  return {
+    requestsPerSecond: rateLimit === undefined ? undefined : positive(rateLimit, "--rate-limit"),
+    connectionsPerAddress: connectionLimit === undefined ? undefined : positive(connectionLimit, "--connection-limit"),
+    maxLag: maxLag === undefined ? undefined : parseDuration(maxLag, "--max-lag"),
+  };
+}
+
+function positive(text: string, option: string): number {
+  const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (number > 0) return number;
+  throw usageError(`${option} ${text} is not a limit`, "give a number above 0");
 }
 
 function metricsOf({ metricsPort, metricsHost }: ServerFlags): ServerSettings["metrics"] {

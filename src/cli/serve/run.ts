@@ -142,6 +142,7 @@ async function start(
       drainTimeout: settings.drainTimeout,
       accessLog,
       metrics: settings.metrics,
+      limits: settings.limits,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },

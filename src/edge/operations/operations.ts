@@ -2,7 +2,7 @@
 
 import type { Fault } from "../../host/guard.ts";
 import { describeFault } from "../../host/guard.ts";
-import type { ServerExchange } from "../../host/http/exchange.ts";
+import type { PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
 import type { BoundAddress, ListenerOptions } from "../../host/http/listener.ts";
 import { Registry } from "../../host/metrics/registry.ts";
 import { StatusListener } from "../../host/metrics/status-listener.ts";
@@ -13,6 +13,7 @@ import { AddressSet } from "./addresses/address-set.ts";
 import { clientAddress } from "./addresses/client-address.ts";
 import { RequestIds } from "./identification/request-id.ts";
 import { TraceContexts } from "./identification/traceparent.ts";
+import { Limits } from "./limits/limits.ts";
 import { DEFAULT_METRICS_HOST, DEFAULT_METRICS_PORT } from "./metrics/options.ts";
 import { type MetricsRole, ServerMetrics } from "./metrics/server-metrics.ts";
 import { type Identification, ObservedExchange } from "./observed-exchange.ts";
@@ -29,7 +30,7 @@ export interface OperationsContext {
 }
 
 /** The hooks of listeners that operations need. */
-export type ListenerHooks = Pick<ListenerOptions, "onOpened" | "onSecured" | "onTlsError">;
+export type ListenerHooks = Pick<ListenerOptions, "admits" | "onOpened" | "onSecured" | "onTlsError">;
 
 type State = "starting" | "ready" | "draining";
 
@@ -39,6 +40,7 @@ export class Operations {
   readonly #proxies: AddressSet;
   readonly #ids: RequestIds | undefined;
   readonly #traces: TraceContexts | undefined;
+  readonly #limits: Limits | undefined;
   #service: Service | undefined;
   #state: State = "starting";
   #listener: StatusListener | undefined;
@@ -49,6 +51,9 @@ export class Operations {
     this.#proxies = new AddressSet("trustedProxies", options.trustedProxies ?? []);
     this.#ids = requestId === false ? undefined : new RequestIds(requestId === true ? {} : requestId);
     this.#traces = traceContext === false ? undefined : new TraceContexts(traceContext === true ? {} : traceContext);
+    const { limits, trustedProxies = [] } = options;
+    // A supervisor takes no requests.
+    if (limits !== undefined && context.role !== "supervisor") this.#limits = new Limits(limits, trustedProxies);
     if (metrics === undefined) return;
     this.metrics = new ServerMetrics(metrics, {
       ...context,
@@ -98,11 +103,38 @@ export class Operations {
   /** For the listeners of the server. */
   get hooks(): ListenerHooks {
     const connections = this.metrics?.connections;
-    if (connections === undefined) return {};
+    const limits = this.#limits;
     return {
-      onOpened: (_remote, transport) => connections.opened(transport),
-      onSecured: (milliseconds) => connections.secured(milliseconds),
-      onTlsError: (error) => connections.failed(error),
+      ...(connections === undefined && limits === undefined
+        ? {}
+        : { onOpened: (remote, transport) => this.#open(remote, transport) }),
+      // Refused before the handshake costs anything; over TCP, `onOpened` comes as early.
+      ...(limits === undefined ? {} : { admits: ({ remote }) => this.#admits(limits, remote) }),
+      ...(connections === undefined
+        ? {}
+        : {
+            onSecured: (milliseconds) => connections.secured(milliseconds),
+            onTlsError: (error) => connections.failed(error),
+          }),
+    };
+  }
+
+  #admits(limits: Limits, remote: PeerAddress): boolean {
+    const isAdmitted = limits.admits(remote);
+    if (!isAdmitted) this.metrics?.connections.refused();
+    return isAdmitted;
+  }
+
+  #open(remote: PeerAddress, transport: "tcp" | "udp"): (() => void) | false {
+    const release = this.#limits?.open(remote);
+    if (this.#limits !== undefined && release === undefined) {
+      this.metrics?.connections.refused();
+      return false;
+    }
+    const closed = this.metrics?.connections.opened(transport);
+    return () => {
+      release?.();
+      closed?.();
     };
   }
 
@@ -122,7 +154,10 @@ export class Operations {
     this.#service = service;
     return {
       acceptsTunnels: service.acceptsTunnels === true,
-      handle: (exchange) => service.handle(this.#observe(exchange)),
+      handle: (exchange) => {
+        const observed = this.#observe(exchange);
+        if (observed !== undefined) service.handle(observed);
+      },
       settled: async () => service.settled?.(),
       status: () => service.status?.() ?? {},
       drain: () => {
@@ -142,22 +177,30 @@ export class Operations {
   /** Call if the server did not start; otherwise the service does. */
   async close(): Promise<void> {
     this.metrics?.close();
+    this.#limits?.close();
     await Promise.all([this.#listener?.close(), ...this.#accessLogs.map((each) => each.close())]);
   }
 
-  #observe(exchange: ServerExchange): ObservedExchange {
+  /** Returns undefined if a limit has refused the request. */
+  #observe(exchange: ServerExchange): ObservedExchange | undefined {
     const observed = new ObservedExchange(
       exchange,
       clientAddress(exchange, this.#proxies),
       this.#identify(exchange, this.#proxies.has(exchange.remoteAddress.address)),
     );
     const { metrics } = this;
+    const refusal = this.#limits?.begin(observed.clientAddress);
     observed.onClose = () => {
+      if (refusal === undefined) this.#limits?.end();
       metrics?.end(observed);
       for (const each of this.#accessLogs) each.note(observed);
     };
     metrics?.begin(observed);
-    return observed;
+    if (refusal === undefined) return observed;
+    metrics?.refusedRequest(refusal.reason);
+    // RFC 6585 §4, RFC 9110 §15.6.4.
+    observed.respond(refusal.status, [["retry-after", String(refusal.retryAfter)]], { endStream: true });
+    return undefined;
   }
 
   #identify({ fields }: ServerExchange, isTrusted: boolean): Identification | undefined {

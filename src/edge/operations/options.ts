@@ -3,6 +3,7 @@
 import type { AccessLogOptions } from "./access-log/access-log.ts";
 import type { RequestIdOptions } from "./identification/request-id.ts";
 import type { TraceContextOptions } from "./identification/traceparent.ts";
+import type { LimitsOptions } from "./limits/options.ts";
 import type { MetricsOptions } from "./metrics/options.ts";
 
 export interface OperationsOptions {
@@ -14,6 +15,8 @@ export interface OperationsOptions {
   readonly requestId?: boolean | RequestIdOptions | undefined;
   /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
   readonly traceContext?: boolean | TraceContextOptions | undefined;
+  /** Refuses connections and requests above these limits. */
+  readonly limits?: LimitsOptions | undefined;
   /**
    * Addresses and prefixes of proxies in front. Their X-Forwarded-For or Forwarded tells the client's address, and their
    * request ids are accepted.
@@ -22,8 +25,9 @@ export interface OperationsOptions {
 }
 
 /** True if the server has operations at all. */
-export const hasOperations = ({ accessLog, requestId, traceContext, metrics }: OperationsOptions): boolean =>
+export const hasOperations = ({ accessLog, requestId, traceContext, metrics, limits }: OperationsOptions): boolean =>
   accessLog !== undefined ||
   metrics !== undefined ||
+  limits !== undefined ||
   (requestId ?? false) !== false ||
   (traceContext ?? false) !== false;

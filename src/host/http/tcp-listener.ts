@@ -336,10 +336,10 @@ export class TcpListener implements ManagedListener {
         this.#sockets.delete(socket);
         this.#budget.closeSocket();
         closed();
-        ended?.();
+        if (ended) ended();
       }),
     );
-    if (!hasRoom) socket.destroy();
+    if (!hasRoom || ended === false) socket.destroy();
     else onConnection?.(socket);
   }
 

@@ -7,6 +7,7 @@ const HANDSHAKE = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 
 const CONNECTIONS = "Open connections.";
 const STARTED = "Connections that were opened.";
+const REFUSED = "Attempts to connect that were refused because their client had too many connections.";
 const HANDSHAKES = "Complete TLS handshakes over TCP.";
 const FAILED = "TLS handshakes over TCP that failed, by cause.";
 const SECONDS = "Time from a TCP connection to the end of its TLS handshake.";
@@ -15,6 +16,7 @@ export class ConnectionMetrics {
   readonly #registry: Registry;
   readonly #open: Readonly<Record<"tcp" | "udp", Counter>>;
   readonly #started: Readonly<Record<"tcp" | "udp", Counter>>;
+  readonly #refused: Counter;
   readonly #handshakes: Counter;
   readonly #seconds: Histogram;
 
@@ -23,6 +25,7 @@ export class ConnectionMetrics {
     const both = (create: (transport: string) => Counter) => ({ tcp: create("tcp"), udp: create("udp") });
     this.#open = both((transport) => registry.gauge("nagare_connections", CONNECTIONS, { transport }));
     this.#started = both((transport) => registry.counter("nagare_connections_total", STARTED, { transport }));
+    this.#refused = registry.counter("nagare_connections_refused_total", REFUSED);
     this.#handshakes = registry.counter("nagare_tls_handshakes_total", HANDSHAKES);
     this.#seconds = registry.histogram("nagare_tls_handshake_seconds", SECONDS, HANDSHAKE);
     registry.declare("nagare_tls_handshakes_failed_total", FAILED, "counter");
@@ -33,6 +36,11 @@ export class ConnectionMetrics {
     this.#started[transport].add();
     this.#open[transport].add();
     return () => this.#open[transport].add(-1);
+  }
+
+  /** An attempt was refused because its client has too many connections. */
+  refused(): void {
+    this.#refused.add();
   }
 
   secured(milliseconds: number): void {

@@ -36,6 +36,7 @@ const MERGES: Merges = {
 };
 
 const FALLBACKS = "Requests over TCP, by why they did not use HTTP/3, as far as the server can know.";
+const REFUSED = "Requests that a limit refused: rate, concurrency, lag or memory.";
 const DROPPED_LINES = "Lines of access logs that were dropped.";
 const UDP_DROPS = "Datagrams that the kernel dropped because the socket's buffer was full.";
 const UDP_QUEUE = "Bytes that wait in the receive buffers of UDP sockets.";
@@ -62,6 +63,7 @@ export class ServerMetrics {
     this.connections = new ConnectionMetrics(registry);
     this.#process = new ProcessMetrics(registry);
     registry.declare("nagare_http_fallback_requests_total", FALLBACKS, "counter");
+    registry.declare("nagare_http_refused_total", REFUSED, "counter");
     registry.declare("nagare_access_log_dropped_lines_total", DROPPED_LINES, "counter");
     declareOriginMetrics(registry);
     if (context.role !== "worker") {
@@ -88,6 +90,11 @@ export class ServerMetrics {
     }
     const reason = this.#fallback.of(remoteAddress.address, remoteAddress.port);
     this.registry.counter("nagare_http_fallback_requests_total", FALLBACKS, { protocol, reason }).add();
+  }
+
+  /** A limit refused a request. */
+  refusedRequest(reason: string): void {
+    this.registry.counter("nagare_http_refused_total", REFUSED, { reason }).add();
   }
 
   end(exchange: ObservedExchange): void {
