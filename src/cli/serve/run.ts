@@ -68,12 +68,15 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
       addresses,
       httpPort: running.httpPort,
       engine: engine?.name,
+      metrics: running.server.metricsUrl?.href,
       ...(isSupervisor ? { workers: workers.length } : {}),
     });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    const { metricsUrl } = running.server;
+    if (metricsUrl !== undefined) log(`nagare: metrics on ${metricsUrl.href}`);
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
@@ -143,6 +146,8 @@ async function start(
       drainTimeout: settings.drainTimeout,
       ...settings.operations,
       accessLog,
+      metrics: settings.metrics,
+      limits: settings.limits,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
