@@ -84,6 +84,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
           create: () =>
             create({
               identities: certificates.identities,
+              ...certificates.hooks,
               onExchange,
               acceptsTunnels,
               onKeyLog,

@@ -59,6 +59,7 @@ export const ENTRIES = [
   "tcp connection close",
   "tcp cut-off",
   "tcp drain",
+  "tls challenge",
   "tls secure",
   "tls server name",
   "tls key log",
@@ -114,6 +115,9 @@ export const ENTRIES = [
   // Certificates
   "certificate timer",
   "certificate check",
+  "acme certificate",
+  "acme storage",
+  "acme server name",
   // The edge
   "server signal",
   "server close",
@@ -121,6 +125,8 @@ export const ENTRIES = [
   "relay inward",
   "redirect error",
   "redirect request",
+  "redirect challenge",
+  "acme http port",
   "file open",
   "file content",
   "file part",

@@ -14,12 +14,13 @@ import { ENTRIES, type Entry } from "../../src/host/guard.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
+import { ACME_TRAFFIC } from "./acme-world.ts";
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
-import { generated } from "./load-world.ts";
+import { LOAD_TRAFFIC } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
@@ -98,7 +99,9 @@ interface Scenario {
 const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
 
 const SCENARIOS: Record<Entry, Scenario> = {
+  ...ACME_TRAFFIC,
   ...DNS_TRAFFIC,
+  ...LOAD_TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(
@@ -459,12 +462,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h3 closed": at(h3),
   "client h3 move": at(withEngine("portable", moveAway)),
   "client h3 socket": at(withEngine("portable", moveAway)),
-  "client load room": at(generated),
-  "client load retry": at(() => generated({ dies: true })),
-  "client load dialled": at(() => generated({ dies: true })),
-  "client load closed": at(generated),
-  "client load turn": at(generated),
-  "client load sweep": at(generated),
   "client dispatch body": at(() => dispatched(Readable.from(failing()))),
   "client dispatch disconnect": at(() => dispatched("x")),
 };

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
+import type { AcmeOptions } from "../../host/acme/options.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
@@ -13,8 +14,9 @@ import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { type QlogFlags, qlogDialectOption, qlogFrom, qlogOption } from "../qlog.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
+import { type AcmeFlags, addAcmeOptions, readAcme } from "./acme-flags.ts";
 
-export interface ServerFlags {
+export interface ServerFlags extends AcmeFlags {
   readonly port?: string;
   readonly host?: string;
   readonly cert?: string;
@@ -48,6 +50,8 @@ export interface ServerSettings {
   readonly host: string;
   /** Undefined to use a development certificate. */
   readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Certificates from an authority. */
+  readonly acme: AcmeOptions | undefined;
   /** True to use changed files. */
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
@@ -81,12 +85,12 @@ export interface ServerSettings {
 }
 
 export const addServerOptions = (command: Command): Command =>
-  command
+  addAcmeOptions(command)
     .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 picks a free one").env("PORT"))
     .addOption(
       new Option(
         "-H, --host <host>",
-        "address or name to listen on; :: means all, the default with --cert or --name",
+        "address or name to listen on; :: means all, the default with --cert, --acme or --name",
       ).env("HOST"),
     )
     .addOption(
@@ -127,18 +131,23 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
   }
+  const acme = readAcme(flags);
+  if (acme !== undefined && (cert !== undefined || flags.name !== undefined)) {
+    throw usageError(`--acme with ${cert === undefined ? "--name" : "--cert"}`, "give one or the other");
+  }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
     throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
   // A server with a development certificate is for this machine only, unless --name adds others.
-  const host = flags.host ?? (cert === undefined && names.length === 0 ? "localhost" : "::");
+  const host = flags.host ?? (cert === undefined && acme === undefined && names.length === 0 ? "localhost" : "::");
   const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port", 1);
   return {
     port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
     host,
     files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
+    acme,
     watch: flags.watch,
     grace: parseDuration(flags.grace, "--grace"),
     workers: workers(flags),

@@ -3,6 +3,7 @@
 import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { ListenOptions, Server, Service } from "../../edge/server.ts";
+import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
@@ -50,7 +51,7 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable = settings.files !== undefined || isSupervisor;
+  const isReloadable = settings.files !== undefined || settings.acme !== undefined || isSupervisor;
   const stopReloads = isReloadable ? reloadOnSignal(running.server, io, log) : undefined;
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
@@ -114,7 +115,7 @@ async function start(
   const { port, host, json } = settings;
   const [{ startServer }, identities, created] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }),
+    loadIdentities(settings, { log, emit }, isWorker),
     createService(log),
   ]);
   const report = (record: RequestRecord): void => {
@@ -143,7 +144,8 @@ async function start(
     },
     service,
   );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server);
+  const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
+  if (settings.acme !== undefined && !isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -155,11 +157,16 @@ async function start(
   };
 }
 
-async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
+async function openRedirect(
+  { httpPort, host, publicPort }: ServerSettings,
+  server: Server,
+  identities: Identities | Certificates,
+) {
   if (httpPort === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
+  const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
   try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port);
+    return await startRedirect(httpPort, host, publicPort ?? server.port, answer);
   } catch (error) {
     await server.close({ timeout: 0 });
     throw error;
@@ -167,14 +174,21 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 }
 
 async function loadIdentities(
-  { files, names, watch, json }: ServerSettings,
+  { files, acme, names, watch, json, workers, httpPort }: ServerSettings,
   { log, emit }: Output,
+  isWorker: boolean,
 ): Promise<Identities | Certificates> {
+  const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
+  if (acme !== undefined) {
+    const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
+    // The supervisor of workers obtains certificates for them.
+    const role = workers !== undefined && isWorker ? "follow" : "order";
+    return loadManaged([{ auto: acme }], { log, onReload, role, hasHttp: httpPort !== undefined });
+  }
   if (files === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
   const { loadCertificates } = await import("../../host/certificates/certificates.ts");
-  const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
   return loadCertificates([files], { log, watch, onReload });
 }
 
