@@ -60,7 +60,10 @@ export function registerProxy(program: Command, io: Io): void {
       const { runServer } = await import("./serve/run.ts");
       await runServer(
         settings,
-        async (log) => (await import("../edge/proxy/index.ts")).createProxy(origins, { ...options, log }),
+        {
+          createService: async (log) =>
+            (await import("../edge/proxy/index.ts")).createProxy(origins, { ...options, log }),
+        },
         io,
       );
     });

@@ -26,6 +26,22 @@ export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // reco
 export type { QuicServerOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
+export {
+  type CompressConfig,
+  type Config,
+  type Duration,
+  defineConfig,
+  type FilesAction,
+  type ListenConfig,
+  type ProxyAction,
+  type QlogConfig,
+  type RedirectAction,
+  type RespondAction,
+  type RouteConfig,
+  type SiteConfig,
+  type Size,
+  type TlsFiles,
+} from "./config/types.ts"; // what a configuration file says
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server

@@ -48,6 +48,15 @@ export const ENTRIES = [
   "h3 drain step",
   "h3 late heads",
   "budget sweep",
+  "file watch",
+  "sites retired",
+  // Compression of responses
+  "compression data",
+  "compression end",
+  "compression drain",
+  "compression error",
+  "compression flush",
+  "compression written",
   // Recording in qlog
   "qlog timer",
   "qlog write",

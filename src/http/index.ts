@@ -1,5 +1,7 @@
 /** HTTP semantics for all versions, and HTTP/0.9 for interop runs. */
 
+/** Content negotiation. */
+export { acceptedCodings } from "./accept-encoding.ts";
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
 /** The length of a message's content. */

@@ -2,8 +2,10 @@
 
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
+import type { ValidConfig } from "../../edge/config/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
-import type { AcmeOptions } from "../../host/acme/options.ts";
+import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
+import type { RetryPolicy } from "../../host/http/listener.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
@@ -23,7 +25,7 @@ export interface ServerFlags extends AcmeFlags {
   readonly key?: string;
   /** False with --no-watch. */
   readonly watch: boolean;
-  readonly grace: string;
+  readonly grace?: string;
   readonly workers?: string;
   readonly drainTimeout?: string;
   readonly httpPort?: string;
@@ -48,10 +50,8 @@ export interface ServerFlags extends AcmeFlags {
 export interface ServerSettings {
   readonly port: number;
   readonly host: string;
-  /** Undefined to use a development certificate. */
-  readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Certificates from an authority. */
-  readonly acme: AcmeOptions | undefined;
+  /** Empty to use a development certificate. */
+  readonly certificates: readonly ManagedSource[];
   /** True to use changed files. */
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
@@ -63,8 +63,8 @@ export interface ServerSettings {
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
   readonly qlog: QlogFlags | undefined;
-  /** True if every QUIC client must validate its address first. */
-  readonly retry: boolean;
+  /** When QUIC clients must validate their address first. */
+  readonly retry: RetryPolicy;
   readonly quicVersions: readonly QuicVersionName[] | undefined;
   readonly congestionControl: CongestionControl | undefined;
   /** Milliseconds; undefined for the default. */
@@ -103,7 +103,7 @@ export const addServerOptions = (command: Command): Command =>
     )
     .addOption(new Option("--key <file>", "PEM: the certificate's key"))
     .addOption(new Option("--no-watch", "do not watch --cert and --key for new files; SIGHUP still reloads them"))
-    .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops").default("10s"))
+    .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops (10s)"))
     .addOption(new Option("--workers <n>", "serve with n processes, which nagare reload replaces; auto: one per core"))
     .addOption(
       new Option("--drain-timeout <time>", "time that connections may last after a reload with --workers (5m)"),
@@ -125,8 +125,21 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
+/** Milliseconds. */
+const DEFAULT_GRACE = 10_000;
 
-export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
+/** What a configuration file says; flags and the environment win over it. */
+export interface ConfiguredServer {
+  readonly listen: NonNullable<ValidConfig["listen"]>;
+  readonly certificates: readonly ManagedSource[];
+  /** True if only this machine's user accepts the certificates. */
+  readonly isDevelopment: boolean;
+}
+
+const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true };
+
+export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredServer = UNCONFIGURED): ServerSettings {
+  const { listen } = configured;
   const { cert, key } = flags;
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
@@ -140,33 +153,43 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
+  const certificates: readonly ManagedSource[] =
+    acme !== undefined
+      ? [{ auto: acme }]
+      : cert === undefined || key === undefined
+        ? configured.certificates
+        : [{ certFile: cert, keyFile: key }];
   // A server with a development certificate is for this machine only, unless --name adds others.
-  const host = flags.host ?? (cert === undefined && acme === undefined && names.length === 0 ? "localhost" : "::");
-  const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port", 1);
+  const isLocal = cert === undefined && acme === undefined && configured.isDevelopment && names.length === 0;
+  const host = flags.host ?? listen.host ?? (isLocal ? "localhost" : "::");
+  const publicPort = flags.publicPort === undefined ? listen.publicPort : port(flags.publicPort, "--public-port", 1);
+  const http3 = flags.h3 && listen.http3 !== false;
+  const optional = <T>(text: string | undefined, parse: (text: string) => T, value: T | undefined): T | undefined =>
+    text === undefined ? value : parse(text);
   return {
-    port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
+    port: optional(flags.port, (text) => port(text, "--port"), listen.port) ?? DEFAULT_PORT,
     host,
-    files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
-    acme,
+    certificates,
     watch: flags.watch,
-    grace: parseDuration(flags.grace, "--grace"),
-    workers: workers(flags),
-    drainTimeout: flags.drainTimeout === undefined ? undefined : parseDuration(flags.drainTimeout, "--drain-timeout"),
-    httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
+    grace: optional(flags.grace, (text) => parseDuration(text, "--grace"), listen.grace) ?? DEFAULT_GRACE,
+    workers: workers(flags, listen.workers),
+    drainTimeout: optional(flags.drainTimeout, (text) => parseDuration(text, "--drain-timeout"), listen.drainTimeout),
+    httpPort: optional(flags.httpPort, (text) => port(text, "--http-port"), listen.httpPort),
     keylog: keylogPath(flags.keylog, host, io),
-    qlog: qlogFrom(flags, io),
-    retry: flags.retry === true,
-    quicVersions: flags.quicVersions,
+    qlog: qlogFrom(flags, io) ?? (listen.qlog === undefined ? undefined : { dialect: undefined, ...listen.qlog }),
+    retry: flags.retry === true ? "always" : (listen.retry ?? "auto"),
+    quicVersions: flags.quicVersions ?? listen.quicVersions,
     congestionControl: flags.congestionControl,
-    stallTimeout: flags.stallTimeout === undefined ? undefined : parseDuration(flags.stallTimeout, "--stall-timeout"),
-    memoryLimit: flags.memoryLimit === undefined ? undefined : parseSize(flags.memoryLimit, "--memory-limit"),
+    stallTimeout: optional(flags.stallTimeout, (text) => parseDuration(text, "--stall-timeout"), listen.stallTimeout),
+    memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
     names,
-    http3: flags.h3,
+    http3,
     altSvc: {
-      ...(flags.h3 ? {} : { clear: true }),
+      ...listen.altSvc,
+      ...(http3 ? {} : { clear: true }),
       ...(publicPort === undefined ? {} : { port: publicPort }),
       ...(flags.altSvcMaxAge === undefined
         ? {}
@@ -191,8 +214,12 @@ function port(text: string, option: string, minimum = 0): number {
   return number;
 }
 
-function workers({ workers: text, drainTimeout }: ServerFlags): WorkersOption | undefined {
+function workers(
+  { workers: text, drainTimeout }: ServerFlags,
+  configured: WorkersOption | undefined,
+): WorkersOption | undefined {
   if (text === undefined) {
+    if (configured !== undefined) return configured;
     if (drainTimeout !== undefined) throw usageError("--drain-timeout without --workers", "give both");
     return undefined;
   }

@@ -4,7 +4,12 @@ import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { ListenOptions, Server, Service } from "../../edge/server.ts";
 import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
-import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
+import type {
+  CertificateSource,
+  Certificates,
+  Identities,
+  ReloadOutcome,
+} from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { printable } from "../../wire/printable.ts";
@@ -13,19 +18,29 @@ import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
 import { networkLines, urlFor } from "./network.ts";
+import { startReloads } from "./reloads.ts";
 
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
-export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+/** What a server serves, and how that is replaced while it runs. */
+export interface ServedProgram {
+  readonly createService: CreateService;
+  /** Default: the certificate files are read again. */
+  readonly reload?: (server: Server) => Promise<void>;
+  /** A file whose change is a reason to reload. */
+  readonly file?: string;
+}
+
+export async function runServer(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   try {
-    await runUntilStopped(settings, createService, io);
+    await runUntilStopped(settings, program, io);
   } finally {
     // A module's timers, connections and servers must not keep a command alive that has stopped or failed.
     io.exitSoon?.();
   }
 }
 
-async function runUntilStopped(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+async function runUntilStopped(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   const lines = new LineWriter(
     io.stderr,
     (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
@@ -39,7 +54,7 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   const isSupervisor = isSupervised && !isWorker;
   const create = isSupervisor
     ? async () => (await import("../../edge/workers/supervised-server.ts")).IDLE
-    : createService;
+    : program.createService;
   const running = await start(settings, create, { log, emit }, isWorker).catch(async (error: unknown) => {
     if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
     throw asUsageError(error);
@@ -51,8 +66,8 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable = settings.files !== undefined || settings.acme !== undefined || isSupervisor;
-  const stopReloads = isReloadable ? reloadOnSignal(running.server, io, log) : undefined;
+  const isReloadable = settings.certificates.length > 0 || isSupervisor || program.reload !== undefined;
+  const stopReloads = isReloadable ? await startReloads(running.server, settings, program, io, log) : undefined;
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
   if (settings.json) {
@@ -131,7 +146,7 @@ async function start(
       identities,
       ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
       altSvc: settings.altSvc,
-      retry: settings.retry ? "always" : "auto",
+      retry: settings.retry,
       quic: { versions: settings.quicVersions, congestionControl: settings.congestionControl },
       ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
@@ -145,7 +160,7 @@ async function start(
     service,
   );
   const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
-  if (settings.acme !== undefined && !isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
+  if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -174,22 +189,23 @@ async function openRedirect(
 }
 
 async function loadIdentities(
-  { files, acme, names, watch, json, workers, httpPort }: ServerSettings,
+  { certificates, names, watch, json, workers, httpPort }: ServerSettings,
   { log, emit }: Output,
   isWorker: boolean,
 ): Promise<Identities | Certificates> {
+  const [first, ...others] = certificates;
+  if (first === undefined) {
+    return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
+  }
   const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
-  if (acme !== undefined) {
+  if (certificates.some((source) => "auto" in source)) {
     const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
     // The supervisor of workers obtains certificates for them.
     const role = workers !== undefined && isWorker ? "follow" : "order";
-    return loadManaged([{ auto: acme }], { log, onReload, role, hasHttp: httpPort !== undefined });
-  }
-  if (files === undefined) {
-    return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
+    return loadManaged([first, ...others], { log, watch, onReload, role, hasHttp: httpPort !== undefined });
   }
   const { loadCertificates } = await import("../../host/certificates/certificates.ts");
-  return loadCertificates([files], { log, watch, onReload });
+  return loadCertificates([first, ...others] as [CertificateSource], { log, watch, onReload });
 }
 
 /** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */
@@ -222,20 +238,6 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
   const file = new KeyLogFile(path, (error) => log(`nagare: the key log ${path} is incomplete: ${error}`));
   log(`nagare: WRITING TLS KEYS to ${path}: anyone who can read this file can decrypt all traffic of this server`);
   return file;
-}
-
-/** On SIGHUP, reads the certificate files again, or replaces the workers. */
-function reloadOnSignal(server: Server, io: Io, log: (line: string) => void): (() => void) | undefined {
-  const previous = server.workers.length > 0 ? "program" : "certificate";
-  const onFault = (fault: Fault): void => log(describeFault(fault));
-  const reload = async (): Promise<void> => {
-    try {
-      await server.reload();
-    } catch (error) {
-      log(`nagare: the previous ${previous} stays in use: ${(error as Error).message}`);
-    }
-  };
-  return io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
 }
 
 /** The first signal drains the server, and the command succeeds. A second one aborts the remaining requests. */

@@ -3,6 +3,7 @@
  * all of them are replaced together.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import {
   type CertificateSource,
   Certificates,
@@ -103,17 +104,17 @@ export class ManagedCertificates extends Certificates {
       return super.reload(sourcesOf(this.#entries));
     }
     const before = this.#managers;
-    const entries = await entriesOf(sources, this.#options, this.identities);
+    const entries = await entriesOf(sources, this.#options, this.identities, before);
     try {
       await super.reload(sourcesOf(entries));
     } catch (error) {
-      for (const entry of entries) if (entry instanceof AcmeManager) entry.close();
+      for (const entry of entries) if (entry instanceof AcmeManager && !before.includes(entry)) entry.close();
       throw error;
     }
     this.#entries = entries;
-    for (const manager of before) manager.close();
+    for (const manager of before) if (!entries.includes(manager)) manager.close();
     if (this.#isClosed) for (const manager of this.#managers) manager.close();
-    else if (this.#isStarted) this.#startManagers();
+    else if (this.#isStarted) this.#startManagers(before);
   }
 
   override close(): void {
@@ -126,8 +127,10 @@ export class ManagedCertificates extends Certificates {
     return this.#entries.filter((entry) => entry instanceof AcmeManager);
   }
 
-  #startManagers(): void {
-    for (const manager of this.#managers) manager.start(() => this.update(sourcesOf(this.#entries)));
+  /** Those that run already go on. */
+  #startManagers(running: readonly AcmeManager[] = []): void {
+    for (const manager of this.#managers)
+      if (!running.includes(manager)) manager.start(() => this.update(sourcesOf(this.#entries)));
   }
 
   async #first<T>(ask: (manager: AcmeManager) => Promise<T | undefined>): Promise<T | undefined> {
@@ -176,15 +179,23 @@ async function entriesOf(
   sources: readonly ManagedSource[],
   options: ManagedOptions,
   standIns: readonly Identity[] = [],
+  running: readonly AcmeManager[] = [],
 ): Promise<readonly Entry[]> {
   const { log, role = "order", clock, hasHttp, onReload } = options;
   const onFailure = (error: Error): void => onReload?.(keptFor(error));
-  const entries = sources.map((source) =>
-    isAuto(source)
-      ? new AcmeManager(checkAcmeOptions(source.auto, hasHttp), { log, role, clock, standIns, onFailure })
-      : source,
-  );
-  for (const entry of entries) if (entry instanceof AcmeManager) await entry.load();
+  const entries: Entry[] = [];
+  for (const source of sources) {
+    if (!isAuto(source)) {
+      entries.push(source);
+      continue;
+    }
+    // With the same options, orders go on and no pause is cut short.
+    const same = running.find((each) => !entries.includes(each) && isDeepStrictEqual(each.given, source.auto));
+    const checked = checkAcmeOptions(source.auto, hasHttp);
+    const manager = same ?? new AcmeManager(checked, { log, role, clock, standIns, onFailure, given: source.auto });
+    if (same === undefined) await manager.load();
+    entries.push(manager);
+  }
   return entries;
 }
 

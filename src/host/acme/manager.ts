@@ -13,7 +13,7 @@ import { Gate } from "./gate.ts";
 import { CertificateKeeper, type KeeperHost } from "./keeper.ts";
 import { authorityKey } from "./names.ts";
 import { OnDemand } from "./on-demand.ts";
-import type { CheckedOptions } from "./options.ts";
+import type { AcmeOptions, CheckedOptions } from "./options.ts";
 import type { ChallengeSolver } from "./order.ts";
 import type { Storage } from "./storage.ts";
 import { challengeCertificate, challengeServerName } from "./tls-alpn.ts";
@@ -24,6 +24,8 @@ export interface ManagerOptions {
   readonly role: "order" | "follow";
   readonly clock?: AcmeClock | undefined;
   readonly onFailure?: (error: Error) => void;
+  /** The options as they were given. */
+  readonly given?: AcmeOptions;
   /** Certificates in use, for names that have none of this manager yet. */
   readonly standIns?: readonly Identity[];
 }
@@ -34,6 +36,7 @@ const FOLLOW_POLL = 1_000;
 const WELL_KNOWN = "/.well-known/acme-challenge/";
 
 export class AcmeManager {
+  readonly given: AcmeOptions | undefined;
   readonly #options: CheckedOptions;
   readonly #role: ManagerOptions["role"];
   readonly #clock: AcmeClock;
@@ -52,6 +55,7 @@ export class AcmeManager {
   constructor(options: CheckedOptions, managerOptions: ManagerOptions) {
     const { log, role, clock = systemAcmeClock, standIns = [], onFailure } = managerOptions;
     const { directory, ca, storage } = options;
+    this.given = managerOptions.given;
     this.#options = options;
     this.#role = role;
     this.#standIns = standIns;

@@ -11,8 +11,8 @@
  * trip ten times as long, and long work is done in slices, so that requests do not wait for it.
  */
 
-import { statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { fileState } from "../file-state.ts";
 import { describeFault, detach, type Fault, guard } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { type Identity, type IdentitySource, loadIdentity, loadIdentityFiles } from "./identity.ts";
@@ -265,16 +265,6 @@ const isEqual = (a: readonly string[], b: readonly string[]): boolean => a.every
 /** Taken before the files are read, so that a change during the read is seen later. */
 const fileStates = (sources: readonly CertificateSource[]): Promise<string[]> =>
   inSlices(sources, (source) => (isFiles(source) ? `${fileState(source.certFile)} ${fileState(source.keyFile)}` : ""));
-
-/** `stat` follows links. The change time (ctime) also shows new permissions, and writes that restore the old time. */
-function fileState(path: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
-}
 
 /** Milliseconds. */
 const SLICE = 5;

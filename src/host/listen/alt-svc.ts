@@ -3,13 +3,13 @@ import { ServeError } from "./errors.ts";
 
 export interface AltSvcOptions {
   /** Seconds that clients may remember HTTP/3. The default, 3600, lets an operator go back within an hour. */
-  readonly maxAge?: number;
+  readonly maxAge?: number | undefined;
   /** The UDP port that clients connect to, if a port mapping changes it. By default, the port of the server. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** True, the default, advertises HTTP/3. */
-  readonly advertise?: boolean;
+  readonly advertise?: boolean | undefined;
   /** Tells clients to forget HTTP/3 (RFC 7838 §3), even if it is served. */
-  readonly clear?: boolean;
+  readonly clear?: boolean | undefined;
 }
 
 const DEFAULT_MAX_AGE = 3600;

@@ -1,15 +1,10 @@
 /** Parses the content codings that a client accepts (RFC 9110 §12.5.3). */
 
-/** The codings of precompressed files, best first. */
-export const PRECOMPRESSED = [
-  { coding: "br", suffix: ".br" },
-  { coding: "gzip", suffix: ".gz" },
-] as const;
-
-export type Coding = (typeof PRECOMPRESSED)[number]["coding"];
-
-/** The codings that the client prefers to identity or accepts equally, in its order; ours breaks ties. */
-export function acceptedCodings(field: string | undefined): readonly Coding[] {
+/** Those of `codings` that the client prefers to identity or accepts equally, in its order; that of `codings` breaks ties. */
+export function acceptedCodings<const Coding extends string>(
+  field: string | undefined,
+  codings: readonly Coding[],
+): readonly Coding[] {
   if (field === undefined) return []; // any coding would be allowed, but clients that can decode one send the field
   const weights = new Map<string, number>();
   for (const item of field.split(",")) {
@@ -19,7 +14,7 @@ export function acceptedCodings(field: string | undefined): readonly Coding[] {
   }
   const weight = (coding: string): number => weights.get(coding) ?? weights.get("*") ?? 0;
   const identity = weights.get("identity") ?? 0; // if not listed, acceptable, but listed codings are preferred
-  return PRECOMPRESSED.map(({ coding }) => coding)
+  return codings
     .filter((coding) => weight(coding) > 0 && weight(coding) >= identity)
     .sort((a, b) => weight(b) - weight(a)); // stable: our order for equal weights
 }
