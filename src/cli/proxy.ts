@@ -10,7 +10,7 @@ Examples:
   nagare proxy -p 443 --cert cert.pem --key key.pem --http-port 80 https://origin.example
 
 A port alone, or localhost, means this machine over IPv4 and IPv6. Unless --host-header says otherwise, http origins receive
-the Host that the client sent, and https origins their own. Upgrades (WebSocket) get a 501.
+the Host that the client sent, and https origins their own. WebSocket works from HTTP/1.1, HTTP/2 and HTTP/3 clients.
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
 New files in place of --cert and --key are used within a second, or at once on SIGHUP.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
@@ -33,7 +33,9 @@ export function registerProxy(program: Command, io: Io): void {
     .description(
       "Accept HTTP/1.1, HTTP/2 and HTTP/3, and pass requests on to one origin, or to several that take turns.",
     )
-    .addArgument(new Argument("<origin...>", "http:// or https:// URL, host:port, or a port on this machine"));
+    .addArgument(
+      new Argument("<origin...>", "URL (http, https, h2, h2c, h3), unix:/path, host:port, or a port on this machine"),
+    );
   addServerOptions(command)
     .addOption(new Option("--connect-timeout <time>", "limit for connecting to an origin").default("5s"))
     .addOption(new Option("--headers-timeout <time>", "limit for the response head").default("60s"))

@@ -128,6 +128,7 @@ export const ENTRIES = [
   "acme storage",
   "acme server name",
   // The edge
+  "access log error",
   "server signal",
   "server close",
   "relay outward",
@@ -144,7 +145,16 @@ export const ENTRIES = [
   "file engine",
   "proxy pump",
   "proxy dialled",
+  "proxy own dialled",
+  "proxy lookup",
+  "proxy left address",
   "proxy timeout",
+  "proxy deadline",
+  "proxy retry",
+  "proxy health check",
+  "proxy late health check",
+  "proxy tunnel idle",
+  "proxy tunnel content",
   // nagare/node
   "node new listener",
   "node signal",
@@ -177,13 +187,14 @@ export const ENTRIES = [
   "control answer",
   "client reload answer",
   "client reload end",
+  // Lines for readers that may hang
+  "line writer",
   // The command line, while it serves
   "cli signal",
   "cli stop",
   "cli quit",
   "cli reload",
   "cli reloaded",
-  "cli lines",
   "cli browser",
   "cli browser profile",
   // The memcached proxy
@@ -261,6 +272,7 @@ export const ENTRIES = [
   "client h2 response",
   "client h2 data",
   "client h2 trailers",
+  "client h2 wants trailers",
   "client h2 end",
   "client h2 stream error",
   "client h2 stream close",

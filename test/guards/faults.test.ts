@@ -13,19 +13,18 @@ import { fastEngine } from "../../src/host/engine/engine.ts";
 import { ENTRIES, type Entry } from "../../src/host/guard.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
-
-import { ACME_TRAFFIC } from "./acme-world.ts";
 import { armed } from "./armed.ts";
-import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
+import { browserExits, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
-import { DNS_TRAFFIC } from "./dns-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
-import { LOAD_TRAFFIC } from "./load-world.ts";
+import { generated } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
+import { PROXY_TRAFFIC } from "./proxy-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
+import { TRAFFIC } from "./traffic.ts";
 import { handedOver, joined, reloadRequested, supervised, supervisedServer } from "./workers-world.ts";
 import {
   all,
@@ -40,7 +39,6 @@ import {
   h2,
   h3,
   identities,
-  impatientProxy,
   log,
   logged,
   lost,
@@ -89,7 +87,6 @@ vi.mock("../../src/host/guard.ts", async (load) => {
       ),
   } as typeof real;
 });
-
 interface Scenario {
   readonly run: () => Promise<unknown>;
   /** Calls that do not throw, because they belong to the client, which has no log. */
@@ -99,9 +96,7 @@ interface Scenario {
 const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
 
 const SCENARIOS: Record<Entry, Scenario> = {
-  ...ACME_TRAFFIC,
-  ...DNS_TRAFFIC,
-  ...LOAD_TRAFFIC,
+  ...TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(
@@ -259,12 +254,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   ),
   "file engine": at(h2),
   "file answers": at(h2),
-  "proxy pump": at(() => viaProxy("/hello")),
-  "proxy dialled": at(() => viaProxy("/hello")),
-  "proxy timeout": at(async () => {
-    await impatientProxy();
-    await viaProxy("/silent");
-  }),
+  ...PROXY_TRAFFIC,
   "node new listener": at(nodeTraffic),
   "node signal": at(nodeTraffic),
   "node close callback": at(nodeTraffic),
@@ -298,7 +288,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli quit": at(() => stopServe({ impatient: true })),
   "cli reload": at(reloadServe),
   "cli reloaded": at(reloadServe),
-  "cli lines": at(readerResumes),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),
   "memcache connection": at(() => memcacheTraffic()),
@@ -462,6 +451,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h3 closed": at(h3),
   "client h3 move": at(withEngine("portable", moveAway)),
   "client h3 socket": at(withEngine("portable", moveAway)),
+  "client load room": at(generated),
+  "client load retry": at(() => generated({ dies: true })),
+  "client load dialled": at(() => generated({ dies: true })),
+  "client load closed": at(generated),
+  "client load turn": at(generated),
+  "client load sweep": at(generated),
   "client dispatch body": at(() => dispatched(Readable.from(failing()))),
   "client dispatch disconnect": at(() => dispatched("x")),
 };

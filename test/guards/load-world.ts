@@ -5,7 +5,7 @@ import { LoadGenerator, type LoadOptions } from "../../src/client/load/index.ts"
 import { all, openServer, retire } from "./world.ts";
 
 /** Requests at a rate that makes the generator wait in turns of the event loop; `dies` closes the server meanwhile. */
-async function generated({ dies = false } = {}): Promise<void> {
+export async function generated({ dies = false } = {}): Promise<void> {
   const server = await openServer(["h2"]);
   let closing: Promise<void> | undefined;
   const options: LoadOptions = {
@@ -23,12 +23,3 @@ async function generated({ dies = false } = {}): Promise<void> {
   await closing;
   if (dies) retire();
 }
-
-export const LOAD_TRAFFIC = {
-  "client load room": { run: generated },
-  "client load retry": { run: () => generated({ dies: true }) },
-  "client load dialled": { run: () => generated({ dies: true }) },
-  "client load closed": { run: generated },
-  "client load turn": { run: generated },
-  "client load sweep": { run: generated },
-};

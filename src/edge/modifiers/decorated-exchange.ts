@@ -1,6 +1,5 @@
 /** An exchange that passes everything to another one. Modifiers extend it, and override what they change. */
 
-import type { TLSSocket } from "node:tls";
 import {
   type ClientIdentity,
   type ConnectionInfo,
@@ -59,7 +58,7 @@ export class DecoratedExchange implements ServerExchange {
   get connection(): ConnectionInfo | undefined {
     return this.inner.connection;
   }
-  get tls(): TLSSocket | undefined {
+  get tls(): ServerExchange["tls"] {
     return this.inner.tls;
   }
   get client(): ClientIdentity | undefined {

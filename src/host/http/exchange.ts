@@ -89,6 +89,12 @@ export interface ServerExchange {
 
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
+  /** The client's address when the connection began, for transports whose clients can move to another. */
+  readonly firstAddress?: PeerAddress | undefined;
+  /** Identifies the request in logs, here and at origins. Set by the operations of the edge. */
+  readonly requestId?: string | undefined;
+  /** A gateway sets it to the origin that the request went to, for logs. */
+  upstream?: string | undefined;
   /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
   /** Undefined for QUIC. */

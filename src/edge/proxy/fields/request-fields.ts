@@ -1,20 +1,10 @@
 /**
- * Selects the fields that a gateway passes on (RFC 9110 §7.6), and adds fields about the client (RFC 7239). Message
- * framing is never passed on but generated for each side, so that the two cannot disagree on where a message ends.
+ * Selects the request's fields that a gateway passes on (RFC 9110 §7.6), and adds fields about the client (RFC 7239).
+ * Message framing is never passed on but generated for each side, so that the two cannot disagree on where a message ends.
  */
-import type { HttpVersion, PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
-import {
-  contentLengthOf,
-  type FieldLine,
-  type FieldSection,
-  isConnectionSpecific,
-  isFieldName,
-  isFieldValue,
-} from "../../http/index.ts";
-
-/** RFC 9110 §7.6.1: fields about one connection, and fields that the proxy consumes or replaces. */
-const isHopByHop = (name: string): boolean =>
-  name === "expect" || name === "host" || name === "te" || isConnectionSpecific(name);
+import type { HttpVersion, PeerAddress, ServerExchange } from "../../../host/http/exchange.ts";
+import { contentLengthOf, type FieldLine, isFieldName, isFieldValue } from "../../../http/index.ts";
+import { isHopByHop, nominatedFields } from "./hop-by-hop.ts";
 
 /** Fields with which a client could make claims about itself. Only a trusted proxy in front of this one may send them. */
 const CLAIMS = new Set(
@@ -31,23 +21,29 @@ const isDisguised = (name: string): boolean =>
   name === "proxy" || (name.includes("_") && isClaim(name.replaceAll("_", "-")));
 
 export type ForwardedRequest =
-  | { readonly ok: true; readonly fields: readonly FieldLine[] }
+  | {
+      readonly ok: true;
+      /** Without Host and Content-Length. */
+      readonly fields: readonly FieldLine[];
+      /** The declared length of the content. */
+      readonly length: number | undefined;
+    }
   | { readonly ok: false; readonly status: 400 | 508; readonly reason: string };
 
 export interface ForwardingOptions {
-  /** The value of Host. */
-  readonly host: string;
   /** This proxy's unique name in Via. */
   readonly pseudonym: string;
   /** True to keep the claims of a proxy in front of this one, and append ours. */
   readonly trustForwarded: boolean;
+  /** True if the origin's version of HTTP has `te: trailers` from end to end (RFC 9113 §8.2.2), which gRPC requires. */
+  readonly keepsTe: boolean;
 }
 
 /** Returns the request's fields for the origin. */
 export function forwardRequestFields(exchange: ServerExchange, options: ForwardingOptions): ForwardedRequest {
-  const { pseudonym, trustForwarded } = options;
+  const { pseudonym, trustForwarded, keepsTe } = options;
   const nominated = nominatedFields(exchange.fields);
-  const fields: FieldLine[] = [["host", options.host]];
+  const fields: FieldLine[] = [];
   const cookies: string[] = [];
   let via = "";
   const length = contentLengthOf(exchange.fields);
@@ -58,6 +54,7 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
     if (name === "content-length") continue;
     if (name === "via") via = via === "" ? value : `${via}, ${value}`;
     else if (name === "cookie") cookies.push(value);
+    else if (name === "te" && keepsTe && value.toLowerCase() === "trailers") fields.push(["te", "trailers"]);
     else if (isHopByHop(name) || nominated.has(name) || isDisguised(name)) continue;
     else if (!trustForwarded && isClaim(name)) continue;
     else fields.push([name, value]);
@@ -66,9 +63,8 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
   if (cookies.length > 0) fields.push(["cookie", cookies.join("; ")]); // RFC 9113 §8.2.3
   // RFC 8470 §5.1: the origin decides whether it answers 425, which is passed on; the client then sends the request again.
   if (exchange.earlyData === true && !fields.some(([name]) => name === "early-data")) fields.push(["early-data", "1"]);
-  if (length !== undefined) fields.push(["content-length", String(length)]);
   fields.push(["via", `${via === "" ? "" : `${via}, `}${VERSION[exchange.protocol]} ${pseudonym}`]); // RFC 9110 §7.6.3
-  return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)) };
+  return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)), length };
 }
 
 const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: false, status, reason });
@@ -107,33 +103,4 @@ function mergeClaims(fields: FieldLine[], claims: readonly FieldLine[]): FieldLi
 export function forwardedElement({ address, family }: PeerAddress, host: string, proto: string): string {
   const node = family === "IPv6" ? `"[${address}]"` : address;
   return `for=${node}${host === "" ? "" : `;host=${/^[\w.!#$%&'*+^`|~-]+$/.test(host) ? host : `"${host}"`}`};proto=${proto}`;
-}
-
-/**
- * Returns the response's fields for the client. A length is passed on only if the origin's message was framed by it.
- * `alt-svc` is dropped, since it describes the origin's endpoints, not ours (RFC 7838).
- */
-export function forwardResponseFields(fields: FieldSection): readonly FieldLine[] {
-  const nominated = nominatedFields(fields);
-  const chunked = fields.some(([name]) => name === "transfer-encoding");
-  const length = contentLengthOf(fields);
-  const forwarded: FieldLine[] = [];
-  for (const [name, value] of fields) {
-    if (isHopByHop(name) || nominated.has(name) || name === "alt-svc" || name === "content-length") continue;
-    if (isFieldName(name) && isFieldValue(value)) forwarded.push([name, value]);
-  }
-  if (typeof length === "number" && !chunked) forwarded.push(["content-length", String(length)]);
-  return forwarded;
-}
-
-/** Fields that Connection names are for this connection only (RFC 9110 §7.6.1). */
-function nominatedFields(fields: FieldSection): ReadonlySet<string> {
-  const nominated = new Set<string>();
-  for (const [name, value] of fields) {
-    if (name !== "connection") continue;
-    for (const option of value.split(",")) nominated.add(option.trim().toLowerCase());
-  }
-  nominated.delete("content-length"); // Connection cannot remove framing
-  nominated.delete("host");
-  return nominated;
 }
