@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that handles their exchanges. `server.ts` starts it. */
 
+import type { AutoSource } from "../host/acme/managed-certificates.ts";
 import type { CertificateSource, Certificates, Identities } from "../host/certificates/certificates.ts";
 import type { EngineChoice } from "../host/engine/choice.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
@@ -77,7 +78,7 @@ export interface ListenOptions extends OperationsOptions {
 
 export interface ReloadOptions {
   /** The new certificates, as for `serve`. By default, certificate files are read again. */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
+  readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
 }
 
 export interface CloseOptions {
@@ -149,8 +150,13 @@ export class Server implements AsyncDisposable {
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
+    const isAuto = sources?.some((source) => "auto" in source) === true;
+    if (isAuto && !this.#certificates.takesAuto) {
+      throw new ServeError("OPTION_INVALID", "automatic certificates need a server that was started with some");
+    }
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    const [reloaded] = await Promise.allSettled([this.#certificates.reload(sources), this.#service.reopen?.()]);
+    const given = sources as readonly CertificateSource[] | undefined;
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(given), this.#service.reopen?.()]);
     if (reloaded.status === "rejected") throw reloaded.reason;
   }
 

@@ -128,6 +128,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
           create: () =>
             create({
               identities: certificates.identities,
+              ...certificates.hooks,
               onExchange,
               acceptsTunnels,
               onKeyLog,

@@ -5,7 +5,7 @@ import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
 import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
-import type { CertificateSource } from "../../host/certificates/certificates.ts";
+import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
@@ -17,8 +17,9 @@ import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { type QlogFlags, qlogDialectOption, qlogFrom, qlogOption } from "../qlog.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
+import { type AcmeFlags, addAcmeOptions, readAcme } from "./acme-flags.ts";
 
-export interface ServerFlags {
+export interface ServerFlags extends AcmeFlags {
   readonly port?: string;
   readonly host?: string;
   readonly cert?: string;
@@ -59,7 +60,7 @@ export interface ServerSettings {
   readonly port: number;
   readonly host: string;
   /** Empty to use a development certificate. */
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True to use changed files. */
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
@@ -103,12 +104,12 @@ export interface ServerSettings {
 }
 
 export const addServerOptions = (command: Command): Command =>
-  command
+  addAcmeOptions(command)
     .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 picks a free one").env("PORT"))
     .addOption(
       new Option(
         "-H, --host <host>",
-        "address or name to listen on; :: means all, the default with --cert or --name",
+        "address or name to listen on; :: means all, the default with --cert, --acme or --name",
       ).env("HOST"),
     )
     .addOption(
@@ -172,7 +173,7 @@ const DEFAULT_GRACE = 10_000;
 /** What a configuration file says; flags and the environment win over it. */
 export interface ConfiguredServer {
   readonly listen: NonNullable<ValidConfig["listen"]>;
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True if only this machine's user accepts the certificates. */
   readonly isDevelopment: boolean;
   readonly operations: Pick<ValidConfig, OperationName>;
@@ -188,15 +189,23 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
   }
+  const acme = readAcme(flags);
+  if (acme !== undefined && (cert !== undefined || flags.name !== undefined)) {
+    throw usageError(`--acme with ${cert === undefined ? "--name" : "--cert"}`, "give one or the other");
+  }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
     throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
-  const certificates =
-    cert === undefined || key === undefined ? configured.certificates : [{ certFile: cert, keyFile: key }];
+  const certificates: readonly ManagedSource[] =
+    acme !== undefined
+      ? [{ auto: acme }]
+      : cert === undefined || key === undefined
+        ? configured.certificates
+        : [{ certFile: cert, keyFile: key }];
   // A server with a development certificate is for this machine only, unless --name adds others.
-  const isLocal = cert === undefined && configured.isDevelopment && names.length === 0;
+  const isLocal = cert === undefined && acme === undefined && configured.isDevelopment && names.length === 0;
   const host = flags.host ?? listen.host ?? (isLocal ? "localhost" : "::");
   const publicPort = flags.publicPort === undefined ? listen.publicPort : port(flags.publicPort, "--public-port", 1);
   const http3 = flags.h3 && listen.http3 !== false;

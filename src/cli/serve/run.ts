@@ -3,7 +3,13 @@
 import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
 import type { ListenOptions, Server } from "../../edge/server.ts";
-import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
+import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
+import type {
+  CertificateSource,
+  Certificates,
+  Identities,
+  ReloadOutcome,
+} from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { LineWriter } from "../../host/line-writer.ts";
@@ -124,7 +130,7 @@ async function start(
   const { port, host } = settings;
   const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }),
+    loadIdentities(settings, { log, emit }, isWorker),
     createService(log),
     accessLogs(settings, { log, emit, print }),
   ]);
@@ -153,7 +159,8 @@ async function start(
     },
     service,
   );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server);
+  const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
+  if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -165,11 +172,16 @@ async function start(
   };
 }
 
-async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
+async function openRedirect(
+  { httpPort, host, publicPort }: ServerSettings,
+  server: Server,
+  identities: Identities | Certificates,
+) {
   if (httpPort === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
+  const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
   try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port);
+    return await startRedirect(httpPort, host, publicPort ?? server.port, answer);
   } catch (error) {
     await server.close({ timeout: 0 });
     throw error;
@@ -177,16 +189,23 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 }
 
 async function loadIdentities(
-  { certificates, names, watch, json }: ServerSettings,
+  { certificates, names, watch, json, workers, httpPort }: ServerSettings,
   { log, emit }: Pick<Output, "log" | "emit">,
+  isWorker: boolean,
 ): Promise<Identities | Certificates> {
   const [first, ...others] = certificates;
   if (first === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
-  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
   const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
-  return loadCertificates([first, ...others], { log, watch, onReload });
+  if (certificates.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
+    // The supervisor of workers obtains certificates for them.
+    const role = workers !== undefined && isWorker ? "follow" : "order";
+    return loadManaged([first, ...others], { log, watch, onReload, role, hasHttp: httpPort !== undefined });
+  }
+  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
+  return loadCertificates([first, ...others] as [CertificateSource], { log, watch, onReload });
 }
 
 /** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */

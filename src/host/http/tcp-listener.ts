@@ -24,6 +24,7 @@ import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts"
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
+import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
@@ -93,6 +94,7 @@ export class TcpListener implements ManagedListener {
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
+    if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.

@@ -3,10 +3,11 @@
 import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
+import type { SelectedIdentity } from "../certificates/select-by-name.ts";
 import { type Fault, guard } from "../guard.ts";
 import { Http1Request } from "./http1-request.ts";
 import { Http1Response } from "./http1-response.ts";
-import type { ListenerOptions, SelectedIdentity } from "./listener.ts";
+import type { ListenerOptions } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;
