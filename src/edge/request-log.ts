@@ -4,6 +4,7 @@ import type { Service } from "./server.ts";
 
 export interface RequestRecord {
   readonly protocol: HttpVersion;
+  /** That of the client, if trusted proxies in front of the server say so. */
   readonly remoteAddress: string;
   readonly method: string;
   readonly authority: string;
@@ -24,10 +25,10 @@ export function withRequestLog(service: Service, report: (record: RequestRecord)
     handle: (exchange) => {
       const start = performance.now();
       exchange.onClose = () => {
-        const { protocol, remoteAddress, method, authority, path, status, aborted } = exchange;
+        const { protocol, clientAddress, remoteAddress, method, authority, path, status, aborted } = exchange;
         report({
           protocol,
-          remoteAddress: remoteAddress.address,
+          remoteAddress: (clientAddress ?? remoteAddress).address,
           method,
           authority,
           path,

@@ -87,6 +87,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
               onExchange,
               acceptsTunnels,
               onKeyLog,
+              proxyProtocol: options.proxyProtocol,
               retry,
               resetKey,
               earlyData,

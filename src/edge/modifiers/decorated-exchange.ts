@@ -53,6 +53,12 @@ export class DecoratedExchange implements ServerExchange {
   get remoteAddress(): PeerAddress {
     return this.inner.remoteAddress;
   }
+  get clientAddress(): PeerAddress | undefined {
+    return this.inner.clientAddress;
+  }
+  set clientAddress(address: PeerAddress | undefined) {
+    this.inner.clientAddress = address;
+  }
   get localAddress(): PeerAddress {
     return this.inner.localAddress;
   }

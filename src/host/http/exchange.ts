@@ -87,7 +87,10 @@ export interface ServerExchange {
   /** Set when the client asks to go over to another protocol, or through to another host. */
   readonly tunnelOffer: TunnelOffer | undefined;
 
+  /** The peer of the connection: the client, or a proxy in front of this server. */
   readonly remoteAddress: PeerAddress;
+  /** The client, as trusted proxies say. Set by products that trust some; for logs, limits and hashing. */
+  clientAddress?: PeerAddress | undefined;
   readonly localAddress: PeerAddress;
   /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;

@@ -5,9 +5,10 @@ import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
-import type { FieldLine } from "../../../http/index.ts";
+import { emitProxyHeader, type FieldLine } from "../../../http/index.ts";
 import { printable } from "../../../wire/printable.ts";
 import { respondText } from "../../respond-text.ts";
+import type { TrustedProxies } from "../../trusted-proxies.ts";
 import { forwardRequestFields } from "../fields/request-fields.ts";
 import { hasParentSegment } from "../origins/address.ts";
 import type { Origin } from "../origins/origin.ts";
@@ -30,7 +31,7 @@ export interface CallSettings extends AttemptTimeouts {
   /** Milliseconds that a tunnel may be silent. */
   readonly tunnelTimeout: number;
   readonly hostHeader: string | undefined;
-  readonly trustForwarded: boolean;
+  readonly trustedProxies: TrustedProxies;
   readonly log: (line: string) => void;
   readonly onFault: (fault: Fault) => void;
 }
@@ -122,6 +123,7 @@ export class ProxyCall {
     this.#attempt = new Attempt({
       exchange,
       pool: this.#tunnel === undefined ? origin.pool : origin.tunnelPool,
+      preface: prefaceFor(exchange, origin),
       head,
       content,
       relay: this.#relay(),
@@ -159,7 +161,7 @@ export class ProxyCall {
     const authority = hostFor(exchange, origin, settings.hostHeader);
     const request = forwardRequestFields(exchange, {
       pseudonym,
-      trustForwarded: settings.trustForwarded,
+      path: settings.trustedProxies.pathOf(exchange),
       keepsTe: origin.settings.address.protocol !== "http/1.1",
     });
     if (!request.ok) {
@@ -286,10 +288,17 @@ export class ProxyCall {
 }
 
 /** The Host of the request to the origin. */
-export function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: string | undefined): string {
+function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: string | undefined): string {
   const wanted = hostHeader ?? (url.protocol === "http:" ? "client" : "origin");
   if (wanted === "origin" || (wanted === "client" && authority === "")) return url.host;
   return wanted === "client" ? authority : wanted;
+}
+
+/** The header of the PROXY protocol that tells the origin who the client is. */
+function prefaceFor(exchange: ServerExchange, { settings }: Origin): Uint8Array | undefined {
+  if (settings.proxyProtocol === undefined) return undefined;
+  const { clientAddress, remoteAddress, localAddress } = exchange;
+  return emitProxyHeader(settings.proxyProtocol, { source: clientAddress ?? remoteAddress, destination: localAddress });
 }
 
 /** RFC 9110 §7.6.2: only OPTIONS and TRACE count their hops. */
