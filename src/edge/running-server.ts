@@ -15,6 +15,7 @@ import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import type { TraceConnection } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
+import type { OperationsOptions } from "./operations/options.ts";
 import type { Transport } from "./transports.ts";
 import type { WorkersOption } from "./workers/options.ts";
 
@@ -27,11 +28,13 @@ export interface Service {
   readonly acceptsTunnels?: boolean;
   /** Resolves when all work it started is done, such as that of `waitUntil`. */
   settled?(): Promise<void>;
+  /** Called when the server reloads, to read or open files again. */
+  reload?(): Promise<void>;
   /** Called after the last exchange, to free resources. */
   close?(): Promise<void>;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends OperationsOptions {
   readonly port: number;
   readonly host: string;
   /** Identities that stay, unless `reload` replaces them, or those of watched files. The server watches and closes them. */
@@ -136,12 +139,14 @@ export class Server implements AsyncDisposable {
 
   /**
    * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
-   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used.
+   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Also opens the access
+   * log again.
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    await this.#certificates.reload(sources);
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(sources), this.#service.reload?.()]);
+    if (reloaded.status === "rejected") throw reloaded.reason;
   }
 
   /**

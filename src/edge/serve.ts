@@ -20,13 +20,14 @@ import type { QlogOptions } from "../host/qlog/options.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
+import type { OperationsOptions } from "./operations/options.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
 import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_PORT = 4433;
 
-export interface ServeOptions {
+export interface ServeOptions extends OperationsOptions {
   /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
   readonly port?: number;
   /** An address or name of this machine. By default all addresses ("::"), but loopback with a development certificate. */
@@ -116,6 +117,7 @@ export interface ServeOptions {
 
 /** For `unknownOptions`. The compiler ensures that the list is complete. */
 export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
+  accessLog: true,
   altSvc: true,
   cert: true,
   engine: true,
@@ -136,12 +138,15 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   metrics: true,
   quic: true,
   resetKey: true,
+  requestId: true,
   retry: true,
   stallTimeout: true,
   memoryLimit: true,
   maxOpenFiles: true,
   signal: true,
   tls: true,
+  traceContext: true,
+  trustedProxies: true,
   watch: true,
   workers: true,
   drainTimeout: true,
@@ -211,6 +216,7 @@ async function start(
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      ...operationsOf(options),
       stallTimeout,
       memoryLimit,
       maxOpenFiles,
@@ -230,6 +236,13 @@ async function start(
   options.onListen?.(server.addresses[0]!);
   return server;
 }
+
+const operationsOf = ({ accessLog, requestId, traceContext, trustedProxies }: ServeOptions): OperationsOptions => ({
+  accessLog,
+  requestId,
+  traceContext,
+  trustedProxies,
+});
 
 let isFallbackReported = false;
 

@@ -16,8 +16,9 @@ import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-op
 import { traceAll } from "../host/quic/tracing.ts";
 import type { WorkerProcess } from "../host/workers/worker-process.ts";
 import { printable } from "../wire/printable.ts";
+import { hasOperations } from "./operations/options.ts";
 import { type ListenOptions, Server, type Service } from "./running-server.ts";
-import { TRANSPORTS } from "./transports.ts";
+import { TRANSPORTS, type Transport } from "./transports.ts";
 
 export { type CloseOptions, type ListenOptions, type ReloadOptions, Server, type Service } from "./running-server.ts";
 
@@ -39,8 +40,7 @@ function checkQlog(options: string | QlogOptions, log: (line: string) => void): 
 
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, protocols, onKeyLog, retry, resetKey, earlyData, strikeRegister, quic, engine, stallTimeout } =
-    options;
+  const { port, protocols, quic, engine } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const certificates =
     options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
@@ -67,6 +67,33 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     const transports = wanted.map(({ transport }) => transport);
     return startSupervised(options, transports, certificates, log);
   }
+  if (!hasOperations(options)) return listen(options, service, { log, certificates, wanted, recording, shared });
+  const { Operations } = await import("./operations/operations.ts");
+  const operations = await Operations.open(options, log);
+  try {
+    return await listen(options, operations.wrap(service), { log, certificates, wanted, recording, shared });
+  } catch (error) {
+    await operations.close();
+    throw error;
+  }
+}
+
+/** What `startServer` has validated. */
+interface Prepared {
+  readonly log: (line: string) => void;
+  readonly certificates: Certificates;
+  readonly wanted: readonly Transport[];
+  readonly recording: QlogSettings | undefined;
+  /** Present if this process may be a worker. */
+  readonly shared: typeof import("../host/workers/worker-process.ts") | undefined;
+}
+
+async function listen(
+  options: ListenOptions,
+  service: Service,
+  { log, certificates, wanted, recording, shared }: Prepared,
+): Promise<Server> {
+  const { port, host, onKeyLog, retry, resetKey, earlyData, strikeRegister, quic, engine, stallTimeout } = options;
   const worker = await shared?.joinSupervisor({ log });
   const keys = worker && (await sharedKeys(worker, options));
   const qlog = recording && new (await import("../host/qlog/recorder.ts")).QlogRecorder(recording);

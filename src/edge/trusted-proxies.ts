@@ -4,9 +4,8 @@
  */
 
 import type { PeerAddress, ServerExchange } from "../host/http/exchange.ts";
-import { ServeError } from "../host/listen/errors.ts";
+import { AddressSet } from "../host/listen/address-set.ts";
 import { combinedFieldValue } from "../http/index.ts";
-import { AddressSet } from "../wire/address-set.ts";
 import { ipVersion } from "../wire/ip-address.ts";
 
 /** More proxies than this in front of a server are a loop, or an attack. */
@@ -27,22 +26,12 @@ export class TrustedProxies {
 
   /** Addresses and prefixes (CIDR). Throws a ServeError if one is invalid. */
   constructor(prefixes: readonly string[]) {
-    const set = AddressSet.parse(prefixes);
-    if (typeof set === "string") {
-      throw new ServeError(
-        "OPTION_INVALID",
-        `trustedProxies: ${set} is not an address or a prefix: give one like 10.0.0.0/8 or ::1`,
-      );
-    }
-    this.#set = set;
+    this.#set = new AddressSet("trustedProxies", prefixes);
   }
 
-  isTrusted(address: string): boolean {
-    return this.#set.has(address);
-  }
-
-  pathOf({ remoteAddress, fields }: ServerExchange): ForwardedPath {
-    if (!this.#set.has(remoteAddress.address)) return UNTRUSTED;
+  pathOf(exchange: ServerExchange): ForwardedPath {
+    const { fields } = exchange;
+    if (!this.#set.has(peerOf(exchange).address)) return UNTRUSTED;
     // deviation: X-Forwarded-For first, since most proxies set only that, and pass on a Forwarded that a client made up.
     const list = combinedFieldValue(fields, "x-forwarded-for");
     const given = list === undefined ? forwardedFor(combinedFieldValue(fields, "forwarded") ?? "") : list.split(",");
@@ -59,9 +48,12 @@ export class TrustedProxies {
 
   /** The client of an exchange: its peer, unless that is a trusted proxy. */
   clientOf(exchange: ServerExchange): PeerAddress {
-    return this.pathOf(exchange).addresses[0] ?? exchange.remoteAddress;
+    return this.pathOf(exchange).addresses[0] ?? peerOf(exchange);
   }
 }
+
+/** A client that moves keeps the address at which its connection began. */
+const peerOf = ({ firstAddress, remoteAddress }: ServerExchange): PeerAddress => firstAddress ?? remoteAddress;
 
 /** `for` of each element (RFC 7239 §4), empty if there is none. Commas and semicolons in quotes do not separate. */
 export function forwardedFor(value: string): string[] {

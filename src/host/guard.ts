@@ -124,6 +124,7 @@ export const ENTRIES = [
   "certificate timer",
   "certificate check",
   // The edge
+  "access log error",
   "server signal",
   "server close",
   "relay outward",
@@ -185,13 +186,14 @@ export const ENTRIES = [
   "control answer",
   "client reload answer",
   "client reload end",
+  // Lines for readers that may hang
+  "line writer",
   // The command line, while it serves
   "cli signal",
   "cli stop",
   "cli quit",
   "cli reload",
   "cli reloaded",
-  "cli lines",
   "cli browser",
   "cli browser profile",
   // The memcached proxy

@@ -5,7 +5,7 @@ import type { Server } from "../../edge/server.ts";
 import { certificateSources, isDevelopment } from "../../edge/sites/certificate-sources.ts";
 import { CliError, EXIT } from "../fail.ts";
 import type { ConfiguredServer } from "./flags.ts";
-import type { ServedProgram } from "./run.ts";
+import type { ServedProgram } from "./served-program.ts";
 
 export async function configuredProgram(
   file: string,
@@ -29,7 +29,7 @@ export async function configuredProgram(
       },
       reload: async (server: Server) => {
         if (sites !== undefined) {
-          await sites.reload(server);
+          await sites.reconfigure(server);
           return;
         }
         // The workers read the file again. If it is broken, this says so before any of them starts.

@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
+import type { AccessLogFormat, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { CertificateSource } from "../../host/certificates/certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
@@ -39,6 +40,9 @@ export interface ServerFlags {
   readonly open?: true;
   readonly json?: true;
   readonly log?: true;
+  readonly accessLog?: string;
+  readonly logFormat?: AccessLogFormat;
+  readonly logQuery?: QueryPolicy;
   readonly name?: readonly string[];
   /** False with --no-h3. */
   readonly h3: boolean;
@@ -74,6 +78,10 @@ export interface ServerSettings {
   readonly json: boolean;
   /** True to print a line for each request. */
   readonly log: boolean;
+  /** Undefined without an access log. */
+  readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  /** What is logged of queries; undefined for the default. */
+  readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
   readonly names: readonly string[];
   /** True to serve HTTP/3. If false, tells clients to forget it. */
@@ -121,6 +129,24 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--public-port <port>", "the port that clients connect to, if a port mapping changes it"))
     .addOption(new Option("--alt-svc-max-age <time>", "how long clients may remember HTTP/3; 1h by default"))
     .addOption(new Option("--log", "print a line for each request on stderr"))
+    .addOption(
+      new Option("--access-log <file>", "append a line for each request to a file, reopened on SIGHUP; - is stdout"),
+    )
+    .addOption(
+      new Option("--log-format <format>", "of --access-log: one JSON object per line, or NCSA's formats").choices([
+        "json",
+        "common",
+        "combined",
+        "text",
+      ]),
+    )
+    .addOption(
+      new Option("--log-query <policy>", "what logs hold of queries: names (the default), full, or none").choices([
+        "names",
+        "full",
+        "none",
+      ]),
+    )
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
@@ -176,6 +202,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
+    accessLog: accessLogOf(flags),
+    logQuery: flags.logQuery,
     names,
     http3,
     altSvc: {
@@ -188,6 +216,17 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     },
     publicPort,
   };
+}
+
+function accessLogOf({ accessLog, logFormat, json }: ServerFlags): ServerSettings["accessLog"] {
+  if (accessLog === undefined) {
+    if (logFormat !== undefined) throw usageError("--log-format without --access-log", "give both");
+    return undefined;
+  }
+  if (accessLog === "-" && json === true) {
+    throw usageError("--access-log - with --json", "both print requests on stdout; give one");
+  }
+  return { to: accessLog, format: logFormat };
 }
 
 function checkNames(names: readonly string[]): void {

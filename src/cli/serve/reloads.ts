@@ -4,7 +4,7 @@ import type { Server } from "../../edge/server.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import type { Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
-import type { ServedProgram } from "./run.ts";
+import type { ServedProgram } from "./served-program.ts";
 
 /** Returns a function that ends it. */
 export async function startReloads(

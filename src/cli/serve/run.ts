@@ -1,29 +1,18 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { RequestRecord } from "../../edge/request-log.ts";
-import type { ListenOptions, Server, Service } from "../../edge/server.ts";
+import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { ListenOptions, Server } from "../../edge/server.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
-import { printable } from "../../wire/printable.ts";
+import { LineWriter } from "../../host/line-writer.ts";
 import { CliError, EXIT, silentExit } from "../fail.ts";
 import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
-import { LineWriter } from "./line-writer.ts";
 import { networkLines, urlFor } from "./network.ts";
 import { startReloads } from "./reloads.ts";
-
-type CreateService = (log: (line: string) => void) => Promise<Service>;
-
-/** What a server serves, and how that is replaced while it runs. */
-export interface ServedProgram {
-  readonly createService: CreateService;
-  /** Default: the certificate files are read again. */
-  readonly reload?: (server: Server) => Promise<void>;
-  /** A file whose change is a reason to reload. */
-  readonly file?: string;
-}
+import type { CreateService, ServedProgram } from "./served-program.ts";
 
 export async function runServer(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   try {
@@ -35,13 +24,15 @@ export async function runServer(settings: ServerSettings, program: ServedProgram
 }
 
 async function runUntilStopped(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
-  const lines = new LineWriter(
-    io.stderr,
-    (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
-  );
-  const events = new LineWriter(io.stdout, (count) => JSON.stringify({ event: "log-dropped", count }));
+  const lines = new LineWriter(io.stderr, {
+    describeDropped: (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
+  });
+  const events = new LineWriter(io.stdout, {
+    describeDropped: (count) => JSON.stringify({ event: "log-dropped", count }),
+  });
   const log = (line: string): void => lines.write(line);
-  const emit = (event: Record<string, unknown>): void => events.write(JSON.stringify(event));
+  const print = (line: string): void => events.write(line);
+  const emit = (event: Record<string, unknown>): void => print(JSON.stringify(event));
   const isSupervised = settings.workers !== undefined;
   const isWorker = isSupervised && (await import("../../host/workers/worker-process.ts")).isWorkerProcess();
   // The workers load what they serve.
@@ -49,7 +40,7 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
   const create = isSupervisor
     ? async () => (await import("../../edge/workers/supervised-server.ts")).IDLE
     : program.createService;
-  const running = await start(settings, create, { log, emit }, isWorker).catch(async (error: unknown) => {
+  const running = await start(settings, create, { log, emit, print }, isWorker).catch(async (error: unknown) => {
     if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
     throw asUsageError(error);
   });
@@ -60,7 +51,11 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable = settings.certificates.length > 0 || isSupervisor || program.reload !== undefined;
+  const isReloadable =
+    settings.certificates.length > 0 ||
+    isSupervisor ||
+    program.reload !== undefined ||
+    settings.accessLog !== undefined;
   const stopReloads = isReloadable ? await startReloads(running.server, settings, program, io, log) : undefined;
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
@@ -105,6 +100,8 @@ async function chosenEngine(): Promise<{ readonly name: string; readonly line: s
 
 interface Output {
   log(line: string): void;
+  /** Writes a line to standard output. */
+  print(line: string): void;
   emit(event: Record<string, unknown>): void;
 }
 
@@ -118,20 +115,16 @@ interface Running {
 async function start(
   settings: ServerSettings,
   createService: CreateService,
-  { log, emit }: Output,
+  { log, emit, print }: Output,
   isWorker: boolean,
 ): Promise<Running> {
-  const { port, host, json } = settings;
-  const [{ startServer }, identities, created] = await Promise.all([
+  const { port, host } = settings;
+  const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
     loadIdentities(settings, { log, emit }),
     createService(log),
+    accessLogs(settings, { log, emit, print }),
   ]);
-  const report = (record: RequestRecord): void => {
-    if (json) emit({ event: "request", ...record });
-    if (settings.log) log(requestLine(record));
-  };
-  const service = json || settings.log ? await logged(created, report) : created;
   const keylog = await openKeyLog(settings.keylog, log);
   const server = await startServer(
     {
@@ -148,6 +141,7 @@ async function start(
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      accessLog,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
@@ -178,7 +172,7 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 
 async function loadIdentities(
   { certificates, names, watch, json }: ServerSettings,
-  { log, emit }: Output,
+  { log, emit }: Pick<Output, "log" | "emit">,
 ): Promise<Identities | Certificates> {
   const [first, ...others] = certificates;
   if (first === undefined) {
@@ -200,17 +194,20 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-function requestLine(record: RequestRecord): string {
-  const { remoteAddress, protocol, method, authority, path, status, aborted, milliseconds } = record;
-  const outcome = `${status ?? "no response"}${aborted ? " aborted" : ""}`;
-  return printable(
-    `${new Date().toISOString()} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome} ${milliseconds.toFixed(1)} ms`,
-  );
-}
-
-async function logged(service: Service, report: (record: RequestRecord) => void): Promise<Service> {
-  const { withRequestLog } = await import("../../edge/request-log.ts");
-  return withRequestLog(service, report);
+/** The file of --access-log, the events of --json and the lines of --log. */
+async function accessLogs(
+  { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
+  { log, emit, print }: Output,
+): Promise<readonly AccessLogOptions[] | undefined> {
+  if (accessLog === undefined && !json && !isLogged) return undefined;
+  const { formatRecord } = await import("../../edge/operations/index.ts");
+  const toOutput = ({ to, format = "json" }: { readonly to: string; readonly format?: AccessLogFormat | undefined }) =>
+    to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to, format };
+  return [
+    ...(accessLog === undefined ? [] : [{ ...toOutput(accessLog), query }]),
+    ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
+    ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
+  ];
 }
 
 async function openKeyLog(path: string | undefined, log: (line: string) => void) {

@@ -2,8 +2,8 @@
 
 import type { RespondOptions, ServerExchange } from "../../host/http/exchange.ts";
 import type { BodyState, RequestBody } from "../../host/http/request-body.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import { contentLengthOf, type FieldSection } from "../../http/index.ts";
-import { respondText } from "../respond-text.ts";
 import { DecoratedExchange } from "./decorated-exchange.ts";
 
 /** True if the request announces more content than allowed; it has then been answered. */

@@ -6,6 +6,7 @@ import {
   compressWhole,
   createCompressor,
 } from "../../host/compression/encoder.ts";
+import { describeFault } from "../../host/guard.ts";
 import type { ReleaseChunk, RespondOptions, ServerExchange } from "../../host/http/exchange.ts";
 import {
   acceptedCodings,
@@ -25,7 +26,8 @@ export interface CompressionSettings {
   readonly codings: readonly ContentCoding[];
   /** Bytes of content below which compression is not worth it. */
   readonly minSize: number;
-  readonly onFault: (error: Error) => void;
+  /** Receives a line about each response that could not be compressed. */
+  readonly log: (line: string) => void;
 }
 
 /** Larger content is compressed in the thread pool. */
@@ -105,8 +107,12 @@ export class CompressedExchange extends DecoratedExchange {
       onEnd: () => inner.end(undefined, this.#trailers),
       onDrain: () => this.#onDrain?.(),
       onError: (error) => {
-        this.#settings.onFault(error);
+        this.#settings.log(`nagare: ${coding} failed: ${error.message}`);
         inner.reset(error);
+      },
+      onFault: (fault) => {
+        this.#settings.log(describeFault(fault));
+        inner.reset(fault.error);
       },
     });
     this.#compressor = compressor;

@@ -1,6 +1,5 @@
 /** An exchange that passes everything to another one. Modifiers extend it, and override what they change. */
 
-import type { TLSSocket } from "node:tls";
 import {
   type ClientIdentity,
   type ConnectionInfo,
@@ -53,10 +52,10 @@ export class DecoratedExchange implements ServerExchange {
   get remoteAddress(): PeerAddress {
     return this.inner.remoteAddress;
   }
-  get clientAddress(): PeerAddress | undefined {
+  get clientAddress(): string | undefined {
     return this.inner.clientAddress;
   }
-  set clientAddress(address: PeerAddress | undefined) {
+  set clientAddress(address: string | undefined) {
     this.inner.clientAddress = address;
   }
   get localAddress(): PeerAddress {
@@ -65,7 +64,7 @@ export class DecoratedExchange implements ServerExchange {
   get connection(): ConnectionInfo | undefined {
     return this.inner.connection;
   }
-  get tls(): TLSSocket | undefined {
+  get tls(): ServerExchange["tls"] {
     return this.inner.tls;
   }
   get client(): ClientIdentity | undefined {

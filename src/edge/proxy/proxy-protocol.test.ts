@@ -116,7 +116,7 @@ describe("from load balancers", () => {
   test("an invalid option is refused before anything is bound", async () => {
     await expect(start({ trusted: ["10.0.0.0/40"] })).rejects.toMatchObject({
       code: "OPTION_INVALID",
-      message: expect.stringContaining("proxyProtocol.trusted: 10.0.0.0/40 is not an address"),
+      message: expect.stringContaining('proxyProtocol.trusted: "10.0.0.0/40" is not an address'),
     });
   });
 });

@@ -21,7 +21,7 @@ export class ConfiguredSites implements Service {
   /** Earlier configurations that still answer requests. */
   readonly #retiring = new Set<Promise<void>>();
   /** Reloads come one after another. */
-  #reloading: Promise<void> = Promise.resolve();
+  #reconfiguring: Promise<void> = Promise.resolve();
 
   private constructor(file: string, config: ValidConfig, log: (line: string) => void) {
     this.#file = file;
@@ -42,13 +42,13 @@ export class ConfiguredSites implements Service {
    * Reads the file again, and uses it for requests from now on; requests in progress end as they began. Rejects, and keeps
    * the previous configuration, if the file, a certificate or an action cannot be used.
    */
-  reload(server: Pick<Server, "reload">): Promise<void> {
-    const done = this.#reloading.then(() => this.#reload(server));
-    this.#reloading = done.catch(() => undefined);
+  reconfigure(server: Pick<Server, "reload">): Promise<void> {
+    const done = this.#reconfiguring.then(() => this.#reconfigure(server));
+    this.#reconfiguring = done.catch(() => undefined);
     return done;
   }
 
-  async #reload(server: Pick<Server, "reload">): Promise<void> {
+  async #reconfigure(server: Pick<Server, "reload">): Promise<void> {
     const { config } = await loadConfig(this.#file);
     const tls = await certificateSources(config);
     const next = await createGeneration(config, this.#store, this.#log);
@@ -80,7 +80,7 @@ export class ConfiguredSites implements Service {
   }
 
   async close(): Promise<void> {
-    await this.#reloading;
+    await this.#reconfiguring;
     await Promise.all([this.#current.release(), ...this.#retiring]);
   }
 }

@@ -66,6 +66,6 @@ function compressionOf(compress: ValidRoute["compress"], log: (line: string) => 
   return {
     codings: codings.filter((coding) => SUPPORTED_CODINGS.includes(coding)),
     minSize,
-    onFault: (error) => log(`nagare: compression failed: ${error.message}`),
+    log,
   };
 }

@@ -1,7 +1,7 @@
 /** The sites of one configuration, and the requests that are in progress with it. */
 
 import type { ServerExchange } from "../../host/http/exchange.ts";
-import { respondText } from "../respond-text.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import { routingPath } from "./path-pattern.ts";
 import type { Route } from "./route.ts";
 import type { SiteTable } from "./site-table.ts";

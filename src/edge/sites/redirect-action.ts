@@ -1,7 +1,7 @@
 /** Redirects to a path or URL that may name groups of the route's path. */
 
 import type { ServerExchange } from "../../host/http/exchange.ts";
-import { respondText } from "../respond-text.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import type { Action } from "./action.ts";
 import type { PathGroups } from "./path-pattern.ts";
 

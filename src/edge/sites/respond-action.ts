@@ -1,7 +1,7 @@
 /** A fixed response. */
 
 import type { ServerExchange } from "../../host/http/exchange.ts";
-import { respondContent, respondText } from "../respond-text.ts";
+import { respondContent, respondText } from "../../host/http/respond-text.ts";
 import type { Action } from "./action.ts";
 
 export interface RespondOptions {

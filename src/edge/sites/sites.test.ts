@@ -176,19 +176,21 @@ describe.each(VERSIONS)("sites over %s", (_version, open) => {
     const request = other.request({ path: "/held" });
     while (held.length === 0) await new Promise(setImmediate);
     writeFileSync(file, configuration("second"));
-    await sites.reload(server);
+    await sites.reconfigure(server);
     expect(await text("/word")).toEqual([200, "second"]);
     held.splice(0)[0]!();
     expect(await (await request.response).text()).toBe("first");
     other.close();
 
     writeFileSync(file, configuration("third").replace("./files", "./nowhere"));
-    await expect(sites.reload(server)).rejects.toThrow(/there is no folder .*nowhere/);
+    await expect(sites.reconfigure(server)).rejects.toThrow(/there is no folder .*nowhere/);
     writeFileSync(file, configuration("third").replace('"/gone"', '"gone"'));
-    await expect(sites.reload(server)).rejects.toThrow(/sites\.localhost\.routes\[1\]\.path "gone" does not begin/);
+    await expect(sites.reconfigure(server)).rejects.toThrow(
+      /sites\.localhost\.routes\[1\]\.path "gone" does not begin/,
+    );
     expect(await text("/word")).toEqual([200, "second"]);
     writeFileSync(file, configuration("first"));
-    await sites.reload(server);
+    await sites.reconfigure(server);
     expect(await text("/word")).toEqual([200, "first"]);
   });
 });
@@ -200,9 +202,9 @@ test("a reload keeps actions that have not changed, and closes those that are go
   write(["http://127.0.0.1:1"]);
   const configured = await ConfiguredSites.open(path, (await loadConfig(path)).config, () => undefined);
   const fake = { reload: async () => undefined };
-  await configured.reload(fake);
+  await configured.reconfigure(fake);
   write(["http://127.0.0.1:2"]);
-  await configured.reload(fake);
+  await configured.reconfigure(fake);
   await configured.close();
 });
 

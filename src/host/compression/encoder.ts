@@ -2,7 +2,7 @@
 
 import type { Transform } from "node:stream";
 import * as zlib from "node:zlib";
-import { guard } from "../guard.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { ReleaseChunk } from "../http/exchange.ts";
 
 export type ContentCoding = "br" | "zstd" | "gzip";
@@ -49,7 +49,10 @@ export interface CompressorOptions {
   readonly onEnd: () => void;
   /** Called when there is room again, after `write` returned false or `hasRoom` was false. */
   readonly onDrain: () => void;
+  /** The content cannot be completed. */
   readonly onError: (error: Error) => void;
+  /** As `onError`, for a fault of our own. */
+  readonly onFault: (fault: Fault) => void;
 }
 
 /** Compresses content in the thread pool. What was written is sent within a turn of the event loop, even if little. */
@@ -64,9 +67,9 @@ export interface Compressor {
 export function createCompressor(coding: ContentCoding, options: CompressorOptions): Compressor {
   const stream = createStream(coding);
   const { onData, onEnd, onDrain, onError } = options;
-  const onFault = ({ error }: { readonly error: Error }): void => {
+  const onFault = (fault: Fault): void => {
     stream.destroy();
-    onError(error);
+    options.onFault(fault);
   };
   let isFlushing = false;
   let isEnded = false;
@@ -78,10 +81,7 @@ export function createCompressor(coding: ContentCoding, options: CompressorOptio
   );
   stream.on("end", guard("compression end", onFault, onEnd));
   stream.on("drain", guard("compression drain", onFault, onDrain));
-  stream.on(
-    "error",
-    guard("compression error", onFault, (error: Error) => onError(error)),
-  );
+  stream.on("error", guard("compression error", onFault, onError));
   const flush = (): void => {
     if (isEnded || isFlushing || stream.destroyed) return;
     isFlushing = true;

@@ -2,9 +2,8 @@
 
 import type { Socket } from "node:net";
 import { type ProxiedConnection, ProxyHeaderError, parseProxyHeader } from "../../http/index.ts";
-import { AddressSet } from "../../wire/address-set.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
-import { ServeError } from "../listen/errors.ts";
+import { AddressSet } from "../listen/address-set.ts";
 import { duration, noLimit, Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import { stateAddresses } from "./stated-addresses.ts";
@@ -17,15 +16,6 @@ export interface ProxyProtocolOptions {
   readonly trusted: readonly string[];
   /** Milliseconds until the header must be there; 3 s by default. */
   readonly timeout?: number | undefined;
-}
-
-function trustedSet(trusted: readonly string[]): AddressSet {
-  const set = AddressSet.parse(trusted);
-  if (typeof set !== "string") return set;
-  throw new ServeError(
-    "OPTION_INVALID",
-    `proxyProtocol.trusted: ${set} is not an address or a prefix: give one like 10.0.0.0/8, or ::/0 and 0.0.0.0/0 for all`,
-  );
 }
 
 /** A server, of which "connection" is used. */
@@ -43,7 +33,7 @@ export class ProxyProtocolGate {
 
   /** Throws if an option is invalid. Takes the place of the server's listeners for "connection", and calls them once the header was read. */
   constructor(server: ConnectionServer, options: ProxyProtocolOptions, onFault: (fault: Fault) => void) {
-    this.#trusted = trustedSet(options.trusted);
+    this.#trusted = new AddressSet("proxyProtocol.trusted", options.trusted);
     this.#timeout = noLimit(duration("proxyProtocol.timeout", options.timeout ?? 3_000));
     this.#onFault = onFault;
     const listeners = server.listeners("connection") as ((socket: Socket) => void)[];

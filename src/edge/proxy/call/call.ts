@@ -116,6 +116,7 @@ export class ProxyCall {
       return;
     }
     this.#origin = origin;
+    exchange.upstream = origin.name;
     origin.active += 1;
     origin.requests += 1;
     origin.health.begin(now());
@@ -123,7 +124,7 @@ export class ProxyCall {
     this.#attempt = new Attempt({
       exchange,
       pool: this.#tunnel === undefined ? origin.pool : origin.tunnelPool,
-      preface: prefaceFor(exchange, origin),
+      preface: prefaceFor(exchange, origin, settings.trustedProxies),
       head,
       content,
       relay: this.#relay(),
@@ -295,10 +296,13 @@ function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: str
 }
 
 /** The header of the PROXY protocol that tells the origin who the client is. */
-function prefaceFor(exchange: ServerExchange, { settings }: Origin): Uint8Array | undefined {
-  if (settings.proxyProtocol === undefined) return undefined;
-  const { clientAddress, remoteAddress, localAddress } = exchange;
-  return emitProxyHeader(settings.proxyProtocol, { source: clientAddress ?? remoteAddress, destination: localAddress });
+function prefaceFor(
+  exchange: ServerExchange,
+  { settings: { proxyProtocol } }: Origin,
+  proxies: TrustedProxies,
+): Uint8Array | undefined {
+  if (proxyProtocol === undefined) return undefined;
+  return emitProxyHeader(proxyProtocol, { source: proxies.clientOf(exchange), destination: exchange.localAddress });
 }
 
 /** RFC 9110 §7.6.2: only OPTIONS and TRACE count their hops. */

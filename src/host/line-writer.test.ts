@@ -27,7 +27,7 @@ const describeDropped = (count: number): string => JSON.stringify({ event: "log-
 
 test("lines for a hanging reader are bounded; the rest is dropped, counted, and reported when it reads again", async () => {
   const output = new Hanging();
-  const lines = new LineWriter(output, describeDropped);
+  const lines = new LineWriter(output, { describeDropped });
   for (let i = 0; i < 100_000; i++) lines.write(`${i} ${"x".repeat(100)}`);
   expect(output.writableLength).toBeLessThan(1.1 * 1024 * 1024);
   const drained = new Promise((resolve) => output.once("drain", resolve));
@@ -40,12 +40,13 @@ test("lines for a hanging reader are bounded; the rest is dropped, counted, and 
   expect(received.at(-1)).toBe("after");
   const { event, count } = JSON.parse(received.at(-2)!);
   expect([event, count + received.length - 2]).toEqual(["log-dropped", 100_000]);
+  expect(lines.dropped).toBe(count);
 });
 
 test("nothing is written to a reader that has gone away", () => {
   const output = new Hanging();
   output.on("error", () => undefined);
-  const lines = new LineWriter(output, describeDropped);
+  const lines = new LineWriter(output, { describeDropped });
   output.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
   for (let i = 0; i < 1_000; i++) lines.write("x");
   expect(output.writableLength).toBe(0);

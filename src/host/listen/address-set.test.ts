@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { formatIpAddress } from "../../wire/ip-address.ts";
 import { AddressSet } from "./address-set.ts";
-import { formatIpAddress } from "./ip-address.ts";
 
-const setOf = (...texts: string[]): AddressSet => AddressSet.parse(texts) as AddressSet;
+const setOf = (...texts: string[]): AddressSet => new AddressSet("trustedProxies", texts);
 
 test.each([
   ["192.0.2.0/24", "192.0.2.255", true],
@@ -22,18 +22,8 @@ test.each([
   expect(setOf("198.51.100.0/24", prefix).has(address)).toBe(expected);
 });
 
-test.each([
-  "",
-  "10.0.0.0/33",
-  "10.0.0.0/-1",
-  "10.0.0.0/08",
-  "10.0.0/8",
-  "::/129",
-  "fe80::1%eth0",
-  "a/8",
-  "1.2.3.4/8/8",
-])("%j is invalid", (text) => {
-  expect(AddressSet.parse(["::1", text])).toBe(text);
+test.each(["", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0/8", "::/129", "a/8", "1.2.3.4/8/8"])("%j is invalid", (text) => {
+  expect(() => setOf("::1", text)).toThrow(`trustedProxies: ${JSON.stringify(text)} is not an address`);
 });
 
 test("a prefix has an address exactly if its first bits are equal", () => {

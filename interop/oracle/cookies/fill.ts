@@ -1,0 +1,61 @@
+/** Fills in the time that lines name by parts, and the texts that vectors hold instead of Chromium's objects. */
+
+const MONTHS = [
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
+];
+
+/** How far ahead the time of the placeholders is, in milliseconds. */
+export const AHEAD = 30 * 24 * 3_600 * 1_000;
+
+/** Replaces `{dd}` and its kind by the parts of the time `AHEAD` of `now`, in whole seconds. */
+export function fillLine(line: string, now: number): string {
+  const date = new Date(now + AHEAD);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const month = MONTHS[date.getUTCMonth()]!;
+  const parts: Readonly<Record<string, string>> = {
+    dd: two(date.getUTCDate()),
+    d: String(date.getUTCDate()),
+    Mon: month.slice(0, 3),
+    Month: month,
+    yyyy: String(date.getUTCFullYear()),
+    yy: two(date.getUTCFullYear() % 100),
+    hh: two(date.getUTCHours()),
+    mm: two(date.getUTCMinutes()),
+    ss: two(date.getUTCSeconds()),
+  };
+  return line.replace(/\{(\w+)\}/g, (whole, part: string) => parts[part] ?? whole);
+}
+
+/** A cookie as vectors hold it; members with their usual value are left out. */
+export interface VectorCookie {
+  readonly name: string;
+  readonly value: string;
+  readonly domain: string;
+  readonly hostOnly?: true;
+  readonly path: string;
+  readonly secure?: true;
+  readonly httpOnly?: true;
+  readonly sameSite?: string;
+  /** Top-level site, and ` cross-site` if a frame of another site lies between. */
+  readonly partition?: string;
+  /** Seconds until it expires. */
+  readonly lives?: number;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const NON_ASCII = /[^\x00-\x7f]/;
+
+/** The cookie without the texts that CDP changes if the line is not ASCII. */
+export const masked = (cookie: VectorCookie, line: string): VectorCookie =>
+  NON_ASCII.test(line) ? { ...cookie, name: "", value: "", path: "" } : cookie;

@@ -1,0 +1,75 @@
+/** The vectors of cookies: makes the cases, asks Chromium, and records or compares. */
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createIdentities } from "../../certificates.ts";
+import { type JudgeBrowser, startBrowser } from "../browser.ts";
+import type { OracleOptions } from "../options.ts";
+import { type SiteHandler, type Sites, startSites } from "../sites.ts";
+import { compareOrRecord } from "../vectors.ts";
+import { judgeSituations, SituationServer } from "./judge-send.ts";
+import { judgeSets, SetServer } from "./judge-set.ts";
+import { setCases } from "./lines.ts";
+import { isAgedToo, type Situation, situations } from "./situations.ts";
+
+export async function cookies(options: OracleOptions): Promise<boolean> {
+  const results: boolean[] = [];
+  for (const [name, part] of Object.entries(PARTS)) if (name.includes(options.only)) results.push(await part(options));
+  return results.every(Boolean);
+}
+
+const PARTS: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = {
+  set: async ({ record, log }) => {
+    const server = new SetServer();
+    return withChromium(
+      () => server.handler,
+      async (browser, sites) => {
+        const cases = setCases();
+        const verdicts = await judgeSets(cases, browser, sites, server, log);
+        const rows = cases.map((each) => ({ ...each, ...verdicts.get(each.id)! }));
+        return compareOrRecord("cookies/set.json", browser.version, rows, record, log);
+      },
+    );
+  },
+  fresh: (options) => situationPart("cookies/situations.json", false, situations(), options),
+  aged: (options) => situationPart("cookies/aged-situations.json", true, situations().filter(isAgedToo), options),
+};
+
+function situationPart(
+  file: string,
+  aged: boolean,
+  cases: readonly Situation[],
+  { record, log }: OracleOptions,
+): Promise<boolean> {
+  let opened: Sites | undefined;
+  const server = new SituationServer(() => opened!);
+  return withChromium(
+    () => server.handler,
+    async (browser, sites) => {
+      opened = sites;
+      const verdicts = await judgeSituations(cases, aged, browser, server, log);
+      const rows = cases.map((each) => ({ ...each, ...verdicts.get(each.id)! }));
+      return compareOrRecord(file, browser.version, rows, record, log);
+    },
+  );
+}
+
+async function withChromium<T>(
+  handler: () => SiteHandler,
+  use: (browser: JudgeBrowser, sites: Sites) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "nagare-oracle-"));
+  const { certFile, keyFile } = createIdentities(folder);
+  const identity = { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
+  const sites = await startSites(identity, handler());
+  let browser: JudgeBrowser | undefined;
+  try {
+    browser = await startBrowser(folder, { thirdPartyCookies: true });
+    return await use(browser, sites);
+  } finally {
+    await browser?.close();
+    await sites.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,26 @@
+/** `npm run oracle -- cookies|isolation [--record]`: asks Chromium about the vectors of test/vectors, or records its verdicts. */
+
+import { parseArgs } from "node:util";
+import { Skip } from "../result.ts";
+import { cookies } from "./cookies/main.ts";
+import type { OracleOptions } from "./options.ts";
+
+const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { record: { type: "boolean", default: false }, only: { type: "string", default: "" } },
+});
+const [name = ""] = positionals;
+const oracle = ORACLES[name];
+if (oracle === undefined || positionals.length > 1) {
+  process.stderr.write(`usage: npm run oracle -- ${Object.keys(ORACLES).join("|")} [--record] [--only PART]\n`);
+  process.exit(2);
+}
+try {
+  const agrees = await oracle({ ...values, log: (line) => void process.stderr.write(`${line}\n`) });
+  process.exitCode = agrees ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof Skip)) throw error;
+  process.stdout.write(`skipped: ${error.message}\n`);
+}

@@ -1,0 +1,248 @@
+/**
+ * The cookies of one user agent: sets and retrieves them with a reason for each decision (RFC 6265bis §5.7 and §5.8), and evicts
+ * within limits. All times are milliseconds since 1970, because cookies outlive processes.
+ */
+
+import type { CookieContext, Target } from "./context.ts";
+import { type Cookie, partitionText } from "./cookie.ts";
+import { bySendOrder, CookieIndex, type Group, pairBytes, type StoredCookie } from "./index-tree.ts";
+import {
+  type CookieRules,
+  DEFAULT_RULES,
+  hides,
+  isExpired,
+  judgeSend,
+  judgeSet,
+  sendWarnings,
+  visitOf,
+} from "./judge.ts";
+import { byUse, type CookieLimits, DEFAULT_LIMITS, victims } from "./limits.ts";
+import { parseSetCookie } from "./parse.ts";
+import type { Reason, Warning } from "./reasons.ts";
+import { registrableDomain } from "./site.ts";
+
+/** What became of one Set-Cookie line. */
+export type SetOutcome =
+  | {
+      readonly kind: "stored";
+      readonly cookie: Cookie;
+      readonly replaced: boolean;
+      readonly warnings: readonly Warning[];
+    }
+  /** The line has a lifetime that has ended: a server's way to delete. */
+  | { readonly kind: "deleted"; readonly existed: boolean }
+  | { readonly kind: "refused"; readonly reasons: readonly Reason[] };
+
+/** What became of one stored cookie in a request. */
+export interface SendVerdict {
+  readonly cookie: Cookie;
+  /** Empty if the request carries the cookie. */
+  readonly reasons: readonly Reason[];
+  readonly warnings: readonly Warning[];
+}
+
+/** A change of the stored cookies, for those who keep a copy. */
+export type CookieChange =
+  | { readonly kind: "set"; readonly cookie: Cookie; readonly lastAccess: number }
+  | { readonly kind: "deleted"; readonly cookie: Cookie };
+
+export interface CookieStoreOptions extends Partial<CookieRules> {
+  readonly limits?: Partial<CookieLimits>;
+  /** Called for each change, evictions included. */
+  readonly onChange?: (change: CookieChange) => void;
+}
+
+export class CookieStore {
+  readonly rules: CookieRules;
+  readonly limits: CookieLimits;
+  readonly #index = new CookieIndex();
+  readonly #onChange: ((change: CookieChange) => void) | undefined;
+  #serial = 0;
+
+  constructor({ limits, onChange, ...rules }: CookieStoreOptions = {}) {
+    this.rules = { ...DEFAULT_RULES, ...rules };
+    this.limits = { ...DEFAULT_LIMITS, ...limits };
+    this.#onChange = onChange;
+  }
+
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** All cookies, expired ones included. */
+  *[Symbol.iterator](): IterableIterator<Cookie> {
+    for (const { cookie } of this.#index) yield cookie;
+  }
+
+  /** All cookies and the times of their last use. */
+  *entries(): IterableIterator<StoredCookie> {
+    yield* this.#index;
+  }
+
+  /** Handles one Set-Cookie line of a response. */
+  set(line: string, target: Target, context: CookieContext, now: number): SetOutcome {
+    const parsed = parseSetCookie(line, this.rules, now);
+    if (typeof parsed === "string") return { kind: "refused", reasons: [parsed] };
+    const visit = visitOf(target, context, this.rules);
+    const cookie = judgeSet(parsed, visit, now);
+    if (!("name" in cookie)) return { kind: "refused", reasons: cookie };
+    // RFC 6265bis §5.7, step 13: leave secure cookies alone.
+    if (!cookie.secure && !visit.isSecure && this.#hidesSecure(cookie)) {
+      return { kind: "refused", reasons: ["OverwriteSecure"] };
+    }
+    const existing = this.#index.find(cookie);
+    if (existing?.cookie.httpOnly && visit.situation.script) return { kind: "refused", reasons: ["OverwriteHttpOnly"] };
+    if (isExpired(cookie, now)) {
+      if (existing !== undefined) this.#remove(existing);
+      return { kind: "deleted", existed: existing !== undefined };
+    }
+    const stored = this.#put(cookie, existing, now);
+    return { kind: "stored", cookie: stored, replaced: existing !== undefined, warnings: parsed.warnings };
+  }
+
+  /** The cookies for a request, in the order of sending (RFC 6265bis §5.8). */
+  get(target: Target, context: CookieContext, now: number): readonly Cookie[] {
+    const lists = this.#index.listsFor(target.host);
+    if (lists.length === 0) return [];
+    const visit = visitOf(target, context, this.rules);
+    const found: StoredCookie[] = [];
+    for (const list of lists) {
+      for (const stored of list) {
+        if (judgeSend(stored.cookie, visit, now).length > 0) continue;
+        stored.lastAccess = now;
+        found.push(stored);
+      }
+    }
+    if (lists.length > 1) found.sort(bySendOrder);
+    return found.map(({ cookie }) => cookie);
+  }
+
+  /** Judges every cookie of the site for a request, and changes nothing. */
+  explain(target: Target, context: CookieContext, now: number): readonly SendVerdict[] {
+    const visit = visitOf(target, context, this.rules);
+    const group = this.#index.groupOf(target.host);
+    if (group === undefined) return [];
+    return [...group.domains.values()]
+      .flat()
+      .sort(bySendOrder)
+      .map(({ cookie }) => {
+        const reasons = judgeSend(cookie, visit, now);
+        return { cookie, reasons, warnings: reasons.length > 0 ? [] : sendWarnings(cookie, visit) };
+      });
+  }
+
+  /** Adds a cookie from a file or another jar. Returns false if no response could have set it. */
+  add(cookie: Cookie, now: number, lastAccess = now): boolean {
+    // RFC 6265bis §5.8.3: a domain may have become a public suffix since.
+    if (!cookie.hostOnly && registrableDomain(cookie.domain) === undefined) return false;
+    if (isExpired(cookie, now)) return false;
+    const existing = this.#index.find(cookie);
+    if (existing !== undefined) this.#index.remove(existing);
+    this.#insert({ cookie, serial: this.#serial++, lastAccess }, now);
+    return true;
+  }
+
+  /** Returns false if there is no such cookie. */
+  delete(cookie: Cookie): boolean {
+    const existing = this.#index.find(cookie);
+    if (existing === undefined) return false;
+    this.#remove(existing);
+    return true;
+  }
+
+  deleteExpired(now: number): void {
+    for (const stored of [...this.#index]) if (isExpired(stored.cookie, now)) this.#remove(stored);
+  }
+
+  clear(): void {
+    for (const stored of [...this.#index]) this.#remove(stored);
+  }
+
+  /**
+   * Clear-Site-Data: "cookies": removes the cookies of the host's registrable domain, and of partitioned ones only those of the
+   * partition of this context (CHIPS).
+   */
+  clearSite(target: Target, context: CookieContext): void {
+    const group = this.#index.groupOf(target.host);
+    const key = partitionText(visitOf(target, context, this.rules).situation.partitionKey);
+    for (const stored of [...(group?.domains.values() ?? [])].flat()) {
+      const partition = partitionText(stored.cookie.partitionKey);
+      if (partition === "" || partition === key) this.#remove(stored);
+    }
+  }
+
+  /** Returns what was stored, with its time of creation. */
+  #put(cookie: Cookie, existing: StoredCookie | undefined, now: number): Cookie {
+    if (existing === undefined) {
+      this.#insert({ cookie, serial: this.#serial++, lastAccess: now }, now);
+      return cookie;
+    }
+    this.#index.remove(existing);
+    // RFC 6265bis §5.7, step 23. deviation: Chromium keeps the time of creation only if the value stays the same.
+    const keeps = this.rules.profile === "rfc6265bis" || existing.cookie.value === cookie.value;
+    const kept = keeps ? { ...cookie, created: existing.cookie.created } : cookie;
+    this.#insert({ cookie: kept, serial: keeps ? existing.serial : this.#serial++, lastAccess: now }, now);
+    return kept;
+  }
+
+  #insert(stored: StoredCookie, now: number): void {
+    const group = this.#index.add(stored);
+    this.#onChange?.({ kind: "set", cookie: stored.cookie, lastAccess: stored.lastAccess });
+    const { perDomain, total } = this.limits;
+    if (stored.cookie.partitionKey !== undefined) this.#trimPartition(group, stored);
+    else if (group.unpartitioned > perDomain) this.#trimDomain(group, now);
+    if (this.#index.size > total) this.#trimAll(now);
+  }
+
+  #trimDomain(group: Group, now: number): void {
+    const { perDomain, domainMargin } = this.limits;
+    const cookies = [...group.domains.values()].flat().filter(({ cookie }) => cookie.partitionKey === undefined);
+    const fresh = cookies.filter(({ cookie }) => !isExpired(cookie, now));
+    for (const stored of cookies) if (isExpired(stored.cookie, now)) this.#remove(stored);
+    if (fresh.length > perDomain) for (const each of victims(fresh, perDomain - domainMargin)) this.#remove(each);
+  }
+
+  #trimPartition(group: Group, added: StoredCookie): void {
+    const { perPartition, partitionBytes } = this.limits;
+    const key = partitionText(added.cookie.partitionKey);
+    let { count, bytes } = group.partitions.get(key)!;
+    if (count <= perPartition && bytes <= partitionBytes) return;
+    const cookies = [...group.domains.values()]
+      .flat()
+      .filter(({ cookie }) => partitionText(cookie.partitionKey) === key);
+    for (const stored of cookies.sort(byUse)) {
+      if (count <= perPartition && bytes <= partitionBytes) return;
+      count -= 1;
+      bytes -= pairBytes(stored);
+      this.#remove(stored);
+    }
+  }
+
+  /** RFC 6265bis §5.7, last part. Runs once for each hundredth of the limit, because it looks at all cookies. */
+  #trimAll(now: number): void {
+    const { total, unusedFor, maximum } = this.limits;
+    const size = this.#index.size;
+    const isFull = size > maximum;
+    if (!isFull && size % Math.max(1, Math.floor(total / 10)) !== 0) return;
+    this.deleteExpired(now);
+    const all = [...this.#index];
+    if (isFull) {
+      for (const each of victims(all, Math.floor(maximum * 0.9))) this.#remove(each);
+      return;
+    }
+    const unused = all.filter(({ lastAccess }) => now - lastAccess > unusedFor);
+    for (const each of victims(unused, Math.max(0, unused.length - (all.length - total)))) this.#remove(each);
+  }
+
+  #hidesSecure(cookie: Cookie): boolean {
+    for (const list of this.#index.groupOf(cookie.domain)?.domains.values() ?? []) {
+      if (list.some((each) => hides(cookie, each.cookie))) return true;
+    }
+    return false;
+  }
+
+  #remove(stored: StoredCookie): void {
+    this.#index.remove(stored);
+    this.#onChange?.({ kind: "deleted", cookie: stored.cookie });
+  }
+}

@@ -1,0 +1,23 @@
+/** The options of a server's operations. All but loggers and callbacks are plain data, so that files can hold them. */
+
+import type { AccessLogOptions } from "./access-log/access-log.ts";
+import type { RequestIdOptions } from "./identification/request-id.ts";
+import type { TraceContextOptions } from "./identification/traceparent.ts";
+
+export interface OperationsOptions {
+  /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
+  readonly accessLog?: string | AccessLogOptions | readonly (string | AccessLogOptions)[] | undefined;
+  /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
+  readonly requestId?: boolean | RequestIdOptions | undefined;
+  /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
+  readonly traceContext?: boolean | TraceContextOptions | undefined;
+  /**
+   * Addresses and prefixes of proxies in front. Their X-Forwarded-For or Forwarded tells the client's address, and their
+   * request ids are accepted.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+}
+
+/** True if the server has operations at all. */
+export const hasOperations = ({ accessLog, requestId, traceContext }: OperationsOptions): boolean =>
+  accessLog !== undefined || (requestId ?? false) !== false || (traceContext ?? false) !== false;
