@@ -58,6 +58,12 @@ export class DecoratedExchange implements ServerExchange {
   set clientAddress(address: string | undefined) {
     this.inner.clientAddress = address;
   }
+  get upstream(): string | undefined {
+    return this.inner.upstream;
+  }
+  set upstream(origin: string | undefined) {
+    this.inner.upstream = origin;
+  }
   get localAddress(): PeerAddress {
     return this.inner.localAddress;
   }
