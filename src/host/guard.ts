@@ -68,6 +68,7 @@ export const ENTRIES = [
   "tcp connection close",
   "tcp cut-off",
   "tcp drain",
+  "tls challenge",
   "tls secure",
   "tls server name",
   "tls key log",
@@ -123,6 +124,9 @@ export const ENTRIES = [
   // Certificates
   "certificate timer",
   "certificate check",
+  "acme certificate",
+  "acme storage",
+  "acme server name",
   // The edge
   "access log error",
   "server signal",
@@ -131,6 +135,8 @@ export const ENTRIES = [
   "relay inward",
   "redirect error",
   "redirect request",
+  "redirect challenge",
+  "acme http port",
   "file open",
   "file content",
   "file part",
@@ -175,6 +181,8 @@ export const ENTRIES = [
   "worker new certificates",
   "worker close",
   "worker leftovers",
+  "worker metrics",
+  "worker metrics late",
   "worker message",
   "worker error",
   "worker exit",
@@ -186,6 +194,10 @@ export const ENTRIES = [
   "control answer",
   "client reload answer",
   "client reload end",
+  // Metrics and health
+  "event loop lag",
+  "status request",
+  "status page",
   // Lines for readers that may hang
   "line writer",
   // The command line, while it serves

@@ -3,9 +3,9 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
-import type { AccessLogFormat, QueryPolicy } from "../../edge/operations/index.ts";
+import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
-import type { CertificateSource } from "../../host/certificates/certificates.ts";
+import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
 import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
@@ -18,8 +18,9 @@ import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { type QlogFlags, qlogDialectOption, qlogFrom, qlogOption } from "../qlog.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
+import { type AcmeFlags, addAcmeOptions, readAcme } from "./acme-flags.ts";
 
-export interface ServerFlags {
+export interface ServerFlags extends AcmeFlags {
   readonly port?: string;
   readonly host?: string;
   readonly cert?: string;
@@ -46,6 +47,11 @@ export interface ServerFlags {
   readonly accessLog?: string;
   readonly logFormat?: AccessLogFormat;
   readonly logQuery?: QueryPolicy;
+  readonly rateLimit?: string;
+  readonly connectionLimit?: string;
+  readonly maxLag?: string;
+  readonly metricsPort?: string;
+  readonly metricsHost?: string;
   readonly name?: readonly string[];
   /** False with --no-h3. */
   readonly h3: boolean;
@@ -57,7 +63,7 @@ export interface ServerSettings {
   readonly port: number;
   readonly host: string;
   /** Empty to use a development certificate. */
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True to use changed files. */
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
@@ -85,7 +91,13 @@ export interface ServerSettings {
   /** True to print a line for each request. */
   readonly log: boolean;
   /** Undefined without an access log. */
-  readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  readonly accessLog: ValidConfig["accessLog"];
+  /** Further operations, of a configuration file. */
+  readonly operations: Pick<ValidConfig, OperationName>;
+  /** Undefined for no limits. */
+  readonly limits: LimitsOptions | undefined;
+  /** Undefined to not count. */
+  readonly metrics: { readonly port: number; readonly host: string | undefined } | undefined;
   /** What is logged of queries; undefined for the default. */
   readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
@@ -98,12 +110,12 @@ export interface ServerSettings {
 }
 
 export const addServerOptions = (command: Command): Command =>
-  command
+  addAcmeOptions(command)
     .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 picks a free one").env("PORT"))
     .addOption(
       new Option(
         "-H, --host <host>",
-        "address or name to listen on; :: means all, the default with --cert or --name",
+        "address or name to listen on; :: means all, the default with --cert, --acme or --name",
       ).env("HOST"),
     )
     .addOption(
@@ -162,6 +174,11 @@ export const addServerOptions = (command: Command): Command =>
         "none",
       ]),
     )
+    .addOption(new Option("--rate-limit <n>", "requests per second of one client; more get a 429"))
+    .addOption(new Option("--connection-limit <n>", "open connections of one client"))
+    .addOption(new Option("--max-lag <time>", "refuse a share of requests while the event loop is later than this"))
+    .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
+    .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
@@ -171,12 +188,15 @@ const DEFAULT_GRACE = 10_000;
 /** What a configuration file says; flags and the environment win over it. */
 export interface ConfiguredServer {
   readonly listen: NonNullable<ValidConfig["listen"]>;
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True if only this machine's user accepts the certificates. */
   readonly isDevelopment: boolean;
+  readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true };
+type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies";
+
+const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 
 export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredServer = UNCONFIGURED): ServerSettings {
   const { listen } = configured;
@@ -184,15 +204,23 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
   }
+  const acme = readAcme(flags);
+  if (acme !== undefined && (cert !== undefined || flags.name !== undefined)) {
+    throw usageError(`--acme with ${cert === undefined ? "--name" : "--cert"}`, "give one or the other");
+  }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
     throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
-  const certificates =
-    cert === undefined || key === undefined ? configured.certificates : [{ certFile: cert, keyFile: key }];
+  const certificates: readonly ManagedSource[] =
+    acme !== undefined
+      ? [{ auto: acme }]
+      : cert === undefined || key === undefined
+        ? configured.certificates
+        : [{ certFile: cert, keyFile: key }];
   // A server with a development certificate is for this machine only, unless --name adds others.
-  const isLocal = cert === undefined && configured.isDevelopment && names.length === 0;
+  const isLocal = cert === undefined && acme === undefined && configured.isDevelopment && names.length === 0;
   const host = flags.host ?? listen.host ?? (isLocal ? "localhost" : "::");
   const publicPort = flags.publicPort === undefined ? listen.publicPort : port(flags.publicPort, "--public-port", 1);
   const http3 = flags.h3 && listen.http3 !== false;
@@ -219,8 +247,11 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
-    accessLog: accessLogOf(flags),
+    accessLog: accessLogOf(flags) ?? configured.operations.accessLog,
+    operations: configured.operations,
     logQuery: flags.logQuery,
+    metrics: metricsOf(flags),
+    limits: limitsOf(flags),
     names,
     http3,
     altSvc: {
@@ -233,6 +264,27 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     },
     publicPort,
   };
+}
+
+function limitsOf({ rateLimit, connectionLimit, maxLag }: ServerFlags): LimitsOptions | undefined {
+  if (rateLimit === undefined && connectionLimit === undefined && maxLag === undefined) return undefined;
+  return {
+    requestsPerSecond: rateLimit === undefined ? undefined : positive(rateLimit, "--rate-limit"),
+    connectionsPerAddress: connectionLimit === undefined ? undefined : positive(connectionLimit, "--connection-limit"),
+    maxLag: maxLag === undefined ? undefined : parseDuration(maxLag, "--max-lag"),
+  };
+}
+
+function positive(text: string, option: string): number {
+  const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (number > 0) return number;
+  throw usageError(`${option} ${text} is not a limit`, "give a number above 0");
+}
+
+function metricsOf({ metricsPort, metricsHost }: ServerFlags): ServerSettings["metrics"] {
+  if (metricsPort !== undefined) return { port: port(metricsPort, "--metrics-port"), host: metricsHost };
+  if (metricsHost !== undefined) throw usageError("--metrics-host without --metrics-port", "give both");
+  return undefined;
 }
 
 function accessLogOf({ accessLog, logFormat, json }: ServerFlags): ServerSettings["accessLog"] {

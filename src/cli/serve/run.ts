@@ -1,9 +1,15 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
 import type { ListenOptions, Server } from "../../edge/server.ts";
-import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
+import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
+import type {
+  CertificateSource,
+  Certificates,
+  Identities,
+  ReloadOutcome,
+} from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { LineWriter } from "../../host/line-writer.ts";
@@ -68,12 +74,15 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
       addresses,
       httpPort: running.httpPort,
       engine: engine?.name,
+      metrics: running.server.metricsUrl?.href,
       ...(isSupervisor ? { workers: workers.length } : {}),
     });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    const { metricsUrl } = running.server;
+    if (metricsUrl !== undefined) log(`nagare: metrics on ${metricsUrl.href}`);
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
@@ -121,7 +130,7 @@ async function start(
   const { port, host } = settings;
   const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }),
+    loadIdentities(settings, { log, emit }, isWorker),
     createService(log),
     accessLogs(settings, { log, emit, print }),
   ]);
@@ -143,13 +152,17 @@ async function start(
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      ...settings.operations,
       accessLog,
+      metrics: settings.metrics,
+      limits: settings.limits,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,
   );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server);
+  const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
+  if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -161,11 +174,16 @@ async function start(
   };
 }
 
-async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
+async function openRedirect(
+  { httpPort, host, publicPort }: ServerSettings,
+  server: Server,
+  identities: Identities | Certificates,
+) {
   if (httpPort === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
+  const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
   try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port);
+    return await startRedirect(httpPort, host, publicPort ?? server.port, answer);
   } catch (error) {
     await server.close({ timeout: 0 });
     throw error;
@@ -173,16 +191,23 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 }
 
 async function loadIdentities(
-  { certificates, names, watch, json }: ServerSettings,
+  { certificates, names, watch, json, workers, httpPort }: ServerSettings,
   { log, emit }: Pick<Output, "log" | "emit">,
+  isWorker: boolean,
 ): Promise<Identities | Certificates> {
   const [first, ...others] = certificates;
   if (first === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
-  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
   const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
-  return loadCertificates([first, ...others], { log, watch, onReload });
+  if (certificates.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
+    // The supervisor of workers obtains certificates for them.
+    const role = workers !== undefined && isWorker ? "follow" : "order";
+    return loadManaged([first, ...others], { log, watch, onReload, role, hasHttp: httpPort !== undefined });
+  }
+  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
+  return loadCertificates([first, ...others] as [CertificateSource], { log, watch, onReload });
 }
 
 /** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */
@@ -196,17 +221,18 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-/** The file of --access-log, the events of --json and the lines of --log. */
+/** The access log, the events of --json and the lines of --log. */
 async function accessLogs(
   { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
   { log, emit, print }: Output,
 ): Promise<readonly AccessLogOptions[] | undefined> {
   if (accessLog === undefined && !json && !isLogged) return undefined;
   const { formatRecord } = await import("../../edge/operations/index.ts");
-  const toOutput = ({ to, format = "json" }: { readonly to: string; readonly format?: AccessLogFormat | undefined }) =>
-    to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to, format };
+  const given: AccessLogOptions = typeof accessLog === "string" ? { to: accessLog } : (accessLog ?? {});
+  const { to = "-", format = "json" } = given;
+  const output = to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to };
   return [
-    ...(accessLog === undefined ? [] : [{ ...toOutput(accessLog), query }]),
+    ...(accessLog === undefined ? [] : [{ ...given, ...output, query: query ?? given.query }]),
     ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
     ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
   ];

@@ -19,11 +19,12 @@ import {
 } from "node:http2";
 import { createServer, Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
+import { isRefusal } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { LONGEST_TIMEOUT, Timer } from "../timer.ts";
+import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
+import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
@@ -50,17 +51,13 @@ import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
-import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
-
-const HEAD_TIMEOUT = 30_000;
-/** How often Node checks for late heads. Its default of 30 s would double the timeout. */
-const HEAD_CHECK_INTERVAL = 5_000;
+import { http1Limits, IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
   #acceptsTunnels: boolean;
-  readonly #observer: Pick<ListenerOptions, "admits" | "onConnection" | "onSession" | "onTlsError" | "onClientError">;
+  readonly #observer: ListenerOptions;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #identities: TlsIdentities;
@@ -94,19 +91,9 @@ export class TcpListener implements ManagedListener {
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
-    // 0 disables the timeout.
-    const timeout = this.#stallTimeout <= LONGEST_TIMEOUT ? this.#stallTimeout : 0;
+    if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
-    Object.assign(this.#server, {
-      headersTimeout: HEAD_TIMEOUT,
-      // Node silently drops fields above a maximum count; the size of the head is the limit.
-      maxHeadersCount: 0,
-      connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
-      requestTimeout: 0,
-      timeout,
-      maxHeaderSize: MAX_HEAD_SIZE,
-      ...definedLimits(options.http1Limits),
-    });
+    Object.assign(this.#server, http1Limits(this.#stallTimeout), definedLimits(options.http1Limits));
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
@@ -323,28 +310,31 @@ export class TcpListener implements ManagedListener {
   }
 
   #track(socket: Socket): void {
-    const { admits, onConnection } = this.#observer;
-    if (admits?.(addressesOf(socket)) === false) {
+    const { admits, onOpened, onConnection } = this.#observer;
+    const addresses = addressesOf(socket);
+    if (admits?.(addresses) === false) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
     const hasRoom = this.#budget.openSocket();
     const closed = this.#handshakes.add(socket);
+    const ended = onOpened?.(addresses.remote, "tcp");
     socket.once(
       "close",
       guard("tcp close", this.#onFault, () => {
         this.#sockets.delete(socket);
         this.#budget.closeSocket();
         closed();
+        if (ended) ended();
       }),
     );
-    if (!hasRoom) socket.destroy();
+    if (!hasRoom || ended === false) socket.destroy();
     else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
-    this.#handshakes.finish(socket);
+    this.#handshakes.finish(socket, this.#observer.onSecured);
     if (socket.alpnProtocol === "h2") return; // handled as a session
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
