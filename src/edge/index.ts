@@ -43,5 +43,17 @@ export {
   type TlsFiles,
 } from "./config/types.ts"; // what a configuration file says
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
+export type {
+  AccessLogOptions,
+  InfoLogger,
+  LimitsOptions,
+  MetricsOptions,
+  OriginFacts,
+  RequestIdOptions,
+  RequestRecord,
+  ServiceStatus,
+  TextRegistry,
+  TraceContextOptions,
+} from "./operations/index.ts"; // what operators see
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server

@@ -15,6 +15,7 @@ import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import type { TraceConnection } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
+import type { ServiceStatus } from "./operations/metrics/origin-metrics.ts";
 import type { OperationsOptions } from "./operations/options.ts";
 import type { Transport } from "./transports.ts";
 import type { WorkersOption } from "./workers/options.ts";
@@ -28,8 +29,12 @@ export interface Service {
   readonly acceptsTunnels?: boolean;
   /** Resolves when all work it started is done, such as that of `waitUntil`. */
   settled?(): Promise<void>;
-  /** Called when the server reloads, to read or open files again. */
-  reload?(): Promise<void>;
+  /** Opens files again that others may have moved, such as logs. Called when the server reloads. */
+  reopen?(): Promise<void>;
+  /** Called when the server begins to close. */
+  drain?(): void;
+  /** What the service knows about itself, for metrics. */
+  status?(): ServiceStatus;
   /** Called after the last exchange, to free resources. */
   close?(): Promise<void>;
 }
@@ -94,6 +99,8 @@ export class Server implements AsyncDisposable {
   readonly protocols: readonly HttpVersion[];
   /** Resolves when the server has closed. */
   readonly finished: Promise<void>;
+  /** Where `/metrics`, `/healthz` and `/readyz` are; undefined without the option `metrics`, and in workers. */
+  readonly metricsUrl: URL | undefined;
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
   readonly #certificates: Certificates;
@@ -107,7 +114,9 @@ export class Server implements AsyncDisposable {
     service: Service,
     certificates: Certificates,
     qlog: QlogRecorder | undefined,
+    metricsUrl?: URL,
   ) {
+    this.metricsUrl = metricsUrl;
     this.#listeners = bound.listeners;
     this.#certificates = certificates;
     // TLS over TCP may refuse the default one, and comes first.
@@ -137,8 +146,7 @@ export class Server implements AsyncDisposable {
 
   /**
    * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
-   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Also opens the access
-   * log again.
+   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Opens the access log again.
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
@@ -148,7 +156,7 @@ export class Server implements AsyncDisposable {
     }
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
     const given = sources as readonly CertificateSource[] | undefined;
-    const [reloaded] = await Promise.allSettled([this.#certificates.reload(given), this.#service.reload?.()]);
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(given), this.#service.reopen?.()]);
     if (reloaded.status === "rejected") throw reloaded.reason;
   }
 
@@ -160,6 +168,7 @@ export class Server implements AsyncDisposable {
     duration("timeout", timeout);
     duration("notice", notice);
     this.#certificates.close();
+    this.#service.drain?.();
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout, notice)));
     this.#closing ??= this.#close(closed, timeout);
     await this.#closing;

@@ -21,6 +21,7 @@ import type { QlogOptions } from "../host/qlog/options.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
+import type { MetricsOptions } from "./operations/metrics/options.ts";
 import type { OperationsOptions } from "./operations/options.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
@@ -28,7 +29,7 @@ import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_PORT = 4433;
 
-export interface ServeOptions extends OperationsOptions {
+export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
   readonly port?: number;
   /** An address or name of this machine. By default all addresses ("::"), but loopback with a development certificate. */
@@ -85,8 +86,11 @@ export interface ServeOptions extends OperationsOptions {
    * recording.
    */
   readonly qlog?: string | QlogOptions | undefined;
-  /** Counts what HTTP/3's connections do. Default: nothing is counted. */
-  readonly metrics?: QuicMetrics | undefined;
+  /**
+   * Counts requests, connections and more for Prometheus, and opens a listener for `/metrics`, `/healthz` and `/readyz`. A
+   * `QuicMetrics` counts only what HTTP/3's connections do. Default: nothing is counted.
+   */
+  readonly metrics?: QuicMetrics | MetricsOptions | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -128,6 +132,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   host: true,
   hostname: true,
   key: true,
+  limits: true,
   log: true,
   nativeRequest: true,
   onError: true,
@@ -215,7 +220,7 @@ async function start(
       resetKey: await resetKeyOf(options),
       engine,
       qlog,
-      trace: metrics?.trace,
+      ...(isQuicMetrics(metrics) ? { trace: metrics.trace } : { metrics }),
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
@@ -241,8 +246,18 @@ async function start(
   return server;
 }
 
-const operationsOf = ({ accessLog, requestId, traceContext, trustedProxies }: ServeOptions): OperationsOptions => ({
+const isQuicMetrics = (metrics: ServeOptions["metrics"]): metrics is QuicMetrics =>
+  metrics !== undefined && "trace" in metrics;
+
+const operationsOf = ({
   accessLog,
+  limits,
+  requestId,
+  traceContext,
+  trustedProxies,
+}: ServeOptions): OperationsOptions => ({
+  accessLog,
+  limits,
   requestId,
   traceContext,
   trustedProxies,

@@ -176,6 +176,8 @@ export const ENTRIES = [
   "worker new certificates",
   "worker close",
   "worker leftovers",
+  "worker metrics",
+  "worker metrics late",
   "worker message",
   "worker error",
   "worker exit",
@@ -187,6 +189,10 @@ export const ENTRIES = [
   "control answer",
   "client reload answer",
   "client reload end",
+  // Metrics and health
+  "event loop lag",
+  "status request",
+  "status page",
   // Lines for readers that may hang
   "line writer",
   // The command line, while it serves

@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
-import type { AccessLogFormat, QueryPolicy } from "../../edge/operations/index.ts";
+import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
@@ -44,6 +44,11 @@ export interface ServerFlags extends AcmeFlags {
   readonly accessLog?: string;
   readonly logFormat?: AccessLogFormat;
   readonly logQuery?: QueryPolicy;
+  readonly rateLimit?: string;
+  readonly connectionLimit?: string;
+  readonly maxLag?: string;
+  readonly metricsPort?: string;
+  readonly metricsHost?: string;
   readonly name?: readonly string[];
   /** False with --no-h3. */
   readonly h3: boolean;
@@ -80,7 +85,13 @@ export interface ServerSettings {
   /** True to print a line for each request. */
   readonly log: boolean;
   /** Undefined without an access log. */
-  readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  readonly accessLog: ValidConfig["accessLog"];
+  /** Further operations, of a configuration file. */
+  readonly operations: Pick<ValidConfig, OperationName>;
+  /** Undefined for no limits. */
+  readonly limits: LimitsOptions | undefined;
+  /** Undefined to not count. */
+  readonly metrics: { readonly port: number; readonly host: string | undefined } | undefined;
   /** What is logged of queries; undefined for the default. */
   readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
@@ -148,6 +159,11 @@ export const addServerOptions = (command: Command): Command =>
         "none",
       ]),
     )
+    .addOption(new Option("--rate-limit <n>", "requests per second of one client; more get a 429"))
+    .addOption(new Option("--connection-limit <n>", "open connections of one client"))
+    .addOption(new Option("--max-lag <time>", "refuse a share of requests while the event loop is later than this"))
+    .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
+    .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
@@ -160,9 +176,12 @@ export interface ConfiguredServer {
   readonly certificates: readonly ManagedSource[];
   /** True if only this machine's user accepts the certificates. */
   readonly isDevelopment: boolean;
+  readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true };
+type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies";
+
+const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 
 export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredServer = UNCONFIGURED): ServerSettings {
   const { listen } = configured;
@@ -211,8 +230,11 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
-    accessLog: accessLogOf(flags),
+    accessLog: accessLogOf(flags) ?? configured.operations.accessLog,
+    operations: configured.operations,
     logQuery: flags.logQuery,
+    metrics: metricsOf(flags),
+    limits: limitsOf(flags),
     names,
     http3,
     altSvc: {
@@ -225,6 +247,27 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     },
     publicPort,
   };
+}
+
+function limitsOf({ rateLimit, connectionLimit, maxLag }: ServerFlags): LimitsOptions | undefined {
+  if (rateLimit === undefined && connectionLimit === undefined && maxLag === undefined) return undefined;
+  return {
+    requestsPerSecond: rateLimit === undefined ? undefined : positive(rateLimit, "--rate-limit"),
+    connectionsPerAddress: connectionLimit === undefined ? undefined : positive(connectionLimit, "--connection-limit"),
+    maxLag: maxLag === undefined ? undefined : parseDuration(maxLag, "--max-lag"),
+  };
+}
+
+function positive(text: string, option: string): number {
+  const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (number > 0) return number;
+  throw usageError(`${option} ${text} is not a limit`, "give a number above 0");
+}
+
+function metricsOf({ metricsPort, metricsHost }: ServerFlags): ServerSettings["metrics"] {
+  if (metricsPort !== undefined) return { port: port(metricsPort, "--metrics-port"), host: metricsHost };
+  if (metricsHost !== undefined) throw usageError("--metrics-host without --metrics-port", "give both");
+  return undefined;
 }
 
 function accessLogOf({ accessLog, logFormat, json }: ServerFlags): ServerSettings["accessLog"] {

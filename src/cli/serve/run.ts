@@ -1,7 +1,7 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
 import type { ListenOptions, Server } from "../../edge/server.ts";
 import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
 import type {
@@ -74,12 +74,15 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
       addresses,
       httpPort: running.httpPort,
       engine: engine?.name,
+      metrics: running.server.metricsUrl?.href,
       ...(isSupervisor ? { workers: workers.length } : {}),
     });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    const { metricsUrl } = running.server;
+    if (metricsUrl !== undefined) log(`nagare: metrics on ${metricsUrl.href}`);
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
@@ -147,7 +150,10 @@ async function start(
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      ...settings.operations,
       accessLog,
+      metrics: settings.metrics,
+      limits: settings.limits,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
@@ -213,17 +219,18 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-/** The file of --access-log, the events of --json and the lines of --log. */
+/** The access log, the events of --json and the lines of --log. */
 async function accessLogs(
   { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
   { log, emit, print }: Output,
 ): Promise<readonly AccessLogOptions[] | undefined> {
   if (accessLog === undefined && !json && !isLogged) return undefined;
   const { formatRecord } = await import("../../edge/operations/index.ts");
-  const toOutput = ({ to, format = "json" }: { readonly to: string; readonly format?: AccessLogFormat | undefined }) =>
-    to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to, format };
+  const given: AccessLogOptions = typeof accessLog === "string" ? { to: accessLog } : (accessLog ?? {});
+  const { to = "-", format = "json" } = given;
+  const output = to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to };
   return [
-    ...(accessLog === undefined ? [] : [{ ...toOutput(accessLog), query }]),
+    ...(accessLog === undefined ? [] : [{ ...given, ...output, query: query ?? given.query }]),
     ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
     ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
   ];

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../../host/clock.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import { combinedFieldValue, fieldValue } from "../../http/index.ts";
-import { respondText } from "../respond-text.ts";
 import type { Service } from "../server.ts";
 import { type CallContext, ProxyCall } from "./call/call.ts";
 import { RetryBudget } from "./call/retry-budget.ts";

@@ -54,6 +54,13 @@ export interface ListenerOptions {
   readonly tlsOptions?: TlsOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */
   readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
+  /**
+   * Called for each connection: over TCP when it begins, over QUIC when its handshake has proven the client's address.
+   * Returns what to call when it has ended, or false to end it at once.
+   */
+  readonly onOpened?: ((remote: PeerAddress, transport: "tcp" | "udp") => (() => void) | false) | undefined;
+  /** TLS over TCP: called when a handshake is complete, with the milliseconds since the connection began. */
+  readonly onSecured?: ((milliseconds: number) => void) | undefined;
   /** Called for each connection: with the TCP socket, or with a socket that stands for a QUIC connection. */
   readonly onConnection?: ((socket: Duplex) => void) | undefined;
   /** Called for each HTTP/2 session, with Node's object. */

@@ -61,7 +61,7 @@ export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
   #acceptsTunnels: boolean;
-  readonly #observer: Pick<ListenerOptions, "admits" | "onConnection" | "onSession" | "onTlsError" | "onClientError">;
+  readonly #observer: ListenerOptions;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #identities: TlsIdentities;
@@ -322,28 +322,31 @@ export class TcpListener implements ManagedListener {
   }
 
   #track(socket: Socket): void {
-    const { admits, onConnection } = this.#observer;
-    if (admits?.(addressesOf(socket)) === false) {
+    const { admits, onOpened, onConnection } = this.#observer;
+    const addresses = addressesOf(socket);
+    if (admits?.(addresses) === false) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
     const hasRoom = this.#budget.openSocket();
     const closed = this.#handshakes.add(socket);
+    const ended = onOpened?.(addresses.remote, "tcp");
     socket.once(
       "close",
       guard("tcp close", this.#onFault, () => {
         this.#sockets.delete(socket);
         this.#budget.closeSocket();
         closed();
+        if (ended) ended();
       }),
     );
-    if (!hasRoom) socket.destroy();
+    if (!hasRoom || ended === false) socket.destroy();
     else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
-    this.#handshakes.finish(socket);
+    this.#handshakes.finish(socket, this.#observer.onSecured);
     if (socket.alpnProtocol === "h2") return; // handled as a session
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.

@@ -1,4 +1,6 @@
 /** How a server advertises HTTP/3 in `alt-svc` (RFC 7838), and how it withdraws that. */
+import type { BoundAddress } from "../http/listener.ts";
+import { isHttp3Disabled } from "../http3-switch.ts";
 import { ServeError } from "./errors.ts";
 
 export interface AltSvcOptions {
@@ -30,4 +32,13 @@ export function altSvcField(options: AltSvcOptions, listening: number | undefine
   if (options.clear) return "clear";
   if (options.advertise === false || listening === undefined) return undefined;
   return `h3=":${port}"; ma=${maxAge}`;
+}
+
+/** The same for a server on these addresses, unless the operator has disabled HTTP/3. */
+export function advertisedAltSvc(
+  options: AltSvcOptions | undefined,
+  addresses: readonly BoundAddress[],
+): string | undefined {
+  const udp = addresses.find(({ transport }) => transport === "udp");
+  return altSvcField(isHttp3Disabled() ? { ...options, clear: true } : (options ?? {}), udp?.port);
 }

@@ -3,11 +3,11 @@
 import type { ClientRequestHead } from "../../../host/client/session.ts";
 import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
+import { respondText } from "../../../host/http/respond-text.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
 import type { FieldLine } from "../../../http/index.ts";
 import { printable } from "../../../wire/printable.ts";
-import { respondText } from "../../respond-text.ts";
 import { forwardRequestFields } from "../fields/request-fields.ts";
 import { hasParentSegment } from "../origins/address.ts";
 import type { Origin } from "../origins/origin.ts";
