@@ -22,7 +22,7 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
+import { LONGEST_TIMEOUT, Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
@@ -55,7 +55,6 @@ import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 const HEAD_TIMEOUT = 30_000;
 /** How often Node checks for late heads. Its default of 30 s would double the timeout. */
 const HEAD_CHECK_INTERVAL = 5_000;
-const MAX_TIMER = 2 ** 31 - 1;
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -95,8 +94,8 @@ export class TcpListener implements ManagedListener {
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
-    // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
-    const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
+    // LONGEST_TIMEOUT is the maximum for Node's timers; 0 disables the timeout.
+    const timeout = this.#stallTimeout <= LONGEST_TIMEOUT ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
     Object.assign(this.#server, {
       headersTimeout: HEAD_TIMEOUT,
@@ -120,8 +119,7 @@ export class TcpListener implements ManagedListener {
       this.#queueHttp1(response),
     );
     this.#server.on("request", request as never);
-    // A "request" listener, which HTTP/1.1 needs, also enables Node's compatibility layer for HTTP/2, which listens for
-    // streams. Our listener replaces it.
+    // The "request" listener enables Node's compatibility layer for HTTP/2, whose listener ours replaces.
     this.#server.removeAllListeners("stream");
     this.#server.on(
       "stream",
