@@ -6,6 +6,7 @@ import type { CertificateSource, Certificates, Identities } from "../host/certif
 import type { EngineChoice } from "../host/engine/choice.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
+import type { ProxyProtocolOptions } from "../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import type { Bound } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
@@ -50,6 +51,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly transports?: readonly Transport[] | undefined;
   /** Receives each line of the key log. These lines decrypt the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** TCP: load balancers in front of this server that speak the PROXY protocol. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;

@@ -132,6 +132,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               onExchange,
               acceptsTunnels,
               onKeyLog,
+              proxyProtocol: options.proxyProtocol,
               retry,
               resetKey,
               earlyData,

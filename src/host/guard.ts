@@ -153,6 +153,11 @@ export const ENTRIES = [
   "proxy retry",
   "proxy health check",
   "proxy late health check",
+  "proxy protocol connection",
+  "proxy protocol data",
+  "proxy protocol late",
+  "proxy protocol gone",
+  "proxy protocol closed",
   "proxy tunnel idle",
   "proxy tunnel content",
   // nagare/node

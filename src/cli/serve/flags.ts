@@ -7,6 +7,7 @@ import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/ope
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
+import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
@@ -38,6 +39,8 @@ export interface ServerFlags extends AcmeFlags {
   readonly congestionControl?: CongestionControl;
   readonly stallTimeout?: string;
   readonly memoryLimit?: string;
+  readonly trustedProxies?: string;
+  readonly proxyProtocol?: string;
   readonly open?: true;
   readonly json?: true;
   readonly log?: true;
@@ -80,6 +83,9 @@ export interface ServerSettings {
   readonly stallTimeout: number | undefined;
   /** Bytes; undefined for the default. */
   readonly memoryLimit: number | undefined;
+  /** Addresses and prefixes of proxies in front of the server. */
+  readonly trustedProxies: readonly string[] | undefined;
+  readonly proxyProtocol: ProxyProtocolOptions | undefined;
   readonly open: boolean;
   readonly json: boolean;
   /** True to print a line for each request. */
@@ -136,6 +142,15 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(congestionControlOption())
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
+    .addOption(
+      new Option("--trusted-proxies <list>", "proxies in front, such as 10.0.0.0/8,::1, whose X-Forwarded-For counts"),
+    )
+    .addOption(
+      new Option(
+        "--proxy-protocol <list>",
+        "load balancers in front, such as 10.0.0.0/8, that send PROXY headers over TCP",
+      ),
+    )
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
     .addOption(new Option("--no-h3", "disable HTTP/3, and tell clients to forget it; also set by NAGARE_DISABLE_H3=1"))
     .addOption(new Option("--public-port <port>", "the port that clients connect to, if a port mapping changes it"))
@@ -226,6 +241,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     quicVersions: flags.quicVersions ?? listen.quicVersions,
     congestionControl: flags.congestionControl,
     stallTimeout: optional(flags.stallTimeout, (text) => parseDuration(text, "--stall-timeout"), listen.stallTimeout),
+    trustedProxies: flags.trustedProxies?.split(","),
+    proxyProtocol: flags.proxyProtocol === undefined ? undefined : { trusted: flags.proxyProtocol.split(",") },
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,

@@ -151,6 +151,8 @@ async function start(
       ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
+      trustedProxies: settings.trustedProxies,
+      proxyProtocol: settings.proxyProtocol,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,

@@ -52,6 +52,18 @@ export class DecoratedExchange implements ServerExchange {
   get remoteAddress(): PeerAddress {
     return this.inner.remoteAddress;
   }
+  get clientAddress(): string | undefined {
+    return this.inner.clientAddress;
+  }
+  set clientAddress(address: string | undefined) {
+    this.inner.clientAddress = address;
+  }
+  get upstream(): string | undefined {
+    return this.inner.upstream;
+  }
+  set upstream(origin: string | undefined) {
+    this.inner.upstream = origin;
+  }
   get localAddress(): PeerAddress {
     return this.inner.localAddress;
   }

@@ -17,6 +17,7 @@ import type { QuicEnvironment } from "../quic/environment.ts";
 import type { QuicServerOptions } from "../quic/quic-options.ts";
 import type { TraceConnection } from "../quic/tracing.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
+import type { ProxyProtocolOptions } from "./proxy-protocol-gate.ts";
 
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
@@ -52,6 +53,8 @@ export interface ListenerOptions {
   readonly answerTlsAlpn?: HandshakeHooks["answerTlsAlpn"] | undefined;
   /** TLS over TCP: options besides the certificates. */
   readonly tlsOptions?: TlsOptions | undefined;
+  /** TCP: reads the PROXY protocol header of connections from load balancers. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */
   readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
   /**

@@ -19,10 +19,10 @@ import {
 } from "node:http2";
 import { createServer, Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
+import { isRefusal } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { LONGEST_TIMEOUT, Timer } from "../timer.ts";
+import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
@@ -47,14 +47,11 @@ import {
 } from "./listener.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
+import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
-import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
-
-const HEAD_TIMEOUT = 30_000;
-/** How often Node checks for late heads. Its default of 30 s would double the timeout. */
-const HEAD_CHECK_INTERVAL = 5_000;
+import { http1Limits, IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -77,6 +74,7 @@ export class TcpListener implements ManagedListener {
   readonly #budget: Budget;
   readonly #handshakes: PendingHandshakes;
   readonly #stallTimeout: number;
+  readonly #gate: ProxyProtocolGate | undefined;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
 
@@ -94,19 +92,8 @@ export class TcpListener implements ManagedListener {
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
-    // LONGEST_TIMEOUT is the maximum for Node's timers; 0 disables the timeout.
-    const timeout = this.#stallTimeout <= LONGEST_TIMEOUT ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
-    Object.assign(this.#server, {
-      headersTimeout: HEAD_TIMEOUT,
-      // Node silently drops fields above a maximum count; the size of the head is the limit.
-      maxHeadersCount: 0,
-      connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
-      requestTimeout: 0,
-      timeout,
-      maxHeaderSize: MAX_HEAD_SIZE,
-      ...definedLimits(options.http1Limits),
-    });
+    Object.assign(this.#server, http1Limits(this.#stallTimeout), definedLimits(options.http1Limits));
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
@@ -115,6 +102,7 @@ export class TcpListener implements ManagedListener {
       "secureConnection",
       guard("tls secure", this.#destroy, (socket: TLSSocket) => this.#handleSecure(socket)),
     );
+    this.#gate = options.proxyProtocol && new ProxyProtocolGate(this.#server, options.proxyProtocol, this.#onFault);
     const request = guard("http1 request", this.#destroyResponse, (_request: unknown, response: Http1Response) =>
       this.#queueHttp1(response),
     );
@@ -307,6 +295,7 @@ export class TcpListener implements ManagedListener {
   #cutOffAfter(timeout: number): Timer {
     const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
+      this.#gate?.close();
     };
     const cutOff = guard(
       "tcp cut-off",
