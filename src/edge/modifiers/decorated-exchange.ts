@@ -52,6 +52,18 @@ export class DecoratedExchange implements ServerExchange {
   get remoteAddress(): PeerAddress {
     return this.inner.remoteAddress;
   }
+  get firstAddress(): PeerAddress | undefined {
+    return this.inner.firstAddress;
+  }
+  get requestId(): string | undefined {
+    return this.inner.requestId;
+  }
+  get upstream(): string | undefined {
+    return this.inner.upstream;
+  }
+  set upstream(origin: string | undefined) {
+    this.inner.upstream = origin;
+  }
   get localAddress(): PeerAddress {
     return this.inner.localAddress;
   }

@@ -183,18 +183,19 @@ export class Operations {
 
   /** Returns undefined if a limit has refused the request. */
   #observe(exchange: ServerExchange): ObservedExchange | undefined {
+    const { metrics } = this;
+    const client = clientAddress(exchange, this.#proxies);
+    const refusal = this.#limits?.begin(client);
     const observed = new ObservedExchange(
       exchange,
-      clientAddress(exchange, this.#proxies),
+      client,
       this.#identify(exchange, this.#proxies.has(exchange.remoteAddress.address)),
+      () => {
+        if (refusal === undefined) this.#limits?.end();
+        metrics?.end(observed);
+        for (const each of this.#accessLogs) each.note(observed);
+      },
     );
-    const { metrics } = this;
-    const refusal = this.#limits?.begin(observed.clientAddress);
-    observed.onClose = () => {
-      if (refusal === undefined) this.#limits?.end();
-      metrics?.end(observed);
-      for (const each of this.#accessLogs) each.note(observed);
-    };
     metrics?.begin(observed);
     if (refusal === undefined) return observed;
     metrics?.refusedRequest(refusal.reason);

@@ -115,6 +115,7 @@ export class ProxyCall {
       return;
     }
     this.#origin = origin;
+    exchange.upstream = origin.name;
     origin.active += 1;
     origin.requests += 1;
     origin.health.begin(now());
