@@ -8,7 +8,18 @@ export interface RedirectServer {
   close(): Promise<void>;
 }
 
-export async function startRedirect(port: number, host: string, httpsPort: number): Promise<RedirectServer> {
+/** On a socket that is open already, if there is a descriptor. */
+export async function startRedirect(
+  port: number,
+  host: string,
+  httpsPort: number,
+  descriptor?: number,
+): Promise<RedirectServer> {
+  if (descriptor !== undefined) {
+    const listener = new RedirectListener(httpsPort);
+    const address = await listener.listen(port, host, descriptor);
+    return { port: address.port, close: () => listener.close() };
+  }
   const create = (): RedirectListener => new RedirectListener(httpsPort);
   const { listeners, addresses } = await bindAll([{ transport: "tcp", create }], host, port);
   return {

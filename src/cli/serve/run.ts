@@ -2,7 +2,8 @@
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
-import type { ListenOptions, Server } from "../../edge/server.ts";
+import type { RedirectServer } from "../../edge/redirect.ts";
+import type { BoundFacts, ListenOptions, Server } from "../../edge/server.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
@@ -51,12 +52,7 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable =
-    settings.certificates.length > 0 ||
-    isSupervisor ||
-    program.reload !== undefined ||
-    settings.accessLog !== undefined;
-  const stopReloads = isReloadable ? await startReloads(running.server, settings, program, io, log) : undefined;
+  const stopReloads = await startReloads(running.server, settings, program, io, log);
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
   if (settings.json) {
@@ -84,7 +80,7 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
-    stopReloads?.();
+    stopReloads();
   }
 }
 
@@ -129,6 +125,7 @@ async function start(
     accessLogs(settings, { log, emit, print }),
   ]);
   const keylog = await openKeyLog(settings.keylog, log);
+  let redirect: RedirectServer | undefined;
   const server = await startServer(
     {
       port,
@@ -147,12 +144,25 @@ async function start(
       accessLog,
       metrics: settings.metrics,
       limits: settings.limits,
+      user: settings.user,
+      group: settings.group,
+      systemd: true,
+      // Plain HTTP too must be bound while the process may still do that.
+      ...(isWorker
+        ? {}
+        : {
+            onBound: async (bound) => {
+              redirect = await openRedirect(settings, bound);
+            },
+          }),
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,
-  );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server);
+  ).catch(async (error: unknown) => {
+    await redirect?.close();
+    throw error;
+  });
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -164,15 +174,13 @@ async function start(
   };
 }
 
-async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
-  if (httpPort === undefined) return undefined;
+async function openRedirect(
+  { httpPort, host, publicPort }: ServerSettings,
+  { addresses, httpDescriptor }: BoundFacts,
+): Promise<RedirectServer | undefined> {
+  if (httpPort === undefined && httpDescriptor === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
-  try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port);
-  } catch (error) {
-    await server.close({ timeout: 0 });
-    throw error;
-  }
+  return startRedirect(httpPort ?? 0, host, publicPort ?? addresses[0]!.port, httpDescriptor);
 }
 
 async function loadIdentities(
