@@ -7,7 +7,15 @@ import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/t
 import { CONFIG, SECTIONS } from "../src/edge/config/schema.ts";
 
 export const SCHEMA_FILE = "nagare.schema.json";
-export const TYPES_FILE = "src/edge/config/types.ts";
+export const TYPES_FILES = [
+  "src/edge/config/types.ts",
+  "src/edge/proxy/options.ts",
+  "src/edge/operations/access-log/access-log.ts",
+  "src/edge/operations/access-log/record.ts",
+  "src/edge/operations/identification/request-id.ts",
+  "src/edge/operations/identification/traceparent.ts",
+  "src/host/listen/alt-svc.ts",
+];
 
 /** Members that are functions or that only TypeScript can check are left open. */
 const conversion: ConversionConfig = {
@@ -21,26 +29,53 @@ const conversion: ConversionConfig = {
   },
 };
 
-/** The schema as text. `types` is the source of the interfaces. */
-export function configSchema(types: string): string {
-  return `${JSON.stringify(described(toJsonSchema(CONFIG, conversion), commentsOf(types)), undefined, 2)}\n`;
+/** The schema as text. `read` reads the sources of the interfaces. */
+export function configSchema(read: (file: string) => string): string {
+  const comments = commentsOf(TYPES_FILES.map(read).join("\n"));
+  return `${JSON.stringify(described(toJsonSchema(CONFIG, conversion), comments), undefined, 2)}\n`;
 }
 
-/** The comments of the interfaces by name, and of their members as "Interface.member". */
-function commentsOf(source: string): Map<string, string> {
-  const comments = new Map<string, string>();
+interface Comments {
+  /** By the name of the interface, and of their members as "Interface.member". */
+  readonly texts: Map<string, string>;
+  /** The interfaces that others take members from. */
+  readonly bases: Map<string, readonly string[]>;
+}
+
+function commentsOf(source: string): Comments {
+  const comments: Comments = { texts: new Map(), bases: new Map() };
   let owner = "";
-  for (const [, comment, section, member] of source.matchAll(
-    /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n\s*(?:export interface (\w+)|readonly (\$?\w+)\??:)/g,
-  )) {
-    if (section !== undefined) owner = section;
-    comments.set(section ?? `${owner}.${member}`, comment!.replaceAll(/\s*\n\s*\*\s?/g, " ").trim());
+  let above = "";
+  const parts =
+    /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/|export interface (\w+)\s+(?:extends ([^{]*))?\{|readonly (\$?\w+)\??:/g;
+  for (const [, comment, section, bases = "", member] of source.matchAll(parts)) {
+    if (comment !== undefined) {
+      above = comment.replaceAll(/\s*\n\s*\*\s?/g, " ").trim();
+      continue;
+    }
+    if (section !== undefined) {
+      owner = section;
+      comments.bases.set(section, bases.match(/\w+/g) ?? []);
+    }
+    if (above !== "") comments.texts.set(section ?? `${owner}.${member}`, above);
+    above = "";
   }
   return comments;
 }
 
+/** A member may come from an interface that this one extends. */
+function commentOn({ texts, bases }: Comments, section: string, member: string): string | undefined {
+  const own = texts.get(`${section}.${member}`);
+  if (own !== undefined) return own;
+  for (const base of bases.get(section) ?? []) {
+    const inherited = commentOn({ texts, bases }, base, member);
+    if (inherited !== undefined) return inherited;
+  }
+  return undefined;
+}
+
 /** With descriptions in every section, however deep. The title of a section is the name of its interface. */
-function described(schema: JsonSchema, comments: ReadonlyMap<string, string>): JsonSchema {
+function described(schema: JsonSchema, comments: Comments): JsonSchema {
   const result = { ...schema } as JsonSchema & Record<string, unknown>;
   const { title, properties } = schema;
   for (const [key, value] of Object.entries(schema)) {
@@ -54,12 +89,12 @@ function described(schema: JsonSchema, comments: ReadonlyMap<string, string>): J
   if (properties === undefined) return result;
   result.properties = Object.fromEntries(
     Object.entries(properties).map(([name, property]) => {
-      const description = comments.get(`${title}.${name}`);
+      const description = commentOn(comments, title ?? "", name);
       const inner = isSchema(property) ? described(property, comments) : property;
       return [name, description === undefined || !isSchema(inner) ? inner : { description, ...inner }];
     }),
   );
-  const description = comments.get(title ?? "");
+  const description = comments.texts.get(title ?? "");
   return description === undefined ? result : { description, ...result };
 }
 

@@ -12,6 +12,7 @@ Examples:
   nagare serve --workers auto app.ts               on all cores; nagare reload loads it again
   nagare serve --config nagare.config.ts           the sites of a configuration file; the default if there is one
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
+  nagare serve -p 443 --acme www.example.com --acme-agree --http-port 80 ./site    a certificate by itself
 
 Names with a leading dot, except /.well-known/, and files with a private key are never served.
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.

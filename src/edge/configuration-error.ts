@@ -13,5 +13,6 @@ const SERVE_CODES = new Set([
 
 export function isConfigurationError(error: Error): boolean {
   const { code } = error as { code?: unknown };
+  if (error.name === "AcmeError") return code === "ACME_OPTION_INVALID";
   return NAMES.has(error.name) || (error.name === "ServeError" && SERVE_CODES.has(String(code)));
 }

@@ -1,5 +1,10 @@
 // nagare: one handler on HTTP/1.1, HTTP/2 and HTTP/3, on one port.
 
+export type { DnsCommand, DnsHook } from "../host/acme/dns-hook.ts"; // what sets TXT records
+export { AcmeError, type AcmeErrorCode } from "../host/acme/errors.ts"; // an authority that refuses, or options that are wrong
+export type { AutoSource } from "../host/acme/managed-certificates.ts"; // certificates from an authority
+export type { AcmeOptions, OnDemandOptions } from "../host/acme/options.ts"; // which authority, which names, how
+export type { Storage, StorageLock } from "../host/acme/storage.ts"; // where accounts and certificates are kept
 export type { CertificateSource, IdentityFiles } from "../host/certificates/certificates.ts"; // a certificate and key, as PEM or as files
 export {
   type DevelopmentIdentity,

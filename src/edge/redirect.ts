@@ -1,6 +1,6 @@
-/** The plain HTTP port of a server, which redirects every request to https. */
+/** The plain HTTP port of a server, which redirects every request to https, and answers an authority's challenges. */
 
-import { RedirectListener } from "../host/http/redirect-listener.ts";
+import { type AnswerChallenge, RedirectListener } from "../host/http/redirect-listener.ts";
 import { bindAll } from "../host/listen/bind.ts";
 
 export interface RedirectServer {
@@ -13,14 +13,15 @@ export async function startRedirect(
   port: number,
   host: string,
   httpsPort: number,
+  answerChallenge?: AnswerChallenge,
   descriptor?: number,
 ): Promise<RedirectServer> {
   if (descriptor !== undefined) {
-    const listener = new RedirectListener(httpsPort);
+    const listener = new RedirectListener(httpsPort, answerChallenge);
     const address = await listener.listen(port, host, descriptor);
     return { port: address.port, close: () => listener.close() };
   }
-  const create = (): RedirectListener => new RedirectListener(httpsPort);
+  const create = (): RedirectListener => new RedirectListener(httpsPort, answerChallenge);
   const { listeners, addresses } = await bindAll([{ transport: "tcp", create }], host, port);
   return {
     port: addresses[0]!.port,

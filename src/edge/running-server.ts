@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that handles their exchanges. `server.ts` starts it. */
 
+import type { AutoSource } from "../host/acme/managed-certificates.ts";
 import type { CertificateSource, Certificates, Identities } from "../host/certificates/certificates.ts";
 import type { EngineChoice } from "../host/engine/choice.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
+import type { ProxyProtocolOptions } from "../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import type { Bound } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
@@ -56,6 +58,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly transports?: readonly Transport[] | undefined;
   /** Receives each line of the key log. These lines decrypt the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** TCP: load balancers in front of this server that speak the PROXY protocol. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;
@@ -86,7 +90,7 @@ export interface ListenOptions extends OperationsOptions {
 
 export interface ReloadOptions {
   /** The new certificates, as for `serve`. By default, certificate files are read again. */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
+  readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
 }
 
 export interface CloseOptions {
@@ -158,8 +162,13 @@ export class Server implements AsyncDisposable {
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
+    const isAuto = sources?.some((source) => "auto" in source) === true;
+    if (isAuto && !this.#certificates.takesAuto) {
+      throw new ServeError("OPTION_INVALID", "automatic certificates need a server that was started with some");
+    }
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    const [reloaded] = await Promise.allSettled([this.#certificates.reload(sources), this.#service.reopen?.()]);
+    const given = sources as readonly CertificateSource[] | undefined;
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(given), this.#service.reopen?.()]);
     if (reloaded.status === "rejected") throw reloaded.reason;
   }
 

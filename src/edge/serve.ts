@@ -3,6 +3,7 @@
  * `Deno.serve` and `Bun.serve`.
  */
 
+import type { AutoSource } from "../host/acme/managed-certificates.ts";
 import {
   type CertificateSource,
   type Certificates,
@@ -40,10 +41,10 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** PEM, unencrypted. */
   readonly key?: string | Uint8Array;
   /**
-   * One certificate with its key, as PEM (`cert`, `key`) or as files (`certFile`, `keyFile`), or several, selected by
-   * server name. The first one is the default.
+   * One certificate with its key, as PEM (`cert`, `key`) or as files (`certFile`, `keyFile`), or those that an authority
+   * issues by itself (`auto`), or several, selected by server name. The first one is the default.
    */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
+  readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
   /** False to not watch certificate files. By default, changed files are used for new connections within a second. */
   readonly watch?: boolean;
   /** All by default. HTTP/2 and HTTP/1.1 can only be enabled together. */
@@ -208,11 +209,13 @@ async function start(
     drainTimeout,
   } = options;
   for (const line of unknownOptions(options, SERVE_OPTIONS)) (log ?? console.error)(line);
+  const host = options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost");
+  const identities = await certificatesOf(options, log ?? console.error);
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
-      host: options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost"),
-      identities: await certificatesOf(await withWatch(options), log ?? console.error),
+      host,
+      identities,
       protocols,
       onKeyLog,
       retry,
@@ -238,6 +241,7 @@ async function start(
   const isQuiet = workers !== undefined && (await isWorker());
   if (server.protocols.includes("h3") && !isQuiet) await reportFallback(engine, log ?? console.error);
   const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
+  if ("identities" in identities) await openHttpPort(options, identities, server, host, report);
   const close = guard("server signal", report, () => detach("server close", report, server.close()));
   if (signal?.aborted) close();
   signal?.addEventListener("abort", close, { once: true });
@@ -267,9 +271,30 @@ async function reportFallback(engine: ServeOptions["engine"], log: (line: string
 
 const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;
 
-/** The workers watch certificate files; a process that only supervises them does not. */
-async function withWatch(options: ServeOptions): Promise<ServeOptions> {
-  return options.workers === undefined || (await isWorker()) ? options : { ...options, watch: false };
+/** The port of plain HTTP that automatic certificates ask for. Opened by the process that orders. */
+async function openHttpPort(
+  { tls, workers }: ServeOptions,
+  certificates: Certificates,
+  server: Server,
+  host: string,
+  report: (fault: Fault) => void,
+): Promise<void> {
+  const ports = [tls ?? []].flat().flatMap((source) => ("auto" in source ? [source.auto.httpPort ?? []].flat() : []));
+  const { ManagedCertificates } = await import("../host/acme/managed-certificates.ts");
+  if (!(certificates instanceof ManagedCertificates) || (workers !== undefined && (await isWorker()))) return;
+  const { startRedirect } = await import("./redirect.ts");
+  for (const port of new Set(ports)) {
+    const redirect = await startRedirect(port, host, server.port, certificates.answerHttp).catch(async (error) => {
+      await server.close({ timeout: 0 });
+      throw error;
+    });
+    detach("acme http port", report, closeAfter(server, redirect));
+  }
+}
+
+async function closeAfter({ finished }: Server, redirect: { close(): Promise<void> }): Promise<void> {
+  await finished;
+  await redirect.close();
 }
 
 const isWorker = async (): Promise<boolean> => (await import("../host/workers/worker-process.ts")).isWorkerProcess();
@@ -295,7 +320,7 @@ async function registerOf({ resetKey, earlyData, earlyDataRegister }: ServeOptio
 
 /** Returns the given certificates, or the development certificate. */
 async function certificatesOf(
-  { cert, key, tls, watch = true }: ServeOptions,
+  { cert, key, tls, watch = true, workers }: ServeOptions,
   log: (line: string) => void,
 ): Promise<Identities | Certificates> {
   if ((cert === undefined) !== (key === undefined)) {
@@ -304,10 +329,19 @@ async function certificatesOf(
       `a ${cert === undefined ? "key without cert" : "cert without key"}: give both`,
     );
   }
-  const sources: readonly CertificateSource[] =
+  const sources: readonly (CertificateSource | AutoSource)[] =
     cert !== undefined && key !== undefined ? [{ cert, key }] : tls === undefined ? [] : [tls].flat();
   const [first, ...others] = sources;
-  if (first !== undefined) return loadCertificates([first, ...others], { log, watch });
+  // The workers watch certificate files; the process that supervises them does not, and obtains certificates for them.
+  const isServing = workers === undefined || (await isWorker());
+  if (sources.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../host/acme/managed-certificates.ts");
+    const role = workers === undefined || !isServing ? "order" : "follow";
+    return loadManaged([first!, ...others], { log, watch: watch && isServing, role });
+  }
+  if (first !== undefined) {
+    return loadCertificates([first, ...others] as [CertificateSource], { log, watch: watch && isServing });
+  }
   const { developmentIdentity } = await import("../host/certificates/development.ts");
   return [await developmentIdentity()];
 }

@@ -138,9 +138,11 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
           create: () =>
             create({
               identities: certificates.identities,
+              ...certificates.hooks,
               onExchange,
               acceptsTunnels,
               onKeyLog,
+              proxyProtocol: options.proxyProtocol,
               retry,
               resetKey,
               earlyData,

@@ -68,6 +68,7 @@ export const ENTRIES = [
   "tcp connection close",
   "tcp cut-off",
   "tcp drain",
+  "tls challenge",
   "tls secure",
   "tls server name",
   "tls key log",
@@ -123,6 +124,9 @@ export const ENTRIES = [
   // Certificates
   "certificate timer",
   "certificate check",
+  "acme certificate",
+  "acme storage",
+  "acme server name",
   // The edge
   "access log error",
   "server signal",
@@ -131,6 +135,8 @@ export const ENTRIES = [
   "relay inward",
   "redirect error",
   "redirect request",
+  "redirect challenge",
+  "acme http port",
   "file open",
   "file content",
   "file part",
@@ -147,6 +153,11 @@ export const ENTRIES = [
   "proxy retry",
   "proxy health check",
   "proxy late health check",
+  "proxy protocol connection",
+  "proxy protocol data",
+  "proxy protocol late",
+  "proxy protocol gone",
+  "proxy protocol closed",
   "proxy tunnel idle",
   "proxy tunnel content",
   // nagare/node

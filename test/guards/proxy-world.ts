@@ -2,12 +2,25 @@
 
 import { once } from "node:events";
 import { createServer as createHttp2Server } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect as connectTcp } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { startServer } from "../../src/edge/server.ts";
 import { OriginPool } from "../../src/host/client/origin-pool.ts";
 import type { Session } from "../../src/host/client/session.ts";
 import { describeFault, type Entry } from "../../src/host/guard.ts";
 import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
-import { all, closers, log, openClient, openServer, originUrl, reproxy, tcpServer, viaProxy } from "./world.ts";
+import {
+  all,
+  closers,
+  identities,
+  log,
+  openClient,
+  openServer,
+  originUrl,
+  reproxy,
+  tcpServer,
+  viaProxy,
+} from "./world.ts";
 
 /** A tunnel whose client ends it after the first bytes. */
 async function viaTunnel(tunnelTimeout: number): Promise<void> {
@@ -24,7 +37,10 @@ async function viaTunnel(tunnelTimeout: number): Promise<void> {
     path: "/proxy/echo",
     onClose: (close) => void closers.push(close),
   });
-  const closed = new Promise((resolve) => opened.stream.once("close", resolve));
+  const closed = new Promise((resolve) => {
+    if (opened.stream.closed) resolve(undefined);
+    else opened.stream.once("close", resolve);
+  });
   if (tunnelTimeout > 1) opened.stream.end();
   opened.stream.resume();
   await closed;
@@ -74,6 +90,32 @@ async function viaHttp2(): Promise<void> {
   await all(openClient(await openServer(), "h2").get("/proxy/", { method: "POST", body: "body" }));
 }
 
+/** A client behind a load balancer, whose header arrives, or only a part of it. */
+async function balanced(header: "whole" | "half"): Promise<void> {
+  const server = await startServer(
+    {
+      port: 0,
+      host: "127.0.0.1",
+      identities,
+      protocols: ["h2", "http/1.1"],
+      log,
+      proxyProtocol: { trusted: ["::/0", "0.0.0.0/0"] },
+    },
+    { handle: (exchange) => exchange.respond(204, [], { endStream: true }) },
+  );
+  closers.push(() => server.close({ timeout: 0 }));
+  const socket = connectTcp(server.port, "127.0.0.1");
+  const closed = new Promise((resolve) => socket.on("error", () => undefined).once("close", resolve));
+  socket.write(header === "whole" ? "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" : "PROXY");
+  if (header === "half") socket.end();
+  else {
+    const secured = connectTls({ socket, rejectUnauthorized: false }, () => secured.end());
+    secured.on("error", () => undefined).resume();
+  }
+  socket.resume();
+  await closed;
+}
+
 const at = (run: () => Promise<unknown>): { readonly run: () => Promise<unknown> } => ({ run });
 
 type ProxyEntry = Extract<Entry, `proxy ${string}`> | "client h2 wants trailers";
@@ -100,6 +142,11 @@ export const PROXY_TRAFFIC: Record<ProxyEntry, { readonly run: () => Promise<unk
   "proxy late health check": at(() =>
     reproxy([originUrl()], { healthCheck: { path: "/silent", interval: 1, timeout: 1 } }),
   ),
+  "proxy protocol connection": at(() => balanced("whole")),
+  "proxy protocol data": at(() => balanced("whole")),
+  "proxy protocol gone": at(() => balanced("whole")),
+  "proxy protocol closed": at(() => balanced("whole")),
+  "proxy protocol late": at(() => balanced("half")),
   "proxy tunnel idle": at(() => viaTunnel(1)),
   "proxy tunnel content": at(() => viaTunnel(60_000)),
   "client h2 wants trailers": at(viaHttp2),

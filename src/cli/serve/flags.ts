@@ -5,8 +5,9 @@ import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
 import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
-import type { CertificateSource } from "../../host/certificates/certificates.ts";
+import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
+import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
@@ -17,8 +18,9 @@ import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { type QlogFlags, qlogDialectOption, qlogFrom, qlogOption } from "../qlog.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
+import { type AcmeFlags, addAcmeOptions, readAcme } from "./acme-flags.ts";
 
-export interface ServerFlags {
+export interface ServerFlags extends AcmeFlags {
   readonly port?: string;
   readonly host?: string;
   readonly cert?: string;
@@ -37,6 +39,8 @@ export interface ServerFlags {
   readonly congestionControl?: CongestionControl;
   readonly stallTimeout?: string;
   readonly memoryLimit?: string;
+  readonly trustedProxies?: string;
+  readonly proxyProtocol?: string;
   readonly open?: true;
   readonly json?: true;
   readonly log?: true;
@@ -61,7 +65,7 @@ export interface ServerSettings {
   readonly port: number;
   readonly host: string;
   /** Empty to use a development certificate. */
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True to use changed files. */
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
@@ -81,12 +85,17 @@ export interface ServerSettings {
   readonly stallTimeout: number | undefined;
   /** Bytes; undefined for the default. */
   readonly memoryLimit: number | undefined;
+  /** Addresses and prefixes of proxies in front of the server. */
+  readonly trustedProxies: readonly string[] | undefined;
+  readonly proxyProtocol: ProxyProtocolOptions | undefined;
   readonly open: boolean;
   readonly json: boolean;
   /** True to print a line for each request. */
   readonly log: boolean;
   /** Undefined without an access log. */
-  readonly accessLog: { readonly to: string; readonly format: AccessLogFormat | undefined } | undefined;
+  readonly accessLog: ValidConfig["accessLog"];
+  /** Further operations, of a configuration file. */
+  readonly operations: Pick<ValidConfig, OperationName>;
   /** The user and group to become; undefined to stay. */
   readonly user: string | undefined;
   readonly group: string | undefined;
@@ -106,12 +115,12 @@ export interface ServerSettings {
 }
 
 export const addServerOptions = (command: Command): Command =>
-  command
+  addAcmeOptions(command)
     .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 picks a free one").env("PORT"))
     .addOption(
       new Option(
         "-H, --host <host>",
-        "address or name to listen on; :: means all, the default with --cert or --name",
+        "address or name to listen on; :: means all, the default with --cert, --acme or --name",
       ).env("HOST"),
     )
     .addOption(
@@ -138,6 +147,15 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(congestionControlOption())
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
+    .addOption(
+      new Option("--trusted-proxies <list>", "proxies in front, such as 10.0.0.0/8,::1, whose X-Forwarded-For counts"),
+    )
+    .addOption(
+      new Option(
+        "--proxy-protocol <list>",
+        "load balancers in front, such as 10.0.0.0/8, that send PROXY headers over TCP",
+      ),
+    )
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
     .addOption(new Option("--no-h3", "disable HTTP/3, and tell clients to forget it; also set by NAGARE_DISABLE_H3=1"))
     .addOption(new Option("--public-port <port>", "the port that clients connect to, if a port mapping changes it"))
@@ -177,12 +195,15 @@ const DEFAULT_GRACE = 10_000;
 /** What a configuration file says; flags and the environment win over it. */
 export interface ConfiguredServer {
   readonly listen: NonNullable<ValidConfig["listen"]>;
-  readonly certificates: readonly CertificateSource[];
+  readonly certificates: readonly ManagedSource[];
   /** True if only this machine's user accepts the certificates. */
   readonly isDevelopment: boolean;
+  readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true };
+type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies";
+
+const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 
 export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredServer = UNCONFIGURED): ServerSettings {
   const { listen } = configured;
@@ -190,15 +211,23 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
   }
+  const acme = readAcme(flags);
+  if (acme !== undefined && (cert !== undefined || flags.name !== undefined)) {
+    throw usageError(`--acme with ${cert === undefined ? "--name" : "--cert"}`, "give one or the other");
+  }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
     throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
-  const certificates =
-    cert === undefined || key === undefined ? configured.certificates : [{ certFile: cert, keyFile: key }];
+  const certificates: readonly ManagedSource[] =
+    acme !== undefined
+      ? [{ auto: acme }]
+      : cert === undefined || key === undefined
+        ? configured.certificates
+        : [{ certFile: cert, keyFile: key }];
   // A server with a development certificate is for this machine only, unless --name adds others.
-  const isLocal = cert === undefined && configured.isDevelopment && names.length === 0;
+  const isLocal = cert === undefined && acme === undefined && configured.isDevelopment && names.length === 0;
   const host = flags.host ?? listen.host ?? (isLocal ? "localhost" : "::");
   const publicPort = flags.publicPort === undefined ? listen.publicPort : port(flags.publicPort, "--public-port", 1);
   const http3 = flags.h3 && listen.http3 !== false;
@@ -219,11 +248,14 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     quicVersions: flags.quicVersions ?? listen.quicVersions,
     congestionControl: flags.congestionControl,
     stallTimeout: optional(flags.stallTimeout, (text) => parseDuration(text, "--stall-timeout"), listen.stallTimeout),
+    trustedProxies: flags.trustedProxies?.split(","),
+    proxyProtocol: flags.proxyProtocol === undefined ? undefined : { trusted: flags.proxyProtocol.split(",") },
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,
     log: flags.log === true,
-    accessLog: accessLogOf(flags),
+    accessLog: accessLogOf(flags) ?? configured.operations.accessLog,
+    operations: configured.operations,
     logQuery: flags.logQuery,
     metrics: metricsOf(flags),
     limits: limitsOf(flags),

@@ -1,10 +1,16 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { AccessLogFormat, AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
 import type { RedirectServer } from "../../edge/redirect.ts";
 import type { BoundFacts, ListenOptions, Server } from "../../edge/server.ts";
-import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
+import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
+import type {
+  CertificateSource,
+  Certificates,
+  Identities,
+  ReloadOutcome,
+} from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { LineWriter } from "../../host/line-writer.ts";
@@ -120,7 +126,7 @@ async function start(
   const { port, host } = settings;
   const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }),
+    loadIdentities(settings, { log, emit }, isWorker),
     createService(log),
     accessLogs(settings, { log, emit, print }),
   ]);
@@ -138,9 +144,12 @@ async function start(
       ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
+      trustedProxies: settings.trustedProxies,
+      proxyProtocol: settings.proxyProtocol,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      ...settings.operations,
       accessLog,
       metrics: settings.metrics,
       limits: settings.limits,
@@ -152,7 +161,7 @@ async function start(
         ? {}
         : {
             onBound: async (bound) => {
-              redirect = await openRedirect(settings, bound);
+              redirect = await openRedirect(settings, bound, identities);
             },
           }),
       log,
@@ -163,6 +172,7 @@ async function start(
     await redirect?.close();
     throw error;
   });
+  if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -177,23 +187,32 @@ async function start(
 async function openRedirect(
   { httpPort, host, publicPort }: ServerSettings,
   { addresses, httpDescriptor }: BoundFacts,
+  identities: Identities | Certificates,
 ): Promise<RedirectServer | undefined> {
   if (httpPort === undefined && httpDescriptor === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
-  return startRedirect(httpPort ?? 0, host, publicPort ?? addresses[0]!.port, httpDescriptor);
+  const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
+  return startRedirect(httpPort ?? 0, host, publicPort ?? addresses[0]!.port, answer, httpDescriptor);
 }
 
 async function loadIdentities(
-  { certificates, names, watch, json }: ServerSettings,
+  { certificates, names, watch, json, workers, httpPort }: ServerSettings,
   { log, emit }: Pick<Output, "log" | "emit">,
+  isWorker: boolean,
 ): Promise<Identities | Certificates> {
   const [first, ...others] = certificates;
   if (first === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
-  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
   const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
-  return loadCertificates([first, ...others], { log, watch, onReload });
+  if (certificates.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
+    // The supervisor of workers obtains certificates for them.
+    const role = workers !== undefined && isWorker ? "follow" : "order";
+    return loadManaged([first, ...others], { log, watch, onReload, role, hasHttp: httpPort !== undefined });
+  }
+  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
+  return loadCertificates([first, ...others] as [CertificateSource], { log, watch, onReload });
 }
 
 /** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */
@@ -207,17 +226,18 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-/** The file of --access-log, the events of --json and the lines of --log. */
+/** The access log, the events of --json and the lines of --log. */
 async function accessLogs(
   { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
   { log, emit, print }: Output,
 ): Promise<readonly AccessLogOptions[] | undefined> {
   if (accessLog === undefined && !json && !isLogged) return undefined;
   const { formatRecord } = await import("../../edge/operations/index.ts");
-  const toOutput = ({ to, format = "json" }: { readonly to: string; readonly format?: AccessLogFormat | undefined }) =>
-    to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to, format };
+  const given: AccessLogOptions = typeof accessLog === "string" ? { to: accessLog } : (accessLog ?? {});
+  const { to = "-", format = "json" } = given;
+  const output = to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to };
   return [
-    ...(accessLog === undefined ? [] : [{ ...toOutput(accessLog), query }]),
+    ...(accessLog === undefined ? [] : [{ ...given, ...output, query: query ?? given.query }]),
     ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
     ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
   ];

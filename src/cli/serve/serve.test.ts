@@ -336,6 +336,12 @@ test("prints one line that says what is wrong and what to do", async () => {
     [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
     [["proxy"], 2, /origin is missing; see nagare proxy --help/],
     [["proxy", "ftp://x"], 2, /ftp:\/\/x is not an origin/],
+    [["proxy", "3000", "--balance", "random"], 2, /balance random is unknown: give round-robin/],
+    [["proxy", "3000", "--health-check", "health"], 2, /healthCheck.path health is not a path/],
+    [["proxy", "3000", "--retries", "x"], 2, /--retries x is not a number/],
+    [["proxy", "3000", "--origin-proxy-protocol", "3"], 2, /--origin-proxy-protocol 3 is not a version/],
+    [["proxy", "3000", "--trusted-proxies", "10.0.0.0/40"], 2, /trustedProxies: "10.0.0.0\/40" is not an address/],
+    [["proxy", "3000", "--proxy-protocol", "x"], 2, /proxyProtocol.trusted: "x" is not an address/],
     [
       ["serve", file("site"), "-H", "203.0.113.7", "-p", "0", ...identity],
       1,

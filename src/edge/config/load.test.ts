@@ -82,7 +82,7 @@ describe("a configuration file", () => {
     [route({ proxy: [] }), 'sites["*"].routes[0].proxy is empty: give at least one origin'],
     [
       route({ proxy: { origins: ["http://a", 5] } }),
-      'sites["*"].routes[0].proxy.origins[1] 5 is not an origin such as http://127.0.0.1:3000',
+      'sites["*"].routes[0].proxy.origins[1] 5 is not an origin such as http://127.0.0.1:3000, or an object with url',
     ],
     [
       route({ proxy: { origins: ["http://a"], bodyTimeout: "1 year" } }),

@@ -3,11 +3,12 @@
 import { resolve } from "node:path";
 import type { ValidConfig, ValidRoute, ValidSite } from "./schema.ts";
 
-export function absolutePaths({ listen, sites, ...rest }: ValidConfig, folder: string): ValidConfig {
+export function absolutePaths({ listen, sites, accessLog, ...rest }: ValidConfig, folder: string): ValidConfig {
   const path = (name: string): string => resolve(folder, name);
   const qlog = listen?.qlog;
   return {
     ...rest,
+    ...(accessLog === undefined ? {} : { accessLog: accessLogWith(accessLog, path) }),
     ...(listen === undefined
       ? {}
       : {
@@ -18,6 +19,13 @@ export function absolutePaths({ listen, sites, ...rest }: ValidConfig, folder: s
 }
 
 type Resolve = (name: string) => string;
+
+/** "-" is standard output. */
+function accessLogWith(accessLog: NonNullable<ValidConfig["accessLog"]>, path: Resolve): ValidConfig["accessLog"] {
+  const file = (to: string): string => (to === "-" ? to : path(to));
+  if (typeof accessLog === "string") return file(accessLog);
+  return accessLog.to === undefined ? accessLog : { ...accessLog, to: file(accessLog.to) };
+}
 
 function siteWith(site: ValidSite, path: Resolve): ValidSite {
   const { tls } = site;

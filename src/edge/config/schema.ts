@@ -6,11 +6,13 @@ import { QLOG_DIALECTS } from "../../host/qlog/options.ts";
 import { QUIC_VERSION_NAMES } from "../../host/quic/quic-options.ts";
 import { MAX_WORKERS } from "../../host/workers/place.ts";
 import { isToken } from "../../http/index.ts";
+import { ACCESS_LOG_FORMATS } from "../operations/access-log/formats.ts";
+import type { Balance } from "../proxy/origins/policies.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import { similarName } from "../unknown-options.ts";
 import type { Config } from "./types.ts";
-import { DURATION, FIELDS, flag, isSiteName, oneOf, port, SIZE, show, text } from "./values.ts";
+import { DURATION, FIELDS, flag, isSiteName, number, oneOf, port, SIZE, show, text } from "./values.ts";
 
 /** The members of each section, for the JSON Schema: a converter cannot look into the check that comes before them. */
 export const SECTIONS = new WeakMap<
@@ -107,29 +109,85 @@ const FILES = either("a folder, or an object with directory", [
   }),
 ]);
 
-const ORIGIN = text("an origin such as http://127.0.0.1:3000");
+const ORIGIN_TEXT = text("an origin such as http://127.0.0.1:3000");
+
+const ORIGIN = either("an origin such as http://127.0.0.1:3000, or an object with url", [
+  ORIGIN_TEXT,
+  section("OriginOptions", { url: ORIGIN_TEXT, weight: v.optional(number()), maxConnections: v.optional(number()) }),
+]);
+
 const ORIGINS = v.pipe(list(ORIGIN, "a list of origins"), v.minLength(1, "is empty: give at least one origin"));
+
+const STATUS_RANGE = either("a status, or a range such as 200-299", [v.number(), v.string()]);
+
+const BALANCE = /^(?:round-robin|least-connections|address|(?:header|cookie):.+)$/;
 
 const PROXY = either("an origin, a list of origins, or an object with origins", [
   v.pipe(
-    ORIGIN,
-    v.transform((origin) => ({ origins: [origin] })),
+    ORIGIN_TEXT,
+    v.transform((origin): ProxyShorthand => ({ origins: [origin] })),
   ),
   v.pipe(
     ORIGINS,
-    v.transform((origins) => ({ origins })),
+    v.transform((origins): ProxyShorthand => ({ origins })),
   ),
   section("ProxyAction", {
     origins: ORIGINS,
+    balance: v.optional(
+      v.custom<Balance>(
+        (value) => typeof value === "string" && BALANCE.test(value),
+        ({ input }) =>
+          `${show(input)} is not one of "round-robin", "least-connections", "address", "header:NAME", "cookie:NAME"`,
+      ),
+    ),
+    healthCheck: v.optional(
+      section("HealthCheckConfig", {
+        path: text("a path"),
+        interval: v.optional(DURATION),
+        jitter: v.optional(number()),
+        timeout: v.optional(DURATION),
+        status: v.optional(either("a status, or a list of them", [STATUS_RANGE, list(STATUS_RANGE, "a list")])),
+        unhealthyAfter: v.optional(number()),
+        healthyAfter: v.optional(number()),
+        host: v.optional(text("a host")),
+      }),
+    ),
+    passiveHealth: v.optional(
+      section("PassiveHealthConfig", {
+        failures: v.optional(number()),
+        backoff: v.optional(DURATION),
+        maxBackoff: v.optional(DURATION),
+      }),
+    ),
+    retry: v.optional(
+      section("RetryConfig", {
+        attempts: v.optional(number()),
+        budget: v.optional(number()),
+        bufferSize: v.optional(SIZE),
+      }),
+    ),
+    maxConnections: v.optional(number()),
+    maxWaiting: v.optional(number()),
+    waitTimeout: v.optional(DURATION),
     connectTimeout: v.optional(DURATION),
+    requestBodyTimeout: v.optional(DURATION),
     headersTimeout: v.optional(DURATION),
     bodyTimeout: v.optional(DURATION),
+    timeout: v.optional(DURATION),
+    tunnelTimeout: v.optional(DURATION),
+    idleTimeout: v.optional(DURATION),
+    lookupInterval: v.optional(DURATION),
     hostHeader: v.optional(text('"client", "origin" or a name')),
     trustForwarded: v.optional(flag()),
     caFile: v.optional(text("a PEM file")),
     rejectUnauthorized: v.optional(flag()),
   }),
 ]);
+
+interface ProxyShorthand {
+  readonly origins: v.InferOutput<typeof ORIGINS>;
+  readonly caFile?: undefined;
+}
 
 const LOCATION = text("a path or URL");
 
@@ -254,6 +312,37 @@ export const CONFIG = section("Config", {
   $schema: v.optional(v.string()),
   listen: v.optional(LISTEN),
   sites: SITES,
+  accessLog: v.optional(
+    either('a file, "-", or an object', [
+      text('a file, or "-"'),
+      section("AccessLogConfig", {
+        to: v.optional(text('a file, or "-"')),
+        format: v.optional(oneOf(ACCESS_LOG_FORMATS)),
+        query: v.optional(oneOf(["names", "full", "none"])),
+        address: v.optional(oneOf(["full", "network", "none"])),
+      }),
+    ]),
+  ),
+  requestId: v.optional(
+    either("true, false, or an object", [
+      flag(),
+      section("RequestIdOptions", {
+        header: v.optional(text("a field name")),
+        accept: v.optional(oneOf(["trusted", "all", "none"])),
+        respond: v.optional(flag()),
+      }),
+    ]),
+  ),
+  traceContext: v.optional(
+    either("true, false, or an object", [
+      flag(),
+      section("TraceContextOptions", {
+        continue: v.optional(oneOf(["all", "trusted", "none"])),
+        sampleRatio: v.optional(number()),
+      }),
+    ]),
+  ),
+  trustedProxies: v.optional(list(text("an address or prefix"), "a list of addresses and prefixes")),
 }) satisfies v.GenericSchema<Config, unknown>;
 
 /** A valid configuration. */

@@ -7,6 +7,16 @@ import type { Handler } from "../../host/http/fetch-handler.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
+import type { RequestIdOptions } from "../operations/identification/request-id.ts";
+import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
+import type {
+  HealthCheckOptions,
+  OriginOptions,
+  PassiveHealthOptions,
+  ProxyOptions,
+  RetryOptions,
+} from "../proxy/options.ts";
 import type { FetchObject } from "../serve.ts";
 
 /** A duration such as "500ms", "10s", "2m" or "1h"; a number means milliseconds. */
@@ -14,6 +24,18 @@ export type Duration = string | number;
 
 /** A size such as "64 KB", "20 GB" or "512 MiB"; a number means bytes. */
 export type Size = string | number;
+
+/** Options of the library as a file has them: durations and sizes may be texts with a unit. */
+type WithUnits<Options> = {
+  readonly [Name in keyof Options]: Name extends DurationName
+    ? Duration | undefined
+    : Name extends SizeName
+      ? Size | undefined
+      : Options[Name];
+};
+
+type DurationName = `${string}Timeout` | "timeout" | "interval" | "lookupInterval" | "backoff" | "maxBackoff";
+type SizeName = "bufferSize";
 
 /** The default export of a configuration file. */
 export interface Config {
@@ -26,7 +48,18 @@ export interface Config {
    * other name matches.
    */
   readonly sites: Readonly<Record<string, SiteConfig>>;
+  /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
+  readonly accessLog?: string | AccessLogConfig | undefined;
+  /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
+  readonly requestId?: boolean | RequestIdOptions | undefined;
+  /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
+  readonly traceContext?: boolean | TraceContextOptions | undefined;
+  /** Addresses and prefixes of proxies in front, such as "10.0.0.0/8". What they say about clients is trusted. */
+  readonly trustedProxies?: readonly string[] | undefined;
 }
+
+/** Where the access log goes, and what it says. */
+export interface AccessLogConfig extends Pick<AccessLogOptions, "to" | "format" | "query" | "address"> {}
 
 /** Where the server listens, and how. Changes take effect when the process starts again. */
 export interface ListenConfig {
@@ -100,7 +133,7 @@ export interface RouteConfig {
   /** Serves a folder. */
   readonly files?: string | FilesAction | undefined;
   /** Passes requests on to an origin, such as "http://127.0.0.1:3000", or to several. */
-  readonly proxy?: string | readonly string[] | ProxyAction | undefined;
+  readonly proxy?: string | ProxyAction["origins"] | ProxyAction | undefined;
   /** Redirects to a path or URL; ":name" is replaced with what the path's group of that name matched. */
   readonly redirect?: string | RedirectAction | undefined;
   /** Responds with a status and a text. */
@@ -130,24 +163,22 @@ export interface FilesAction {
 }
 
 /** Passes requests on to one of several origins. */
-export interface ProxyAction {
-  /** Origins such as "http://127.0.0.1:3000" or "https://app.internal/base". */
-  readonly origins: readonly string[];
-  /** The limit for connecting to an origin. 5 s by default. */
-  readonly connectTimeout?: Duration | undefined;
-  /** The limit for the response head. 60 s by default. */
-  readonly headersTimeout?: Duration | undefined;
-  /** The limit between two parts of the response content. 5 min by default. */
-  readonly bodyTimeout?: Duration | undefined;
-  /** The Host that origins receive: "client", "origin", or a name. By default the client's over http, the origin's over https. */
-  readonly hostHeader?: string | undefined;
-  /** True to trust Forwarded and X-Forwarded-* from a proxy in front of this one. */
-  readonly trustForwarded?: boolean | undefined;
+export interface ProxyAction
+  extends WithUnits<Omit<ProxyOptions, "ca" | "log" | "preserveHost" | "healthCheck" | "passiveHealth" | "retry">> {
+  /** Origins such as "http://127.0.0.1:3000", "https://app.internal/base" or "unix:/run/app.sock", or with a weight. */
+  readonly origins: readonly (string | OriginOptions)[];
   /** A PEM file of the authorities to trust for https origins. */
   readonly caFile?: string | undefined;
-  /** False accepts any certificate from an https origin, even that of an impostor. */
-  readonly rejectUnauthorized?: boolean | undefined;
+  readonly healthCheck?: HealthCheckConfig | undefined;
+  readonly passiveHealth?: PassiveHealthConfig | undefined;
+  readonly retry?: RetryConfig | undefined;
 }
+
+export interface HealthCheckConfig extends WithUnits<HealthCheckOptions> {}
+
+export interface PassiveHealthConfig extends WithUnits<PassiveHealthOptions> {}
+
+export interface RetryConfig extends WithUnits<RetryOptions> {}
 
 /** Redirects requests. */
 export interface RedirectAction {

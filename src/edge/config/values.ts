@@ -64,6 +64,8 @@ export const text = (what: string) => v.pipe(v.string(wanted(what)), v.minLength
 
 export const flag = () => v.boolean(wanted("true or false"));
 
+export const number = () => v.number(wanted("a number"));
+
 export const port = (minimum: number) =>
   v.pipe(
     v.number(wanted("a port")),

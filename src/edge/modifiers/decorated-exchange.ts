@@ -58,6 +58,12 @@ export class DecoratedExchange implements ServerExchange {
   get requestId(): string | undefined {
     return this.inner.requestId;
   }
+  get clientAddress(): string | undefined {
+    return this.inner.clientAddress;
+  }
+  set clientAddress(address: string | undefined) {
+    this.inner.clientAddress = address;
+  }
   get upstream(): string | undefined {
     return this.inner.upstream;
   }

@@ -17,8 +17,6 @@ export interface Identification {
 }
 
 export class ObservedExchange extends DecoratedExchange {
-  /** The address that limits and logs count as the client's. */
-  readonly clientAddress: string;
   readonly identification: Identification | undefined;
   /** Milliseconds since 1970. */
   readonly time = Date.now();
@@ -31,6 +29,7 @@ export class ObservedExchange extends DecoratedExchange {
   #fields: FieldSection | undefined;
   #onClose: (() => void) | undefined;
   #upstream: string | undefined;
+  readonly #clientAddress: string;
 
   /** `onEnd` is called when the exchange has ended. */
   constructor(
@@ -40,7 +39,7 @@ export class ObservedExchange extends DecoratedExchange {
     onEnd: (exchange: ObservedExchange) => void,
   ) {
     super(inner);
-    this.clientAddress = clientAddress;
+    this.#clientAddress = clientAddress;
     this.identification = identification;
     this.#body = new CountedBody(inner.body);
     inner.onClose = () => {
@@ -83,6 +82,10 @@ export class ObservedExchange extends DecoratedExchange {
     return this.identification?.request?.id ?? this.inner.requestId;
   }
 
+  /** The address that limits and logs count as the client's. */
+  override get clientAddress(): string {
+    return this.#clientAddress;
+  }
   override get upstream(): string | undefined {
     return this.#upstream;
   }

@@ -4,6 +4,7 @@ import { describeFault, type Fault } from "../../host/guard.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 import { duration } from "../../host/timer.ts";
 import { isAuthority, isFieldName, isToken } from "../../http/index.ts";
+import { TrustedProxies } from "../trusted-proxies.ts";
 import type { CallSettings } from "./call/call.ts";
 import { parseOrigin } from "./origins/address.ts";
 import type { HealthCheckSettings } from "./origins/checks.ts";
@@ -22,6 +23,11 @@ export interface OriginOptions {
   readonly weight?: number | undefined;
   /** Overrides the proxy's `maxConnections`. */
   readonly maxConnections?: number | undefined;
+  /**
+   * Tells the origin the client's address by a header of the PROXY protocol, version 1 or 2. Each request then has a connection
+   * of its own. Not over HTTP/3.
+   */
+  readonly proxyProtocol?: 1 | 2 | undefined;
 }
 
 /** Requests that ask origins whether they work. */
@@ -102,7 +108,12 @@ export interface ProxyOptions {
    * `preserveHost`.
    */
   readonly hostHeader?: string | undefined;
-  /** True to trust Forwarded and X-Forwarded-* from a proxy in front of this one. */
+  /**
+   * Addresses and prefixes (CIDR) of proxies in front of this one, whose Forwarded and X-Forwarded-* are believed. The client
+   * is then the rightmost address that is not one of theirs. None by default.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** True to trust every peer like that: only if nothing else can connect. */
   readonly trustForwarded?: boolean | undefined;
   /** PEM of the authorities to trust for origins with TLS. */
   readonly ca?: string | Uint8Array | undefined;
@@ -159,15 +170,27 @@ function originSettings(
   pool: SharedPoolOptions,
   passive: PassiveHealthSettings,
 ): OriginSettings {
-  const { url, weight = 1, maxConnections = pool.maxConnections } = typeof given === "string" ? { url: given } : given;
+  const {
+    url,
+    weight = 1,
+    maxConnections = pool.maxConnections,
+    proxyProtocol,
+  }: OriginOptions = typeof given === "string" ? { url: given } : given;
   if (typeof url !== "string") throw invalid("an origin has no url: give one like http://127.0.0.1:3000");
   if (!(weight > 0 && weight < Number.POSITIVE_INFINITY)) {
     throw invalid(`the weight ${weight} of ${url} is not a share: give a number above 0`);
   }
   const address = parseOrigin(url);
+  if (proxyProtocol !== undefined && proxyProtocol !== 1 && proxyProtocol !== 2) {
+    throw invalid(`proxyProtocol ${proxyProtocol} of ${url} is unknown: give 1 or 2`);
+  }
+  if (proxyProtocol !== undefined && address.protocol === "h3") {
+    throw invalid(`proxyProtocol of ${url}: QUIC has none; leave it out, or use h2://`);
+  }
   return {
     address,
     weight,
+    proxyProtocol,
     passive,
     pool: {
       ...pool,
@@ -198,7 +221,7 @@ function callSettings(
     retryBudget: share("retry.budget", retry.budget ?? 0.2),
     replayLimit: count("retry.bufferSize", retry.bufferSize ?? 65_536, 0),
     hostHeader: hostHeader ?? (preserveHost === undefined ? undefined : preserveHost ? "client" : "origin"),
-    trustForwarded: options.trustForwarded ?? false,
+    trustedProxies: new TrustedProxies(options.trustForwarded === true ? EVERYONE : (options.trustedProxies ?? [])),
     log,
     onFault,
   };
@@ -259,5 +282,7 @@ function share(name: string, value: number): number {
   if (value >= 0 && value <= 1) return value;
   throw invalid(`${name} is ${value}: give a number from 0 to 1`);
 }
+
+const EVERYONE = ["0.0.0.0/0", "::/0"];
 
 const invalid = (message: string): ServeError => new ServeError("OPTION_INVALID", message);

@@ -204,12 +204,17 @@ describe("health checks", () => {
   });
 
   test.each([
-    ["refuses connections", async () => DEAD, /nothing is listening/],
-    ["does not answer", async () => urlOf(await listen(() => undefined)), /no answer within 0.01 s/],
-    ["breaks the connection", async () => `http://${await rawOrigin(closers, (socket) => socket.destroy())}`, /closed/],
-  ])("an origin that %s fails them", async (_how, origin, reason) => {
+    ["refuses connections", 60_000, async () => DEAD, /nothing is listening/],
+    ["does not answer", 10, async () => urlOf(await listen(() => undefined)), /no answer within 0.01 s/],
+    [
+      "breaks the connection",
+      60_000,
+      async () => `http://${await rawOrigin(closers, (socket) => socket.destroy())}`,
+      /closed/,
+    ],
+  ])("an origin that %s fails them", async (_how, timeout, origin, reason) => {
     const lines: string[] = [];
-    const healthCheck = { path: "/", interval: 2, timeout: 10 };
+    const healthCheck = { path: "/", interval: 2, timeout };
     const proxy = await createProxy([await origin()], { healthCheck, log: (line) => lines.push(line) });
     closers.push(() => proxy.close());
     await vi.waitFor(() => expect(proxy.status().origins[0]!.health).toBe("failing checks"));

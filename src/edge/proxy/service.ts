@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../../host/clock.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import { combinedFieldValue, fieldValue } from "../../http/index.ts";
-import { respondText } from "../respond-text.ts";
 import type { Service } from "../server.ts";
 import { type CallContext, ProxyCall } from "./call/call.ts";
 import { RetryBudget } from "./call/retry-budget.ts";
@@ -60,6 +60,7 @@ export class ProxyService implements Service {
   readonly acceptsTunnels = true;
 
   readonly handle: ExchangeHandler = (exchange) => {
+    exchange.clientAddress ??= this.#context.settings.trustedProxies.clientOf(exchange).address;
     const refusal = refusalOf(exchange);
     if (refusal === undefined) new ProxyCall(exchange, this.#context, wantedTunnel(exchange)).begin();
     else if (refusal.status === 204) exchange.respond(204, refusal.fields ?? [], { endStream: true });
@@ -82,7 +83,8 @@ export class ProxyService implements Service {
 function keyFor(balance: Balance): (exchange: ServerExchange) => string {
   const [kind, name = ""] = balance.split(/:(.*)/s);
   if (kind === "round-robin" || kind === "least-connections") return () => "";
-  const addressOf = ({ remoteAddress }: ServerExchange): string => remoteAddress.address;
+  const addressOf = ({ clientAddress, remoteAddress }: ServerExchange): string =>
+    clientAddress ?? remoteAddress.address;
   if (kind === "header") return (exchange) => combinedFieldValue(exchange.fields, name) ?? addressOf(exchange);
   if (kind === "cookie") {
     return (exchange) => cookieValue(fieldValue(exchange.fields, "cookie") ?? "", name) ?? addressOf(exchange);

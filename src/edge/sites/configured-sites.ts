@@ -60,8 +60,8 @@ export class ConfiguredSites implements Service {
     }
     const previous = this.#current;
     this.#current = next;
-    if (JSON.stringify(config.listen) !== JSON.stringify(this.#config.listen)) {
-      this.#log("nagare: what listen says has changed: it takes effect when the process starts again");
+    if (JSON.stringify(serverOf(config)) !== JSON.stringify(serverOf(this.#config))) {
+      this.#log("nagare: what has changed outside sites takes effect when the process starts again");
     }
     this.#config = config;
     this.#retire(previous);
@@ -84,3 +84,6 @@ export class ConfiguredSites implements Service {
     await Promise.all([this.#current.release(), ...this.#retiring]);
   }
 }
+
+/** What a configuration says about the server as a whole. */
+const serverOf = ({ sites, ...server }: ValidConfig): object => server;

@@ -57,7 +57,7 @@ const keyOf = (type: string, options: unknown): string => JSON.stringify([type, 
 type Proxy = Extract<NonNullable<ValidRoute["proxy"]>, { readonly connectTimeout?: unknown }>;
 
 async function createProxy(
-  origins: readonly string[],
+  origins: Proxy["origins"],
   { caFile, ...options }: Omit<Proxy, "origins">,
   log: (line: string) => void,
 ): Promise<Action> {

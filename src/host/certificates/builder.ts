@@ -46,7 +46,8 @@ const SIGNATURE_OID: Readonly<Record<string, string>> = {
   "ec sha512": "1.2.840.10045.4.3.4",
 };
 
-function signatureAlgorithm(key: KeyObject, hash: SignatureHash): Uint8Array {
+/** The AlgorithmIdentifier of a signature by this key. */
+export function signatureAlgorithm(key: KeyObject, hash: SignatureHash): Uint8Array {
   // RFC 8410 §3: Ed25519 has no parameters; RFC 3279 §2.2.1: RSA has NULL; §2.2.3: ECDSA has none.
   if (key.asymmetricKeyType === "ed25519") return sequence(oid("1.3.101.112"));
   const identifier = oid(SIGNATURE_OID[`${key.asymmetricKeyType} ${hash}`]!);

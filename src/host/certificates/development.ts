@@ -3,7 +3,7 @@
  * It is valid for less than 14 days, so that browsers accept it by its hash (WebTransport's serverCertificateHashes).
  */
 
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDirectory, placeFile } from "../kept-file.ts";
@@ -28,8 +28,6 @@ export interface DevelopmentIdentity extends Identity {
 }
 
 const DAY = 86_400_000;
-/** Validity starts an hour early, in case other machines' clocks are slow. */
-const BACKDATING = DAY / 24;
 /** The W3C's limit is 14 days. */
 const LIFETIME = 13 * DAY;
 const RENEW_BEFORE = 2 * DAY;
@@ -69,31 +67,8 @@ async function readKept(path: string, now: Date): Promise<Identity | undefined> 
 }
 
 async function makePem(names: readonly string[], now: Date): Promise<string> {
-  const builder = await import("./builder.ts");
-  const { commonName } = await import("./der-writer.ts");
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const spki = publicKey.export({ format: "der", type: "spki" });
-  const name = commonName("Nagare development");
-  const notBefore = new Date(now.getTime() - BACKDATING);
-  const certificate = builder.signCertificate(
-    {
-      serial: builder.serialFrom(randomBytes(15)),
-      subject: name,
-      issuer: name,
-      notBefore,
-      notAfter: new Date(notBefore.getTime() + LIFETIME),
-      spki,
-      extensions: [
-        builder.basicConstraints(false),
-        builder.keyUsage(builder.KeyUsage.digitalSignature),
-        builder.extendedKeyUsage(builder.Purpose.serverAuth),
-        builder.subjectAltName(...names),
-        builder.subjectKeyIdentifier(spki),
-      ],
-    },
-    privateKey,
-  );
-  return builder.toPem("CERTIFICATE", certificate) + privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+  const { selfSigned } = await import("./self-signed.ts");
+  return selfSigned({ subject: "Nagare development", names, now, lifetime: LIFETIME });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
+import { AddressSet } from "../../../host/listen/address-set.ts";
 import type { FieldSection } from "../../../http/index.ts";
-import { AddressSet } from "./address-set.ts";
 import { clientAddress, clientKey, networkOf } from "./client-address.ts";
 
 const exchange = (address: string, fields: FieldSection, firstAddress?: string): ServerExchange =>

@@ -1,9 +1,9 @@
 /** The address of a request's client: that of the connection, or the one that trusted proxies in front report. */
 
 import type { ServerExchange } from "../../../host/http/exchange.ts";
+import type { AddressSet } from "../../../host/listen/address-set.ts";
 import { combinedFieldValue } from "../../../http/index.ts";
 import { formatIpAddress, parseIpAddress } from "../../../wire/ip-address.ts";
-import type { AddressSet } from "./address-set.ts";
 
 /** Entries of a list that are read; a longer one was not written by our own proxies. */
 const MAX_HOPS = 32;

@@ -2,7 +2,7 @@
 
 import { LAG_INTERVAL, processLag } from "../../../host/event-loop-lag.ts";
 import type { PeerAddress } from "../../../host/http/exchange.ts";
-import { AddressSet } from "../addresses/address-set.ts";
+import { AddressSet } from "../../../host/listen/address-set.ts";
 import { clientKey } from "../addresses/client-address.ts";
 import { LagShedder } from "./lag-shedder.ts";
 import { checkLimits, type LimitsOptions } from "./options.ts";

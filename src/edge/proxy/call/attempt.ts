@@ -55,6 +55,8 @@ export interface AttemptTimeouts {
 export interface AttemptParts {
   readonly exchange: ServerExchange;
   readonly pool: OriginPool;
+  /** What the connection begins with. */
+  readonly preface: Uint8Array | undefined;
   readonly head: ClientRequestHead;
   /** The content, with its length if that is known. */
   readonly content: { readonly body: RequestBody; readonly length: number | undefined } | undefined;
@@ -89,6 +91,10 @@ export class Attempt implements PoolWaiter, ResponseHandler {
 
   constructor(parts: AttemptParts) {
     this.#parts = parts;
+  }
+
+  get preface(): Uint8Array | undefined {
+    return this.#parts.preface;
   }
 
   begin(): void {

@@ -3,11 +3,12 @@
 import type { ClientRequestHead } from "../../../host/client/session.ts";
 import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
+import { respondText } from "../../../host/http/respond-text.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
-import type { FieldLine } from "../../../http/index.ts";
+import { emitProxyHeader, type FieldLine } from "../../../http/index.ts";
 import { printable } from "../../../wire/printable.ts";
-import { respondText } from "../../respond-text.ts";
+import type { TrustedProxies } from "../../trusted-proxies.ts";
 import { forwardRequestFields } from "../fields/request-fields.ts";
 import { hasParentSegment } from "../origins/address.ts";
 import type { Origin } from "../origins/origin.ts";
@@ -30,7 +31,7 @@ export interface CallSettings extends AttemptTimeouts {
   /** Milliseconds that a tunnel may be silent. */
   readonly tunnelTimeout: number;
   readonly hostHeader: string | undefined;
-  readonly trustForwarded: boolean;
+  readonly trustedProxies: TrustedProxies;
   readonly log: (line: string) => void;
   readonly onFault: (fault: Fault) => void;
 }
@@ -123,6 +124,7 @@ export class ProxyCall {
     this.#attempt = new Attempt({
       exchange,
       pool: this.#tunnel === undefined ? origin.pool : origin.tunnelPool,
+      preface: prefaceFor(exchange, origin, settings.trustedProxies),
       head,
       content,
       relay: this.#relay(),
@@ -160,7 +162,7 @@ export class ProxyCall {
     const authority = hostFor(exchange, origin, settings.hostHeader);
     const request = forwardRequestFields(exchange, {
       pseudonym,
-      trustForwarded: settings.trustForwarded,
+      path: settings.trustedProxies.pathOf(exchange),
       keepsTe: origin.settings.address.protocol !== "http/1.1",
     });
     if (!request.ok) {
@@ -287,10 +289,20 @@ export class ProxyCall {
 }
 
 /** The Host of the request to the origin. */
-export function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: string | undefined): string {
+function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: string | undefined): string {
   const wanted = hostHeader ?? (url.protocol === "http:" ? "client" : "origin");
   if (wanted === "origin" || (wanted === "client" && authority === "")) return url.host;
   return wanted === "client" ? authority : wanted;
+}
+
+/** The header of the PROXY protocol that tells the origin who the client is. */
+function prefaceFor(
+  exchange: ServerExchange,
+  { settings: { proxyProtocol } }: Origin,
+  proxies: TrustedProxies,
+): Uint8Array | undefined {
+  if (proxyProtocol === undefined) return undefined;
+  return emitProxyHeader(proxyProtocol, { source: proxies.clientOf(exchange), destination: exchange.localAddress });
 }
 
 /** RFC 9110 §7.6.2: only OPTIONS and TRACE count their hops. */

@@ -4,6 +4,7 @@
  */
 import type { HttpVersion, PeerAddress, ServerExchange } from "../../../host/http/exchange.ts";
 import { contentLengthOf, type FieldLine, isFieldName, isFieldValue } from "../../../http/index.ts";
+import type { ForwardedPath } from "../../trusted-proxies.ts";
 import { isHopByHop, nominatedFields } from "./hop-by-hop.ts";
 
 /** Fields with which a client could make claims about itself. Only a trusted proxy in front of this one may send them. */
@@ -33,15 +34,15 @@ export type ForwardedRequest =
 export interface ForwardingOptions {
   /** This proxy's unique name in Via. */
   readonly pseudonym: string;
-  /** True to keep the claims of a proxy in front of this one, and append ours. */
-  readonly trustForwarded: boolean;
+  /** What trusted proxies in front of this one say. If the peer is one, its claims are kept, and ours appended. */
+  readonly path: ForwardedPath;
   /** True if the origin's version of HTTP has `te: trailers` from end to end (RFC 9113 §8.2.2), which gRPC requires. */
   readonly keepsTe: boolean;
 }
 
 /** Returns the request's fields for the origin. */
 export function forwardRequestFields(exchange: ServerExchange, options: ForwardingOptions): ForwardedRequest {
-  const { pseudonym, trustForwarded, keepsTe } = options;
+  const { pseudonym, path, keepsTe } = options;
   const nominated = nominatedFields(exchange.fields);
   const fields: FieldLine[] = [];
   const cookies: string[] = [];
@@ -56,7 +57,7 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
     else if (name === "cookie") cookies.push(value);
     else if (name === "te" && keepsTe && value.toLowerCase() === "trailers") fields.push(["te", "trailers"]);
     else if (isHopByHop(name) || nominated.has(name) || isDisguised(name)) continue;
-    else if (!trustForwarded && isClaim(name)) continue;
+    else if (isListed(name) || (!path.isTrusted && isClaim(name))) continue;
     else fields.push([name, value]);
   }
   if (via.includes(pseudonym)) return refuse(508, "the request came back to this proxy"); // RFC 5842 §7.2
@@ -64,7 +65,7 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
   // RFC 8470 §5.1: the origin decides whether it answers 425, which is passed on; the client then sends the request again.
   if (exchange.earlyData === true && !fields.some(([name]) => name === "early-data")) fields.push(["early-data", "1"]);
   fields.push(["via", `${via === "" ? "" : `${via}, `}${VERSION[exchange.protocol]} ${pseudonym}`]); // RFC 9110 §7.6.3
-  return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)), length };
+  return { ok: true, fields: withClaims(fields, exchange, path), length };
 }
 
 const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: false, status, reason });
@@ -74,33 +75,25 @@ const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http
 /** The scheme of this server. `:scheme` is only the client's claim. */
 const SCHEME = "https";
 
-/** The fields about the client, from what this proxy knows itself. */
-function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
-  const { remoteAddress, authority } = exchange;
-  const claims: FieldLine[] = [
-    ["forwarded", forwardedElement(remoteAddress, authority, SCHEME)],
-    ["x-forwarded-for", remoteAddress.address],
-    ["x-forwarded-proto", SCHEME],
-  ];
-  if (authority !== "") claims.push(["x-forwarded-host", authority]);
-  return claims;
-}
+/** Lists to which each proxy appends. */
+const isListed = (name: string): boolean => name === "forwarded" || name === "x-forwarded-for";
 
-/** Appends to lists (Forwarded, X-Forwarded-For). Keeps a scheme or host from a trusted proxy. */
-function mergeClaims(fields: FieldLine[], claims: readonly FieldLine[]): FieldLine[] {
-  for (const [name, value] of claims) {
-    const given = fields.filter((line) => line[0] === name);
-    if (given.length === 0) fields.push([name, value]);
-    if (given.length === 0 || (name !== "forwarded" && name !== "x-forwarded-for")) continue;
-    // Several lines form one list (RFC 9110 §5.3), and our own value is its last element.
-    fields[fields.indexOf(given[0]!)] = [name, [...given.map((line) => line[1]), value].join(", ")];
-    for (const line of given.slice(1)) fields.splice(fields.indexOf(line), 1);
-  }
+/** Adds the fields about the client. Keeps a scheme or host from a trusted proxy. */
+function withClaims(fields: FieldLine[], exchange: ServerExchange, { addresses }: ForwardedPath): FieldLine[] {
+  const { remoteAddress, authority } = exchange;
+  const before = addresses.map((address) => `for=${nodeOf(address)}`);
+  fields.push(["forwarded", [...before, forwardedElement(remoteAddress, authority, SCHEME)].join(", ")]);
+  fields.push(["x-forwarded-for", [...addresses, remoteAddress].map(({ address }) => address).join(", ")]);
+  const has = (name: string): boolean => fields.some((line) => line[0] === name);
+  if (!has("x-forwarded-proto")) fields.push(["x-forwarded-proto", SCHEME]);
+  if (authority !== "" && !has("x-forwarded-host")) fields.push(["x-forwarded-host", authority]);
   return fields;
 }
 
-/** RFC 7239 §4: a value that is not a token is quoted; §6: an IPv6 address is in brackets. */
-export function forwardedElement({ address, family }: PeerAddress, host: string, proto: string): string {
-  const node = family === "IPv6" ? `"[${address}]"` : address;
-  return `for=${node}${host === "" ? "" : `;host=${/^[\w.!#$%&'*+^`|~-]+$/.test(host) ? host : `"${host}"`}`};proto=${proto}`;
+/** RFC 7239 §6: an IPv6 address is in brackets, and then quoted. */
+const nodeOf = ({ address, family }: PeerAddress): string => (family === "IPv6" ? `"[${address}]"` : address);
+
+/** RFC 7239 §4: a value that is not a token is quoted. */
+export function forwardedElement(address: PeerAddress, host: string, proto: string): string {
+  return `for=${nodeOf(address)}${host === "" ? "" : `;host=${/^[\w.!#$%&'*+^`|~-]+$/.test(host) ? host : `"${host}"`}`};proto=${proto}`;
 }

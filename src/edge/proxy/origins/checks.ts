@@ -5,6 +5,7 @@ import type { ClientExchange, ResponseHandler, Session } from "../../../host/cli
 import { type Fault, guard } from "../../../host/guard.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
+import { emitLocalHeader } from "../../../http/index.ts";
 import type { Origin } from "./origin.ts";
 
 export interface HealthCheckSettings {
@@ -96,6 +97,7 @@ export class HealthChecks {
 
 /** One check. */
 class Check implements PoolWaiter, ResponseHandler {
+  readonly preface: Uint8Array | undefined;
   readonly #origin: Origin;
   readonly #pool: OriginPool;
   readonly #settings: HealthCheckSettings;
@@ -115,6 +117,8 @@ class Check implements PoolWaiter, ResponseHandler {
     this.#pool = pool;
     this.#settings = settings;
     this.#onDone = onDone;
+    const { proxyProtocol } = origin.settings;
+    this.preface = proxyProtocol && emitLocalHeader(proxyProtocol);
     const { timeout } = settings;
     const late = guard("proxy late health check", onFault, () => this.#done(`no answer within ${timeout / 1000} s`));
     this.#timer = new Timer(late, noLimit(timeout)).unref();

@@ -7,6 +7,8 @@ import type { Candidate } from "./policies.ts";
 export interface OriginSettings {
   readonly address: OriginAddress;
   readonly weight: number;
+  /** The version of the header that tells the client's address. */
+  readonly proxyProtocol: 1 | 2 | undefined;
   readonly passive: PassiveHealthSettings;
   readonly pool: OriginPoolOptions;
 }

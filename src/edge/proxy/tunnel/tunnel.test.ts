@@ -103,7 +103,11 @@ const ORIGINS: Readonly<Record<string, () => Promise<string>>> = {
   },
 };
 
-const closedOf = (stream: Duplex): Promise<void> => new Promise((resolve) => stream.once("close", () => resolve()));
+const closedOf = (stream: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    if (stream.closed) resolve();
+    else stream.once("close", () => resolve());
+  });
 
 const nextMessage = async (socket: WebSocket): Promise<string> =>
   String(((await once(socket, "message")) as [Buffer])[0]);
