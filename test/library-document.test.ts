@@ -55,6 +55,7 @@ test("every code of every error is listed", () => {
   for (const [name, codes] of [
     ["ServeError", codesOf("src/host/listen/errors.ts", "ServeProblem")],
     ["IdentityError", codesOf("src/host/certificates/identity.ts", "IdentityProblem")],
+    ["AcmeError", codesOf("src/host/acme/errors.ts", "AcmeErrorCode")],
     ["SimulateError", codesOf("src/testkit/errors.ts", "SimulateProblem")],
     ["CookieFileError", codesOf("src/host/cookies/cookie-file.ts", "CookieFileProblem")],
     ["ClientError", Object.keys(CLIENT_ERRORS)],

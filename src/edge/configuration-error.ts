@@ -7,10 +7,12 @@ const SERVE_CODES = new Set([
   "DIRECTORY_MISSING",
   "DIRECTORY_UNREADABLE",
   "MODULE_INVALID",
+  "CONFIG_INVALID",
   "ORIGIN_INVALID",
 ]);
 
 export function isConfigurationError(error: Error): boolean {
   const { code } = error as { code?: unknown };
+  if (error.name === "AcmeError") return code === "ACME_OPTION_INVALID";
   return NAMES.has(error.name) || (error.name === "ServeError" && SERVE_CODES.has(String(code)));
 }

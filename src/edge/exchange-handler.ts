@@ -72,6 +72,9 @@ class RequestExchange implements ServerExchange {
   get localAddress(): PeerAddress {
     return this.#context.localAddress;
   }
+  get requestId(): string {
+    return this.#context.requestId;
+  }
   get connection(): ConnectionInfo | undefined {
     return this.#context.connection;
   }

@@ -1,5 +1,10 @@
 // nagare: one handler on HTTP/1.1, HTTP/2 and HTTP/3, on one port.
 
+export type { DnsCommand, DnsHook } from "../host/acme/dns-hook.ts"; // what sets TXT records
+export { AcmeError, type AcmeErrorCode } from "../host/acme/errors.ts"; // an authority that refuses, or options that are wrong
+export type { AutoSource } from "../host/acme/managed-certificates.ts"; // certificates from an authority
+export type { AcmeOptions, OnDemandOptions } from "../host/acme/options.ts"; // which authority, which names, how
+export type { Storage, StorageLock } from "../host/acme/storage.ts"; // where accounts and certificates are kept
 export type { CertificateSource, IdentityFiles } from "../host/certificates/certificates.ts"; // a certificate and key, as PEM or as files
 export {
   type DevelopmentIdentity,
@@ -21,6 +26,34 @@ export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // reco
 export type { QuicServerOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
+export {
+  type CompressConfig,
+  type Config,
+  type Duration,
+  defineConfig,
+  type FilesAction,
+  type ListenConfig,
+  type ProxyAction,
+  type QlogConfig,
+  type RedirectAction,
+  type RespondAction,
+  type RouteConfig,
+  type SiteConfig,
+  type Size,
+  type TlsFiles,
+} from "./config/types.ts"; // what a configuration file says
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
+export type {
+  AccessLogOptions,
+  InfoLogger,
+  LimitsOptions,
+  MetricsOptions,
+  OriginFacts,
+  RequestIdOptions,
+  RequestRecord,
+  ServiceStatus,
+  TextRegistry,
+  TraceContextOptions,
+} from "./operations/index.ts"; // what operators see
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server

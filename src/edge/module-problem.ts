@@ -14,7 +14,7 @@ export function moduleProblem(error: unknown, file: string): string {
 }
 
 const ABOVE_SOURCE = /^ ?((?:file:\/\/)?\/[^\n]*?|[A-Z]:\\[^\n]*?):(\d+)(?::\d+)?$/gm;
-const FRAME = /^ {4}at [^\n]*?\(?(file:\/\/[^\n()]*?):(\d+):\d+\)?$/gm;
+const FRAME = /^ {4}at (?:[^\n]*?\()?((?:file:\/\/|\/|[A-Z]:\\)[^\n()]*?):(\d+):\d+\)?$/gm;
 const OURS = fileURLToPath(new URL("..", import.meta.url));
 
 /** Finds a line `FILE:LINE` above the source, as Node prints it, or the first stack frame in the user's own files. */

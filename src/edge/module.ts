@@ -17,13 +17,22 @@ export interface LoadedModule {
   readonly nativeRequest: boolean;
 }
 
-/** Imports a module and finds its handler: a default export that is a function, or that has a `fetch` method. */
-export async function loadModule(path: string): Promise<LoadedModule> {
+/** Changes when the file does; empty if there is none. */
+export const moduleState = (path: string): string => String(statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? "");
+
+/** The states of modules as they were first imported. */
+const firstStates = new Map<string, string>();
+
+/**
+ * Imports a module and finds its handler: a default export that is a function, or that has a `fetch` method. With a state,
+ * the file is imported again if its state has changed since; what it imports itself is not.
+ */
+export async function loadModule(path: string, state?: string): Promise<LoadedModule> {
   const file = resolve(path);
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
     throw new ServeError("MODULE_INVALID", `there is no file ${path}: name a module or a folder that exists`);
   }
-  const exported = await importDefault(file, path);
+  const exported = await importDefault(file, path, state);
   const foreign = foreignApp(exported);
   if (foreign !== undefined) throw new ServeError("MODULE_INVALID", `${path}: ${foreign}`);
   const handler = asHandler(exported);
@@ -46,9 +55,9 @@ export function asHandler(value: unknown): Handler | undefined {
   return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context, context) : undefined;
 }
 
-async function importDefault(file: string, path: string): Promise<unknown> {
+async function importDefault(file: string, path: string, state: string | undefined): Promise<unknown> {
   try {
-    const module = (await importFile(file)) as { default?: unknown };
+    const module = (await importFile(file, state)) as { default?: unknown };
     return module.default;
   } catch (cause) {
     const { moduleProblem } = await import("./module-problem.ts");
@@ -57,8 +66,10 @@ async function importDefault(file: string, path: string): Promise<unknown> {
   }
 }
 
-async function importFile(file: string): Promise<unknown> {
-  const url = pathToFileURL(file).href;
+async function importFile(file: string, state: string | undefined): Promise<unknown> {
+  const first = firstStates.get(file) ?? state;
+  if (state !== undefined && first === state) firstStates.set(file, state);
+  const url = `${pathToFileURL(file).href}${first === state ? "" : `?changed=${state}`}`;
   if (!TYPESCRIPT.has(extname(file))) return import(url);
   // Node 22.18 and later strips types, but rejects syntax that compiles to code, such as an enum.
   if ((process.features as { typescript?: unknown }).typescript) {

@@ -1,6 +1,6 @@
-/** The plain HTTP port of a server, which redirects every request to https. */
+/** The plain HTTP port of a server, which redirects every request to https, and answers an authority's challenges. */
 
-import { RedirectListener } from "../host/http/redirect-listener.ts";
+import { type AnswerChallenge, RedirectListener } from "../host/http/redirect-listener.ts";
 import { bindAll } from "../host/listen/bind.ts";
 
 export interface RedirectServer {
@@ -8,8 +8,13 @@ export interface RedirectServer {
   close(): Promise<void>;
 }
 
-export async function startRedirect(port: number, host: string, httpsPort: number): Promise<RedirectServer> {
-  const create = (): RedirectListener => new RedirectListener(httpsPort);
+export async function startRedirect(
+  port: number,
+  host: string,
+  httpsPort: number,
+  answerChallenge?: AnswerChallenge,
+): Promise<RedirectServer> {
+  const create = (): RedirectListener => new RedirectListener(httpsPort, answerChallenge);
   const { listeners, addresses } = await bindAll([{ transport: "tcp", create }], host, port);
   return {
     port: addresses[0]!.port,

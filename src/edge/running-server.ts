@@ -1,10 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that handles their exchanges. `server.ts` starts it. */
 
+import type { AutoSource } from "../host/acme/managed-certificates.ts";
 import type { CertificateSource, Certificates, Identities } from "../host/certificates/certificates.ts";
 import type { EngineChoice } from "../host/engine/choice.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
+import type { ProxyProtocolOptions } from "../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import type { Bound } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
@@ -14,6 +16,8 @@ import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import type { TraceConnection } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
+import type { ServiceStatus } from "./operations/metrics/origin-metrics.ts";
+import type { OperationsOptions } from "./operations/options.ts";
 import type { Transport } from "./transports.ts";
 import type { WorkersOption } from "./workers/options.ts";
 
@@ -26,11 +30,17 @@ export interface Service {
   readonly acceptsTunnels?: boolean;
   /** Resolves when all work it started is done, such as that of `waitUntil`. */
   settled?(): Promise<void>;
+  /** Opens files again that others may have moved, such as logs. Called when the server reloads. */
+  reopen?(): Promise<void>;
+  /** Called when the server begins to close. */
+  drain?(): void;
+  /** What the service knows about itself, for metrics. */
+  status?(): ServiceStatus;
   /** Called after the last exchange, to free resources. */
   close?(): Promise<void>;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends OperationsOptions {
   readonly port: number;
   readonly host: string;
   /** Identities that stay, unless `reload` replaces them, or those of watched files. The server watches and closes them. */
@@ -41,6 +51,8 @@ export interface ListenOptions {
   readonly transports?: readonly Transport[] | undefined;
   /** Receives each line of the key log. These lines decrypt the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** TCP: load balancers in front of this server that speak the PROXY protocol. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;
@@ -69,7 +81,7 @@ export interface ListenOptions {
 
 export interface ReloadOptions {
   /** The new certificates, as for `serve`. By default, certificate files are read again. */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
+  readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
 }
 
 export interface CloseOptions {
@@ -90,6 +102,8 @@ export class Server implements AsyncDisposable {
   readonly protocols: readonly HttpVersion[];
   /** Resolves when the server has closed. */
   readonly finished: Promise<void>;
+  /** Where `/metrics`, `/healthz` and `/readyz` are; undefined without the option `metrics`, and in workers. */
+  readonly metricsUrl: URL | undefined;
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
   readonly #certificates: Certificates;
@@ -103,7 +117,9 @@ export class Server implements AsyncDisposable {
     service: Service,
     certificates: Certificates,
     qlog: QlogRecorder | undefined,
+    metricsUrl?: URL,
   ) {
+    this.metricsUrl = metricsUrl;
     this.#listeners = bound.listeners;
     this.#certificates = certificates;
     // TLS over TCP may refuse the default one, and comes first.
@@ -133,12 +149,18 @@ export class Server implements AsyncDisposable {
 
   /**
    * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
-   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used.
+   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used. Opens the access log again.
    */
   async reload({ tls }: ReloadOptions = {}): Promise<void> {
     const sources = tls === undefined ? undefined : [tls].flat();
+    const isAuto = sources?.some((source) => "auto" in source) === true;
+    if (isAuto && !this.#certificates.takesAuto) {
+      throw new ServeError("OPTION_INVALID", "automatic certificates need a server that was started with some");
+    }
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    await this.#certificates.reload(sources);
+    const given = sources as readonly CertificateSource[] | undefined;
+    const [reloaded] = await Promise.allSettled([this.#certificates.reload(given), this.#service.reopen?.()]);
+    if (reloaded.status === "rejected") throw reloaded.reason;
   }
 
   /**
@@ -149,6 +171,7 @@ export class Server implements AsyncDisposable {
     duration("timeout", timeout);
     duration("notice", notice);
     this.#certificates.close();
+    this.#service.drain?.();
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout, notice)));
     this.#closing ??= this.#close(closed, timeout);
     await this.#closing;

@@ -3,6 +3,7 @@
  * `Deno.serve` and `Bun.serve`.
  */
 
+import type { AutoSource } from "../host/acme/managed-certificates.ts";
 import {
   type CertificateSource,
   type Certificates,
@@ -20,13 +21,15 @@ import type { QlogOptions } from "../host/qlog/options.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
+import type { MetricsOptions } from "./operations/metrics/options.ts";
+import type { OperationsOptions } from "./operations/options.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
 import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_PORT = 4433;
 
-export interface ServeOptions {
+export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
   readonly port?: number;
   /** An address or name of this machine. By default all addresses ("::"), but loopback with a development certificate. */
@@ -38,10 +41,10 @@ export interface ServeOptions {
   /** PEM, unencrypted. */
   readonly key?: string | Uint8Array;
   /**
-   * One certificate with its key, as PEM (`cert`, `key`) or as files (`certFile`, `keyFile`), or several, selected by
-   * server name. The first one is the default.
+   * One certificate with its key, as PEM (`cert`, `key`) or as files (`certFile`, `keyFile`), or those that an authority
+   * issues by itself (`auto`), or several, selected by server name. The first one is the default.
    */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
+  readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
   /** False to not watch certificate files. By default, changed files are used for new connections within a second. */
   readonly watch?: boolean;
   /** All by default. HTTP/2 and HTTP/1.1 can only be enabled together. */
@@ -83,8 +86,11 @@ export interface ServeOptions {
    * recording.
    */
   readonly qlog?: string | QlogOptions | undefined;
-  /** Counts what HTTP/3's connections do. Default: nothing is counted. */
-  readonly metrics?: QuicMetrics | undefined;
+  /**
+   * Counts requests, connections and more for Prometheus, and opens a listener for `/metrics`, `/healthz` and `/readyz`. A
+   * `QuicMetrics` counts only what HTTP/3's connections do. Default: nothing is counted.
+   */
+  readonly metrics?: QuicMetrics | MetricsOptions | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -116,6 +122,7 @@ export interface ServeOptions {
 
 /** For `unknownOptions`. The compiler ensures that the list is complete. */
 export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
+  accessLog: true,
   altSvc: true,
   cert: true,
   engine: true,
@@ -125,6 +132,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   host: true,
   hostname: true,
   key: true,
+  limits: true,
   log: true,
   nativeRequest: true,
   onError: true,
@@ -136,12 +144,15 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   metrics: true,
   quic: true,
   resetKey: true,
+  requestId: true,
   retry: true,
   stallTimeout: true,
   memoryLimit: true,
   maxOpenFiles: true,
   signal: true,
   tls: true,
+  traceContext: true,
+  trustedProxies: true,
   watch: true,
   workers: true,
   drainTimeout: true,
@@ -195,11 +206,13 @@ async function start(
     drainTimeout,
   } = options;
   for (const line of unknownOptions(options, SERVE_OPTIONS)) (log ?? console.error)(line);
+  const host = options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost");
+  const identities = await certificatesOf(options, log ?? console.error);
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
-      host: options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost"),
-      identities: await certificatesOf(await withWatch(options), log ?? console.error),
+      host,
+      identities,
       protocols,
       onKeyLog,
       retry,
@@ -207,10 +220,11 @@ async function start(
       resetKey: await resetKeyOf(options),
       engine,
       qlog,
-      trace: metrics?.trace,
+      ...(isQuicMetrics(metrics) ? { trace: metrics.trace } : { metrics }),
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      ...operationsOf(options),
       stallTimeout,
       memoryLimit,
       maxOpenFiles,
@@ -224,12 +238,30 @@ async function start(
   const isQuiet = workers !== undefined && (await isWorker());
   if (server.protocols.includes("h3") && !isQuiet) await reportFallback(engine, log ?? console.error);
   const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
+  if ("identities" in identities) await openHttpPort(options, identities, server, host, report);
   const close = guard("server signal", report, () => detach("server close", report, server.close()));
   if (signal?.aborted) close();
   signal?.addEventListener("abort", close, { once: true });
   options.onListen?.(server.addresses[0]!);
   return server;
 }
+
+const isQuicMetrics = (metrics: ServeOptions["metrics"]): metrics is QuicMetrics =>
+  metrics !== undefined && "trace" in metrics;
+
+const operationsOf = ({
+  accessLog,
+  limits,
+  requestId,
+  traceContext,
+  trustedProxies,
+}: ServeOptions): OperationsOptions => ({
+  accessLog,
+  limits,
+  requestId,
+  traceContext,
+  trustedProxies,
+});
 
 let isFallbackReported = false;
 
@@ -245,9 +277,30 @@ async function reportFallback(engine: ServeOptions["engine"], log: (line: string
 
 const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;
 
-/** The workers watch certificate files; a process that only supervises them does not. */
-async function withWatch(options: ServeOptions): Promise<ServeOptions> {
-  return options.workers === undefined || (await isWorker()) ? options : { ...options, watch: false };
+/** The port of plain HTTP that automatic certificates ask for. Opened by the process that orders. */
+async function openHttpPort(
+  { tls, workers }: ServeOptions,
+  certificates: Certificates,
+  server: Server,
+  host: string,
+  report: (fault: Fault) => void,
+): Promise<void> {
+  const ports = [tls ?? []].flat().flatMap((source) => ("auto" in source ? [source.auto.httpPort ?? []].flat() : []));
+  const { ManagedCertificates } = await import("../host/acme/managed-certificates.ts");
+  if (!(certificates instanceof ManagedCertificates) || (workers !== undefined && (await isWorker()))) return;
+  const { startRedirect } = await import("./redirect.ts");
+  for (const port of new Set(ports)) {
+    const redirect = await startRedirect(port, host, server.port, certificates.answerHttp).catch(async (error) => {
+      await server.close({ timeout: 0 });
+      throw error;
+    });
+    detach("acme http port", report, closeAfter(server, redirect));
+  }
+}
+
+async function closeAfter({ finished }: Server, redirect: { close(): Promise<void> }): Promise<void> {
+  await finished;
+  await redirect.close();
 }
 
 const isWorker = async (): Promise<boolean> => (await import("../host/workers/worker-process.ts")).isWorkerProcess();
@@ -273,7 +326,7 @@ async function registerOf({ resetKey, earlyData, earlyDataRegister }: ServeOptio
 
 /** Returns the given certificates, or the development certificate. */
 async function certificatesOf(
-  { cert, key, tls, watch = true }: ServeOptions,
+  { cert, key, tls, watch = true, workers }: ServeOptions,
   log: (line: string) => void,
 ): Promise<Identities | Certificates> {
   if ((cert === undefined) !== (key === undefined)) {
@@ -282,10 +335,19 @@ async function certificatesOf(
       `a ${cert === undefined ? "key without cert" : "cert without key"}: give both`,
     );
   }
-  const sources: readonly CertificateSource[] =
+  const sources: readonly (CertificateSource | AutoSource)[] =
     cert !== undefined && key !== undefined ? [{ cert, key }] : tls === undefined ? [] : [tls].flat();
   const [first, ...others] = sources;
-  if (first !== undefined) return loadCertificates([first, ...others], { log, watch });
+  // The workers watch certificate files; the process that supervises them does not, and obtains certificates for them.
+  const isServing = workers === undefined || (await isWorker());
+  if (sources.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../host/acme/managed-certificates.ts");
+    const role = workers === undefined || !isServing ? "order" : "follow";
+    return loadManaged([first!, ...others], { log, watch: watch && isServing, role });
+  }
+  if (first !== undefined) {
+    return loadCertificates([first, ...others] as [CertificateSource], { log, watch: watch && isServing });
+  }
   const { developmentIdentity } = await import("../host/certificates/development.ts");
   return [await developmentIdentity()];
 }

@@ -8,7 +8,7 @@ import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler } from "../host/http/exchange.ts";
 import type { Listener } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
-import { altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
+import { advertisedAltSvc, checkAltSvc } from "../host/listen/alt-svc.ts";
 import { type Binding, bindHost } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
@@ -16,8 +16,11 @@ import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-op
 import { traceAll } from "../host/quic/tracing.ts";
 import type { WorkerProcess } from "../host/workers/worker-process.ts";
 import { printable } from "../wire/printable.ts";
+import type { Operations } from "./operations/operations.ts";
+import { hasOperations } from "./operations/options.ts";
 import { type ListenOptions, Server, type Service } from "./running-server.ts";
-import { TRANSPORTS } from "./transports.ts";
+import { TRANSPORTS, type Transport } from "./transports.ts";
+import type { SupervisedServer } from "./workers/supervised-server.ts";
 
 export { type CloseOptions, type ListenOptions, type ReloadOptions, Server, type Service } from "./running-server.ts";
 
@@ -39,8 +42,7 @@ function checkQlog(options: string | QlogOptions, log: (line: string) => void): 
 
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, protocols, onKeyLog, retry, resetKey, earlyData, strikeRegister, quic, engine, stallTimeout } =
-    options;
+  const { port, protocols, quic, engine } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const certificates =
     options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
@@ -61,15 +63,58 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   );
   if (wanted.some(({ transport }) => transport === "udp")) await checkEngine(engine);
   const shared = options.workers === undefined ? undefined : await import("../host/workers/worker-process.ts");
-  if (shared?.isWorkerProcess() === false) {
-    if (wanted.length === 0) throw noProtocols();
-    const { startSupervised } = await import("./workers/supervised-server.ts");
-    const transports = wanted.map(({ transport }) => transport);
-    return startSupervised(options, transports, certificates, log);
+  const prepared = { log, certificates, wanted, recording, shared };
+  if (!hasOperations(options)) return listenOrSupervise(options, service, prepared);
+  const { Operations } = await import("./operations/operations.ts");
+  const isSupervisor = shared?.isWorkerProcess() === false;
+  let supervised: SupervisedServer | undefined;
+  const operations = await Operations.open(options, {
+    log,
+    names: namesOf(certificates),
+    role: isSupervisor ? "supervisor" : shared === undefined ? "server" : "worker",
+    ...(isSupervisor ? { workers: async () => (await supervised?.metrics()) ?? [] } : {}),
+  });
+  try {
+    const server = await listenOrSupervise(options, service, { ...prepared, operations });
+    if (isSupervisor) supervised = server as SupervisedServer;
+    return server;
+  } catch (error) {
+    await operations.close();
+    throw error;
   }
+}
+
+/** What `startServer` has validated and opened. */
+interface Prepared {
+  readonly log: (line: string) => void;
+  readonly certificates: Certificates;
+  readonly wanted: readonly Transport[];
+  readonly recording: QlogSettings | undefined;
+  /** Present if this process supervises workers or is one. */
+  readonly shared: typeof import("../host/workers/worker-process.ts") | undefined;
+  readonly operations?: Operations;
+}
+
+async function listenOrSupervise(options: ListenOptions, service: Service, prepared: Prepared): Promise<Server> {
+  const { wanted, shared, certificates, log, operations } = prepared;
+  if (wanted.length === 0) throw noProtocols();
+  if (shared?.isWorkerProcess() !== false) return listen(options, operations?.wrap(service) ?? service, prepared);
+  const { startSupervised } = await import("./workers/supervised-server.ts");
+  const transports = wanted.map(({ transport }) => transport);
+  return startSupervised(options, transports, { certificates, log, operations });
+}
+
+async function listen(options: ListenOptions, service: Service, prepared: Prepared): Promise<Server> {
+  const { log, certificates, wanted, recording, shared, operations } = prepared;
+  const { port, host, onKeyLog, retry, resetKey, earlyData, strikeRegister, quic, engine, stallTimeout } = options;
   const worker = await shared?.joinSupervisor({ log });
+  if (worker !== undefined && operations?.metrics !== undefined) {
+    const { metrics } = operations;
+    worker.metrics = () => metrics.text();
+  }
   const keys = worker && (await sharedKeys(worker, options));
   const qlog = recording && new (await import("../host/qlog/recorder.ts")).QlogRecorder(recording);
+  const trace = traceAll([qlog?.trace, options.trace, operations?.trace]);
   const bindings = await Promise.all(
     wanted
       .filter(({ transport }) => worker?.serves(transport) ?? true)
@@ -78,15 +123,16 @@ export async function startServer(options: ListenOptions, service: Service): Pro
         const { acceptsTunnels } = service;
         const onExchange = guarded(service.handle, log);
         const onFault = (fault: Fault) => log(describeFault(fault));
-        const trace = traceAll([qlog?.trace, options.trace]);
         return {
           transport,
           create: () =>
             create({
               identities: certificates.identities,
+              ...certificates.hooks,
               onExchange,
               acceptsTunnels,
               onKeyLog,
+              proxyProtocol: options.proxyProtocol,
               retry,
               resetKey,
               earlyData,
@@ -96,6 +142,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
               trace,
               stallTimeout,
               onFault,
+              ...operations?.hooks,
               ...keys,
               environment: worker?.environment(engine ?? "auto", trace),
             }),
@@ -106,15 +153,26 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   const replaced = await worker?.whenWanted();
   if (replaced !== undefined) await certificates.reload(replaced as readonly CertificateSource[]);
   const bound = await (worker?.bind(bindings) ?? bindHost(bindings, host, port));
-  const udp = bound.addresses.find(({ transport }) => transport === "udp");
-  const altSvc = altSvcField(
-    isHttp3Disabled() ? { ...options.altSvc, clear: true } : (options.altSvc ?? {}),
-    udp?.port,
-  );
+  const altSvc = advertisedAltSvc(options.altSvc, bound.addresses);
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
-  const server = new Server(host, bound, service, certificates, qlog);
+  const server = new Server(host, bound, service, certificates, qlog, operations?.url);
+  operations?.ready(bound.addresses, altSvc);
   worker?.attach(server);
   return server;
+}
+
+/** The names of all certificates, as an array that changes with them. */
+function namesOf(certificates: Certificates): () => readonly string[] {
+  let of: unknown;
+  let names: readonly string[] = [];
+  return () => {
+    const { identities } = certificates;
+    if (identities !== of) {
+      of = identities;
+      names = identities.flatMap((identity) => identity.names);
+    }
+    return names;
+  };
 }
 
 const noProtocols = (): ServeError => new ServeError("OPTION_INVALID", "none of the requested protocols can be served");

@@ -3,7 +3,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { type ClientOptions, createClient } from "../client/index.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
-import { createProxy, type ProxyOptions } from "./proxy/service.ts";
+import type { ProxyOptions } from "./proxy/options.ts";
+import { createProxy } from "./proxy/service.ts";
 import { serve } from "./serve.ts";
 import type { Server } from "./server.ts";
 import { deferred } from "./testing/async.ts";

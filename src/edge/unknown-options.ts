@@ -7,10 +7,14 @@ export function unknownOptions(options: object, known: Readonly<Record<string, t
   return Object.keys(options)
     .filter((name) => !Object.hasOwn(known, name))
     .map((name) => {
-      const similar = Object.keys(known).find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()));
+      const similar = similarName(name, Object.keys(known));
       return `nagare: serve has no option "${name}"${similar === undefined ? "" : `: did you mean "${similar}"?`}`;
     });
 }
+
+/** The known name that was probably meant. */
+export const similarName = (name: string, known: readonly string[]): string | undefined =>
+  known.find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()));
 
 /** True if the names differ by at most one inserted, deleted or changed letter. */
 function isSimilar(a: string, b: string): boolean {

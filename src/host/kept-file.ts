@@ -11,6 +11,12 @@ export function cacheDirectory(): string {
   return join(base?.startsWith("/") === true ? base : join(homedir(), ".cache"), "nagare");
 }
 
+/** The user's folder for data, which, unlike the cache, nobody expects to be emptied. */
+export function dataDirectory(): string {
+  const base = process.env.XDG_DATA_HOME;
+  return join(base?.startsWith("/") === true ? base : join(homedir(), ".local", "share"), "nagare");
+}
+
 /**
  * Atomically creates a file that only its owner can read. If another process has created it meanwhile, `existing` reads it
  * and that value is returned; if `existing` rejects the content, the file is replaced. Rejects if nothing can be written.
@@ -47,6 +53,8 @@ export async function makeDirectory(path: string): Promise<void> {
     if (code === "EEXIST") return;
     if (code !== "ENOENT" || dirname(path) === path) throw error;
     await makeDirectory(dirname(path));
-    await mkdir(path, { mode: 0o700 });
+    await mkdir(path, { mode: 0o700 }).catch((second: NodeJS.ErrnoException) => {
+      if (second.code !== "EEXIST") throw second; // another was first
+    });
   }
 }

@@ -1,5 +1,7 @@
 /** HTTP semantics for all versions, and HTTP/0.9 for interop runs. */
 
+/** Content negotiation. */
+export { acceptedCodings } from "./accept-encoding.ts";
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
 /** The length of a message's content. */
@@ -34,6 +36,16 @@ export {
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
 /** The names of the versions. */
 export type { HttpVersion } from "./http-version.ts";
+/** The PROXY protocol. */
+export {
+  emitLocalHeader,
+  emitProxyHeader,
+  type ProxiedConnection,
+  type ProxyEndpoint,
+  type ProxyHeader,
+  ProxyHeaderError,
+  parseProxyHeader,
+} from "./proxy-protocol.ts";
 /** Validation of request heads. */
 export {
   type AcceptedHead,

@@ -7,7 +7,7 @@ import {
   type SecureContext,
   secureContextOf,
 } from "../host/certificates/secure-context.ts";
-import type { SelectByName } from "../host/http/listener.ts";
+import type { SelectByName } from "../host/certificates/select-by-name.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import { type CertificateOptions, identitiesOf } from "./identities.ts";
 

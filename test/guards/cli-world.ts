@@ -1,5 +1,4 @@
 /** Runs the serve command as a process would, with signals. */
-import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +6,6 @@ import { PassThrough, Writable } from "node:stream";
 import { vi } from "vitest";
 import type { InterruptSignal, Io } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
-import { LineWriter } from "../../src/cli/serve/line-writer.ts";
 import { openPage } from "../../src/cli/serve/open.ts";
 import { serve } from "../../src/edge/serve.ts";
 import { loadIdentity } from "../../src/host/certificates/identity.ts";
@@ -81,13 +79,6 @@ export async function stopServe({
   };
   await runCli(["serve", folder, "-p", "0", "-H", "127.0.0.1", "--cert", files.certFile, "--key", files.keyFile], io);
   process.exitCode = undefined; // otherwise that of the test runner
-}
-
-/** A stalled reader resumes. */
-export async function readerResumes(): Promise<void> {
-  const output = new Writable({ write: (_chunk, _encoding, callback) => void setImmediate(callback) });
-  new LineWriter(output, () => "dropped").write("x".repeat(1 << 20));
-  await once(output, "drain");
 }
 
 /** A browser that exits immediately. */

@@ -13,18 +13,18 @@ import { fastEngine } from "../../src/host/engine/engine.ts";
 import { ENTRIES, type Entry } from "../../src/host/guard.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
-
 import { armed } from "./armed.ts";
-import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
+import { browserExits, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
-import { DNS_TRAFFIC } from "./dns-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { generated } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
+import { PROXY_TRAFFIC } from "./proxy-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
+import { TRAFFIC } from "./traffic.ts";
 import { handedOver, joined, reloadRequested, supervised, supervisedServer } from "./workers-world.ts";
 import {
   all,
@@ -39,7 +39,6 @@ import {
   h2,
   h3,
   identities,
-  impatientProxy,
   log,
   logged,
   lost,
@@ -88,7 +87,6 @@ vi.mock("../../src/host/guard.ts", async (load) => {
       ),
   } as typeof real;
 });
-
 interface Scenario {
   readonly run: () => Promise<unknown>;
   /** Calls that do not throw, because they belong to the client, which has no log. */
@@ -98,7 +96,7 @@ interface Scenario {
 const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
 
 const SCENARIOS: Record<Entry, Scenario> = {
-  ...DNS_TRAFFIC,
+  ...TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(
@@ -256,12 +254,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   ),
   "file engine": at(h2),
   "file answers": at(h2),
-  "proxy pump": at(() => viaProxy("/hello")),
-  "proxy dialled": at(() => viaProxy("/hello")),
-  "proxy timeout": at(async () => {
-    await impatientProxy();
-    await viaProxy("/silent");
-  }),
+  ...PROXY_TRAFFIC,
   "node new listener": at(nodeTraffic),
   "node signal": at(nodeTraffic),
   "node close callback": at(nodeTraffic),
@@ -295,7 +288,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli quit": at(() => stopServe({ impatient: true })),
   "cli reload": at(reloadServe),
   "cli reloaded": at(reloadServe),
-  "cli lines": at(readerResumes),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),
   "memcache connection": at(() => memcacheTraffic()),

@@ -58,7 +58,10 @@ export async function handedOver(isStranger = false): Promise<void> {
 }
 
 /** A worker that joins, serves and leaves. `last` is what makes it leave. */
-export async function joined(last: "drain" | "disconnect" | "SIGTERM" = "drain", isBroken = false): Promise<void> {
+export async function joined(
+  last: "drain" | "disconnect" | "SIGTERM" | "metrics" = "drain",
+  isBroken = false,
+): Promise<void> {
   const host = Object.assign(new EventEmitter(), {
     connected: true,
     send: vi.fn(),
@@ -87,7 +90,9 @@ export async function joined(last: "drain" | "disconnect" | "SIGTERM" = "drain",
     reload: async () => {},
   });
   host.emit("message", { nagare: "certificates", id: 1, tls: [] });
-  if (last === "drain") host.emit("message", { nagare: "drain", timeout: 0, isReload: true });
+  worker.metrics = async () => "";
+  if (last === "metrics") host.emit("message", { nagare: "metrics", id: 2 });
+  else if (last === "drain") host.emit("message", { nagare: "drain", timeout: 0, isReload: true });
   else host.emit(last);
   await faultHappened();
 }
@@ -98,7 +103,10 @@ const program = (...args: readonly string[]) => ({
 });
 
 /** One worker that starts, gets certificates, is killed, and starts again. */
-export async function supervised(executable?: string): Promise<void> {
+export async function supervised(
+  executable?: string,
+  use: (supervisor: Supervisor) => Promise<unknown> = (supervisor) => supervisor.replaceCertificates([]),
+): Promise<void> {
   const starting = Supervisor.start({
     port: 0,
     host: "127.0.0.1",
@@ -114,14 +122,18 @@ export async function supervised(executable?: string): Promise<void> {
   if (armed.entry === undefined) return;
   const supervisor = await starting;
   closers.push(() => supervisor.stop(0));
-  await supervisor.replaceCertificates([]);
+  await Promise.race([use(supervisor), faultHappened()]);
   process.kill(supervisor.pids[0]!, "SIGKILL");
   await faultHappened();
 }
 
 export async function supervisedServer(): Promise<void> {
   const options = { port: 0, host: "127.0.0.1", identities, workers: 1 };
-  const server = await startSupervised(options, ["tcp"], new Certificates(identities, { log }), log, program("ready"));
+  const server = await startSupervised(options, ["tcp"], {
+    certificates: new Certificates(identities, { log }),
+    log,
+    program: program("ready"),
+  });
   await server.close({ timeout: 0 });
   await faultHappened();
 }

@@ -12,7 +12,7 @@ import { deflateRawSync, deflateSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
 import { type ClientOptions, createClient } from "../../src/client/index.ts";
 import { FileService } from "../../src/edge/files/service.ts";
-import { createProxy, type ProxyService } from "../../src/edge/proxy/service.ts";
+import { createProxy, type ProxyOptions, type ProxyService } from "../../src/edge/proxy/index.ts";
 import { startRedirect } from "../../src/edge/redirect.ts";
 import { serve } from "../../src/edge/serve.ts";
 import { type Server, startServer } from "../../src/edge/server.ts";
@@ -110,10 +110,10 @@ afterEach(async () => {
   await proxy.close();
 });
 
-/** Replaces the proxy by one with the shortest timeout. */
-export async function impatientProxy(): Promise<void> {
+/** Replaces the proxy. */
+export async function reproxy(origins: readonly string[], options: ProxyOptions = {}): Promise<void> {
   await proxy.close();
-  proxy = await createProxy([originUrl()], { log, headersTimeout: 1 });
+  proxy = await createProxy(origins, { log, ...options });
 }
 
 /** One request through the proxy. */

@@ -13,6 +13,8 @@ export interface Settings {
   readonly cert: string;
   readonly key: string;
   readonly drainTimeout?: number;
+  /** True to count, on a port that the system chooses. */
+  readonly metrics?: boolean;
 }
 
 export interface Command {
@@ -26,10 +28,11 @@ export interface Answer {
   readonly error?: string;
   readonly port: number;
   readonly workers: readonly number[];
+  readonly metricsUrl?: string;
 }
 
 const settings = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as Settings;
-const { version, workers, cert, key, drainTimeout } = settings;
+const { version, workers, cert, key, drainTimeout, metrics } = settings;
 if (version === "broken") throw new Error("this version is broken");
 
 /** The number of pauses of 20 ms in a slow download. */
@@ -43,7 +46,11 @@ async function* slowly(count: number) {
 }
 
 const server = await serve(
-  { port: 0, host: "127.0.0.1", workers, cert, key, ...(drainTimeout === undefined ? {} : { drainTimeout }) },
+  {
+    ...{ port: 0, host: "127.0.0.1", workers, cert, key },
+    ...(drainTimeout === undefined ? {} : { drainTimeout }),
+    ...(metrics === true ? { metrics: { port: 0 } } : {}),
+  },
   async (request) => {
     const url = new URL(request.url);
     if (url.pathname === "/slow") return new Response(slowly(pauses(url)) as unknown as ReadableStream);
@@ -54,8 +61,10 @@ const server = await serve(
 );
 
 if (server.workers.length > 0) {
-  const send = (answer: Omit<Answer, "port" | "workers">): void => {
-    process.send!({ ...answer, port: server.port, workers: server.workers } satisfies Answer);
+  const send = (answer: Omit<Answer, "port" | "workers" | "metricsUrl">): void => {
+    const { port, workers, metricsUrl } = server;
+    const facts = { port, workers, ...(metricsUrl === undefined ? {} : { metricsUrl: metricsUrl.href }) };
+    process.send!({ ...answer, ...facts } satisfies Answer);
   };
   const run = async ({ id, name, tls }: Command): Promise<void> => {
     try {

@@ -1,48 +1,57 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
-import type { RequestRecord } from "../../edge/request-log.ts";
-import type { ListenOptions, Server, Service } from "../../edge/server.ts";
-import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
+import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
+import type { ListenOptions, Server } from "../../edge/server.ts";
+import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
+import type {
+  CertificateSource,
+  Certificates,
+  Identities,
+  ReloadOutcome,
+} from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
-import { printable } from "../../wire/printable.ts";
+import { LineWriter } from "../../host/line-writer.ts";
 import { CliError, EXIT, silentExit } from "../fail.ts";
 import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
-import { LineWriter } from "./line-writer.ts";
 import { networkLines, urlFor } from "./network.ts";
+import { startReloads } from "./reloads.ts";
+import type { ServedProgram } from "./served-program.ts";
 
-type CreateService = (log: (line: string) => void) => Promise<Service>;
-
-export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+export async function runServer(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   try {
-    await runUntilStopped(settings, createService, io);
+    await runUntilStopped(settings, program, io);
   } finally {
     // A module's timers, connections and servers must not keep a command alive that has stopped or failed.
     io.exitSoon?.();
   }
 }
 
-async function runUntilStopped(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
-  const lines = new LineWriter(
-    io.stderr,
-    (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
-  );
-  const events = new LineWriter(io.stdout, (count) => JSON.stringify({ event: "log-dropped", count }));
+async function runUntilStopped(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
+  const lines = new LineWriter(io.stderr, {
+    describeDropped: (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
+  });
+  const events = new LineWriter(io.stdout, {
+    describeDropped: (count) => JSON.stringify({ event: "log-dropped", count }),
+  });
   const log = (line: string): void => lines.write(line);
-  const emit = (event: Record<string, unknown>): void => events.write(JSON.stringify(event));
+  const print = (line: string): void => events.write(line);
+  const emit = (event: Record<string, unknown>): void => print(JSON.stringify(event));
   const isSupervised = settings.workers !== undefined;
   const isWorker = isSupervised && (await import("../../host/workers/worker-process.ts")).isWorkerProcess();
   // The workers load what they serve.
   const isSupervisor = isSupervised && !isWorker;
   const create = isSupervisor
     ? async () => (await import("../../edge/workers/supervised-server.ts")).IDLE
-    : createService;
-  const running = await start(settings, create, { log, emit }, isWorker).catch(async (error: unknown) => {
-    if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
-    throw asUsageError(error);
-  });
+    : program.createService;
+  const running = await start(settings, { ...program, createService: create }, { log, emit, print }, isWorker).catch(
+    async (error: unknown) => {
+      if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
+      throw asUsageError(error);
+    },
+  );
   // The supervisor prints, and it ends this process.
   if (isWorker) {
     await running.server.finished;
@@ -50,8 +59,12 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable = settings.files !== undefined || isSupervisor;
-  const stopReloads = isReloadable ? reloadOnSignal(running.server, io, log) : undefined;
+  const isReloadable =
+    settings.certificates.length > 0 ||
+    isSupervisor ||
+    program.reload !== undefined ||
+    settings.accessLog !== undefined;
+  const stopReloads = isReloadable ? await startReloads(running.server, settings, program, io, log) : undefined;
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
   if (settings.json) {
@@ -63,19 +76,24 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
       addresses,
       httpPort: running.httpPort,
       engine: engine?.name,
+      metrics: running.server.metricsUrl?.href,
       ...(isSupervisor ? { workers: workers.length } : {}),
     });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    const { metricsUrl } = running.server;
+    if (metricsUrl !== undefined) log(`nagare: metrics on ${metricsUrl.href}`);
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
+  const stopKeys = await program.onListening?.(url, log);
   try {
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
+    stopKeys?.();
     stopReloads?.();
   }
 }
@@ -95,6 +113,8 @@ async function chosenEngine(): Promise<{ readonly name: string; readonly line: s
 
 interface Output {
   log(line: string): void;
+  /** Writes a line to standard output. */
+  print(line: string): void;
   emit(event: Record<string, unknown>): void;
 }
 
@@ -107,21 +127,17 @@ interface Running {
 
 async function start(
   settings: ServerSettings,
-  createService: CreateService,
-  { log, emit }: Output,
+  { createService, identity }: ServedProgram,
+  { log, emit, print }: Output,
   isWorker: boolean,
 ): Promise<Running> {
-  const { port, host, json } = settings;
-  const [{ startServer }, identities, created] = await Promise.all([
+  const { port, host } = settings;
+  const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }),
+    identity === undefined ? loadIdentities(settings, { log, emit }, isWorker) : ([identity] as const),
     createService(log),
+    accessLogs(settings, { log, emit, print }),
   ]);
-  const report = (record: RequestRecord): void => {
-    if (json) emit({ event: "request", ...record });
-    if (settings.log) log(requestLine(record));
-  };
-  const service = json || settings.log ? await logged(created, report) : created;
   const keylog = await openKeyLog(settings.keylog, log);
   const server = await startServer(
     {
@@ -130,20 +146,27 @@ async function start(
       identities,
       ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
       altSvc: settings.altSvc,
-      retry: settings.retry ? "always" : "auto",
+      retry: settings.retry,
       quic: { versions: settings.quicVersions, congestionControl: settings.congestionControl },
       ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
+      proxyProtocol: settings.proxyProtocol,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
+      ...settings.operations,
+      trustedProxies: settings.trustedProxies ?? settings.operations.trustedProxies,
+      accessLog,
+      metrics: settings.metrics,
+      limits: settings.limits,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,
   );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server);
+  const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
+  if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -155,11 +178,16 @@ async function start(
   };
 }
 
-async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
+async function openRedirect(
+  { httpPort, host, publicPort }: ServerSettings,
+  server: Server,
+  identities: Identities | Certificates,
+) {
   if (httpPort === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
+  const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
   try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port);
+    return await startRedirect(httpPort, host, publicPort ?? server.port, answer);
   } catch (error) {
     await server.close({ timeout: 0 });
     throw error;
@@ -167,15 +195,23 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 }
 
 async function loadIdentities(
-  { files, names, watch, json }: ServerSettings,
-  { log, emit }: Output,
+  { certificates, names, watch, json, workers, httpPort }: ServerSettings,
+  { log, emit }: Pick<Output, "log" | "emit">,
+  isWorker: boolean,
 ): Promise<Identities | Certificates> {
-  if (files === undefined) {
+  const [first, ...others] = certificates;
+  if (first === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
-  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
   const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
-  return loadCertificates([files], { log, watch, onReload });
+  if (certificates.some((source) => "auto" in source)) {
+    const { loadManaged } = await import("../../host/acme/managed-certificates.ts");
+    // The supervisor of workers obtains certificates for them.
+    const role = workers !== undefined && isWorker ? "follow" : "order";
+    return loadManaged([first, ...others], { log, watch, onReload, role, hasHttp: httpPort !== undefined });
+  }
+  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
+  return loadCertificates([first, ...others] as [CertificateSource], { log, watch, onReload });
 }
 
 /** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */
@@ -189,17 +225,21 @@ async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions
   return {};
 }
 
-function requestLine(record: RequestRecord): string {
-  const { remoteAddress, protocol, method, authority, path, status, aborted, milliseconds } = record;
-  const outcome = `${status ?? "no response"}${aborted ? " aborted" : ""}`;
-  return printable(
-    `${new Date().toISOString()} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome} ${milliseconds.toFixed(1)} ms`,
-  );
-}
-
-async function logged(service: Service, report: (record: RequestRecord) => void): Promise<Service> {
-  const { withRequestLog } = await import("../../edge/request-log.ts");
-  return withRequestLog(service, report);
+/** The access log, the events of --json and the lines of --log. */
+async function accessLogs(
+  { accessLog, json, log: isLogged, logQuery: query }: ServerSettings,
+  { log, emit, print }: Output,
+): Promise<readonly AccessLogOptions[] | undefined> {
+  if (accessLog === undefined && !json && !isLogged) return undefined;
+  const { formatRecord } = await import("../../edge/operations/index.ts");
+  const given: AccessLogOptions = typeof accessLog === "string" ? { to: accessLog } : (accessLog ?? {});
+  const { to = "-", format = "json" } = given;
+  const output = to === "-" ? { onRecord: (record: RequestRecord) => print(formatRecord(record, format)) } : { to };
+  return [
+    ...(accessLog === undefined ? [] : [{ ...given, ...output, query: query ?? given.query }]),
+    ...(json ? [{ query, onRecord: (record: object) => emit({ event: "request", ...record }) }] : []),
+    ...(isLogged ? [{ query, onRecord: (record: RequestRecord) => log(formatRecord(record, "text")) }] : []),
+  ];
 }
 
 async function openKeyLog(path: string | undefined, log: (line: string) => void) {
@@ -208,20 +248,6 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
   const file = new KeyLogFile(path, (error) => log(`nagare: the key log ${path} is incomplete: ${error}`));
   log(`nagare: WRITING TLS KEYS to ${path}: anyone who can read this file can decrypt all traffic of this server`);
   return file;
-}
-
-/** On SIGHUP, reads the certificate files again, or replaces the workers. */
-function reloadOnSignal(server: Server, io: Io, log: (line: string) => void): (() => void) | undefined {
-  const previous = server.workers.length > 0 ? "program" : "certificate";
-  const onFault = (fault: Fault): void => log(describeFault(fault));
-  const reload = async (): Promise<void> => {
-    try {
-      await server.reload();
-    } catch (error) {
-      log(`nagare: the previous ${previous} stays in use: ${(error as Error).message}`);
-    }
-  };
-  return io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
 }
 
 /** The first signal drains the server, and the command succeeds. A second one aborts the remaining requests. */

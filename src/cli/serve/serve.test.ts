@@ -14,7 +14,6 @@ import { createServer as createHttpServer, get as httpGet, type IncomingMessage 
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { createClient } from "../../client/index.ts";
@@ -22,8 +21,7 @@ import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
 import type { IdentitySource } from "../../host/certificates/identity.ts";
 import { expiredIdentity, localhostIdentity, otherIdentity } from "../../host/http/testing/identities.ts";
-import type { InterruptSignal, Io } from "../io.ts";
-import { runCli } from "../program.ts";
+import { Run } from "./testing/run.ts";
 
 let folder: string;
 const file = (name: string): string => join(folder, name);
@@ -53,70 +51,6 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** Runs a command as a process would: captures its output and exit code, and delivers signals to it. */
-class Run {
-  stdout = "";
-  stderr = "";
-  readonly code: Promise<number>;
-  #listeners = new Set<(signal: InterruptSignal) => void>();
-  readonly #hangups = new Set<() => void>();
-  readonly #printed = new PassThrough();
-
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
-    const output = (take: (text: string) => void): PassThrough => {
-      const stream = new PassThrough();
-      stream.on("data", (data: Buffer) => {
-        take(data.toString());
-        this.#printed.emit("printed");
-      });
-      return stream;
-    };
-    const io: Io = {
-      stdin: new PassThrough(),
-      stdout: output((text) => {
-        this.stdout += text;
-      }),
-      stderr: output((text) => {
-        this.stderr += text;
-      }),
-      env,
-      onReload: (listener) => {
-        this.#hangups.add(listener);
-        return () => void this.#hangups.delete(listener);
-      },
-      onInterrupt: (listener) => {
-        this.#listeners.add(listener);
-        return () => void this.#listeners.delete(listener);
-      },
-    };
-    this.code = runCli(args, io);
-  }
-
-  signal(name: InterruptSignal): void {
-    for (const listener of this.#listeners) listener(name);
-  }
-
-  /** Sends SIGHUP. */
-  hangUp(): void {
-    for (const listener of this.#hangups) listener();
-  }
-
-  /** Waits until stderr or stdout contains a text. */
-  async said(text: string): Promise<void> {
-    while (!`${this.stderr}${this.stdout}`.includes(text)) await once(this.#printed, "printed");
-  }
-
-  /** Waits until the URL is printed. */
-  async url(): Promise<URL> {
-    const found = (): string | undefined => /https:\/\/[^"\s]+/.exec(this.stdout)?.[0];
-    while (found() === undefined) {
-      const ended = await Promise.race([once(this.#printed, "printed"), this.code]);
-      if (typeof ended === "number") throw new Error(`exited with ${ended}: ${this.stderr}`);
-    }
-    return new URL(found()!);
-  }
-}
 
 /** Starts a server that is stopped after the test. */
 async function serving(
@@ -188,7 +122,7 @@ test("writes a line for each request with --log", async () => {
   await textOf(url, "/index.html?a=%1b");
   run.signal("SIGTERM");
   expect(await run.code).toBe(0);
-  expect(run.stderr).toMatch(/^\S+Z 127\.0\.0\.1 h2 GET localhost:\d+\/index\.html\?a=%1b 200 [\d.]+ ms$/m);
+  expect(run.stderr).toMatch(/^\S+Z 127\.0\.0\.1 h2 GET localhost:\d+\/index\.html\?a=\* 200 [\d.]+ ms$/m);
 });
 
 test("serves no HTTP/3 with --no-h3, and tells clients to forget it", async () => {
@@ -402,6 +336,12 @@ test("prints one line that says what is wrong and what to do", async () => {
     [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
     [["proxy"], 2, /origin is missing; see nagare proxy --help/],
     [["proxy", "ftp://x"], 2, /ftp:\/\/x is not an origin/],
+    [["proxy", "3000", "--balance", "random"], 2, /balance random is unknown: give round-robin/],
+    [["proxy", "3000", "--health-check", "health"], 2, /healthCheck.path health is not a path/],
+    [["proxy", "3000", "--retries", "x"], 2, /--retries x is not a number/],
+    [["proxy", "3000", "--origin-proxy-protocol", "3"], 2, /--origin-proxy-protocol 3 is not a version/],
+    [["proxy", "3000", "--trusted-proxies", "10.0.0.0/40"], 2, /trustedProxies: "10.0.0.0\/40" is not an address/],
+    [["proxy", "3000", "--proxy-protocol", "x"], 2, /proxyProtocol.trusted: "x" is not an address/],
     [
       ["serve", file("site"), "-H", "203.0.113.7", "-p", "0", ...identity],
       1,

@@ -2,7 +2,6 @@
 import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
 import type { FieldLine } from "../../http/index.ts";
-import type { Coding } from "./accept-encoding.ts";
 import { type Conditions, evaluatePreconditions, type Validators } from "./preconditions.ts";
 import { type ByteRange, parseRange } from "./ranges.ts";
 
@@ -20,7 +19,7 @@ export interface Representation {
   readonly stats: Pick<Stats, "size" | "mtimeMs" | "ctimeMs" | "ino">;
   readonly type: string;
   /** Set for a precompressed file. */
-  readonly coding: Coding | undefined;
+  readonly coding: string | undefined;
   /** True if another client may get another coding. */
   readonly negotiated: boolean;
   readonly cacheControl: string;

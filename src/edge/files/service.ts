@@ -6,10 +6,10 @@ import type { EngineChoice } from "../../host/engine/choice.ts";
 import { EnginePageCache } from "../../host/files/engine-page-cache.ts";
 import { describeFault, type Fault, guard } from "../../host/guard.ts";
 import { respondWhole, type ServerExchange } from "../../host/http/exchange.ts";
+import { respondText } from "../../host/http/respond-text.ts";
 import { ServeError } from "../../host/listen/errors.ts";
-import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
+import { acceptedCodings, combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
-import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
 import { type Fallback, findApplication, findPage } from "./fallback.ts";
@@ -33,6 +33,10 @@ export interface FilesOptions {
   /** Receives a line about each file that cannot be read. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
+
+/** The suffixes of precompressed files, best first. */
+const PRECOMPRESSED = { br: ".br", gzip: ".gz" } as const;
+const CODINGS = Object.keys(PRECOMPRESSED) as (keyof typeof PRECOMPRESSED)[];
 
 const ALLOWED = "GET, HEAD, OPTIONS";
 /** Attempts for a file that changes between lookup and opening. */
@@ -90,19 +94,19 @@ export class FileService {
     if (method !== "GET" && method !== "HEAD") {
       // RFC 9110 §15.5.6 requires the list of methods in a 405, and §9.3.7 allows it in a response to OPTIONS.
       if (method === "OPTIONS") exchange.respond(204, [["allow", ALLOWED]], { endStream: true });
-      else respondText(exchange, 405, "Method Not Allowed", [["allow", ALLOWED]]);
+      else respondText(exchange, 405, undefined, [["allow", ALLOWED]]);
       return;
     }
     const path = parsePath(exchange.path);
     if (!path.ok) {
-      if (path.status === 400) respondText(exchange, 400, "Bad Request");
+      if (path.status === 400) respondText(exchange, 400);
       else this.#notFound(exchange);
       return;
     }
     const located = locate(this.#tree, path.segments);
     if (located?.type === "folder" && !path.trailingSlash) {
       const location = folderPath(path.segments, path.query);
-      respondText(exchange, 301, "Moved Permanently", [["location", location]]);
+      respondText(exchange, 301, undefined, [["location", location]]);
       return;
     }
     const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
@@ -161,9 +165,8 @@ export class FileService {
 
   /** The best precompressed copy that the client accepts. A copy older than the original is outdated. */
   #precompressed(original: LocatedFile, acceptEncoding: string | undefined) {
-    for (const coding of acceptedCodings(acceptEncoding)) {
-      const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
-      const file = locateSibling(this.#tree, original, suffix);
+    for (const coding of acceptedCodings(acceptEncoding, CODINGS)) {
+      const file = locateSibling(this.#tree, original, PRECOMPRESSED[coding]);
       if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
     }
     return undefined;
@@ -250,7 +253,7 @@ export class FileService {
   #retry(exchange: ServerExchange, attempt: number, error: Error): void {
     if (exchange.aborted !== undefined) return;
     if (isExhaustion(error)) {
-      respondText(exchange, 503, "Service Unavailable", [["retry-after", "1"]]);
+      respondText(exchange, 503, undefined, [["retry-after", "1"]]);
       return;
     }
     if (attempt >= MAX_ATTEMPTS) {
@@ -268,7 +271,7 @@ export class FileService {
   #notFound(exchange: ServerExchange): void {
     const page = locateFile(this.#tree, ["404.html"]);
     if (page === undefined) {
-      respondText(exchange, 404, "Not Found");
+      respondText(exchange, 404);
       return;
     }
     const fields: FieldLine[] = [
@@ -279,7 +282,7 @@ export class FileService {
     const parts = exchange.method === "HEAD" ? undefined : [{ start: 0, end: page.stats.size - 1 }];
     this.#send(exchange, { status: 404, fields, parts }, page, (error) => {
       this.#report(exchange, error);
-      respondText(exchange, 404, "Not Found");
+      respondText(exchange, 404);
     });
   }
 
@@ -295,7 +298,7 @@ export class FileService {
   }
 
   #end(exchange: ServerExchange, error: unknown): void {
-    if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
+    if (exchange.status === undefined) respondText(exchange, 500);
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
@@ -323,16 +326,4 @@ function respondContent(exchange: ServerExchange, { status, fields, parts }: Fil
   const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));
   for (const piece of pieces.slice(0, -1)) exchange.write(piece);
   exchange.end(pieces.at(-1));
-}
-
-function respondText(exchange: ServerExchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
-  const body = new TextEncoder().encode(`${status} ${text}\n`);
-  const head: FieldLine[] = [
-    ...fields,
-    ["content-type", "text/plain; charset=utf-8"],
-    ["content-length", String(body.byteLength)],
-  ];
-  const bodiless = exchange.method === "HEAD";
-  exchange.respond(status, head, { endStream: bodiless });
-  if (!bodiless) exchange.end(body);
 }

@@ -1,2 +1,10 @@
-/** The reverse proxy. Not supported: upgrades (WebSocket), CONNECT, request trailers, HTTP/2 to the origin. */
-export { createProxy } from "./service.ts";
+export type {
+  HealthCheckOptions,
+  OriginOptions,
+  PassiveHealthOptions,
+  ProxyOptions,
+  RetryOptions,
+} from "./options.ts";
+export type { OriginStatus } from "./origins/origin.ts";
+export type { Balance } from "./origins/policies.ts";
+export { createProxy, ProxyService, type ProxyStatus } from "./service.ts";

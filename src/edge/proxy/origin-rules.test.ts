@@ -8,7 +8,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { testCertificate } from "../../host/client/testing/servers.ts";
 import { VERSIONS } from "../testing/client.ts";
 import { get, type TestClient } from "../testing/test-client.ts";
-import { createProxy, type ProxyOptions } from "./service.ts";
+import type { ProxyOptions } from "./options.ts";
+import { createProxy } from "./service.ts";
 import { rawOrigin, throughProxy } from "./testing/through-proxy.ts";
 
 const closers: (() => unknown)[] = [];
@@ -30,7 +31,7 @@ async function origin(listener: RequestListener, host = "127.0.0.1"): Promise<nu
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const CONTINUE = "HTTP/1.1 100 Continue\r\n\r\n";
 
-describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
+describe.each(VERSIONS)("through the proxy over %s", (_version, open) => {
   const lines: string[] = [];
 
   async function start(origins: readonly string[], options: ProxyOptions = {}): Promise<TestClient> {
@@ -197,15 +198,6 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     expect(lines[0]).toContain("CERTIFICATE_");
     expect((await get(await start([url], { rejectUnauthorized: false }), "/")).status).toBe(200);
     expect((await get(await start([url], { ca: testCertificate().authority.ca }), "/")).status).toBe(200);
-  });
-
-  test.runIf(version === "http/1.1")("an upgrade is a 501, and a line in the log", async () => {
-    const port = await origin((_request, response) => response.end("no"));
-    const client = await start([String(port)]);
-    const upgrade = { connection: "Upgrade", upgrade: "websocket", "sec-websocket-version": "13" };
-    const response = await get(client, "/live", upgrade);
-    expect([response.status, await response.text()]).toEqual([501, expect.stringContaining("WebSocket")]);
-    expect(lines).toEqual([expect.stringMatching(/GET \/live: 501 .*WebSocket/)]);
   });
 });
 

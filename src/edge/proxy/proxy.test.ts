@@ -9,7 +9,8 @@ import { startServer } from "../server.ts";
 import { deferred, settled } from "../testing/async.ts";
 import { VERSIONS } from "../testing/client.ts";
 import { get, type TestClient } from "../testing/test-client.ts";
-import { createProxy, type ProxyOptions } from "./service.ts";
+import type { ProxyOptions } from "./options.ts";
+import { createProxy } from "./service.ts";
 import { throughProxy } from "./testing/through-proxy.ts";
 
 const closers: (() => unknown)[] = [];

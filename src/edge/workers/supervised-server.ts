@@ -5,10 +5,12 @@ import { chooseEngine } from "../../host/engine/engine.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { HttpVersion } from "../../host/http/exchange.ts";
 import type { BoundAddress, Listener } from "../../host/http/listener.ts";
+import { advertisedAltSvc } from "../../host/listen/alt-svc.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
 import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
+import type { Operations } from "../operations/operations.ts";
 import { type ListenOptions, type ReloadOptions, Server, type Service } from "../running-server.ts";
 import { drainTimeoutOf, workerCount } from "./options.ts";
 
@@ -55,15 +57,27 @@ export class SupervisedServer extends Server {
   readonly failure: Promise<Error>;
   readonly #supervisor: Supervisor;
 
-  constructor(host: string, workers: Workers, certificates: Certificates) {
+  constructor(
+    host: string,
+    workers: Workers,
+    certificates: Certificates,
+    service: Service,
+    metricsUrl: URL | undefined,
+  ) {
     const { supervisor } = workers;
-    super(host, { listeners: [workers], addresses: supervisor.addresses }, IDLE, certificates, undefined);
+    const bound = { listeners: [workers], addresses: supervisor.addresses };
+    super(host, bound, service, certificates, undefined, metricsUrl);
     this.#supervisor = supervisor;
     this.steering = supervisor.steering;
     this.problem = supervisor.problem;
     this.failure = new Promise((resolve) => {
       supervisor.finished.catch(resolve);
     });
+  }
+
+  /** The metrics of all workers, as texts. */
+  metrics(): Promise<readonly string[]> {
+    return this.#supervisor.metrics();
   }
 
   override get workers(): readonly number[] {
@@ -85,12 +99,18 @@ export class SupervisedServer extends Server {
   }
 }
 
+export interface SupervisedContext {
+  readonly certificates: Certificates;
+  readonly log: (line: string) => void;
+  readonly operations?: Operations | undefined;
+  /** This program by default. */
+  readonly program?: WorkerProgram;
+}
+
 export async function startSupervised(
   options: ListenOptions,
   transports: readonly ("tcp" | "udp")[],
-  certificates: Certificates,
-  log: (line: string) => void,
-  program: WorkerProgram = ownProgram(),
+  { certificates, log, operations, program = ownProgram() }: SupervisedContext,
 ): Promise<SupervisedServer> {
   if (process.platform === "win32") {
     throw new ServeError("OPTION_INVALID", "workers share sockets by descriptors, which Windows does not pass on");
@@ -113,7 +133,9 @@ export async function startSupervised(
   const protocols = (["h3", "h2", "http/1.1"] as const).filter((version) =>
     transports.includes(version === "h3" ? "udp" : "tcp"),
   );
-  const server = new SupervisedServer(host, new Workers(supervisor, protocols), certificates);
+  const service = operations?.wrap(IDLE) ?? IDLE;
+  const server = new SupervisedServer(host, new Workers(supervisor, protocols), certificates, service, operations?.url);
+  operations?.ready(supervisor.addresses, advertisedAltSvc(options.altSvc, supervisor.addresses));
   const onFault = (fault: Fault): void => log(describeFault(fault));
   const facts = { pid: process.pid, port: server.port, url: server.url.href };
   const control = await ControlSocket.open({ facts, onReload: () => server.reload(), log, onFault }).catch(

@@ -11,12 +11,13 @@
  * trip ten times as long, and long work is done in slices, so that requests do not wait for it.
  */
 
-import { statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { fileState } from "../file-state.ts";
 import { describeFault, detach, type Fault, guard } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { type Identity, type IdentitySource, loadIdentity, loadIdentityFiles } from "./identity.ts";
 import { secureContextOf } from "./secure-context.ts";
+import type { SelectByName } from "./select-by-name.ts";
 
 export interface IdentityFiles {
   /** PEM: the server's certificate first, then the chain. */
@@ -54,14 +55,29 @@ const INTERVAL = 250;
 
 export const isFiles = (source: CertificateSource): source is IdentityFiles => "certFile" in source;
 
+/** How certificates take part in handshakes, besides being selected by their names. */
+export interface HandshakeHooks {
+  readonly selectByName?: SelectByName;
+  /** The certificate that proves control of a name to an authority (RFC 8737); undefined if none asks for it now. */
+  readonly answerTlsAlpn?: (serverName: string) => Promise<IdentitySource | undefined>;
+}
+
 /** Rejects with an `IdentityError` if one of the sources cannot be used. */
 export async function loadCertificates(
   sources: readonly [CertificateSource, ...CertificateSource[]],
   options: CertificatesOptions,
 ): Promise<Certificates> {
+  const { identities, states } = await loadSources(sources);
+  return new Certificates(identities, options, sources, states);
+}
+
+/** The identities of sources, and the states of their files. */
+export async function loadSources(
+  sources: readonly [CertificateSource, ...CertificateSource[]],
+): Promise<{ readonly identities: Identities; readonly states: readonly string[] }> {
   const states = await fileStates(sources);
   const [first, ...others] = await inSlices(sources, load);
-  return new Certificates([first!, ...others], options, sources, states);
+  return { identities: [first!, ...others], states };
 }
 
 export class Certificates {
@@ -95,6 +111,16 @@ export class Certificates {
     return this.#identities;
   }
 
+  /** True if `reload` also takes sources that an authority issues. */
+  get takesAuto(): boolean {
+    return false;
+  }
+
+  /** For the listeners. None by default. */
+  get hooks(): HandshakeHooks {
+    return {};
+  }
+
   /** Starts to watch. `onChange` puts new identities to use, and throws if they cannot be used. */
   start(onChange: (identities: Identities) => void): void {
     this.#onChange = onChange;
@@ -121,6 +147,20 @@ export class Certificates {
     this.#known = states;
     this.#seen = undefined;
     this.#arm();
+  }
+
+  /** Replaces sources by certificates that are loaded. Sources that are the same objects as before are not read again. */
+  protected async update(sources: readonly (CertificateSource | Identity)[]): Promise<void> {
+    this.#generation += 1;
+    const generation = this.#generation;
+    const before = this.#sources;
+    const identities = await this.#prepare(sources, (i) => sources[i] !== before[i]);
+    if (generation !== this.#generation) return; // a later call replaces this one
+    this.#use(identities);
+    const known = this.#known;
+    this.#known = sources.map((source, i) => (source === before[i] ? known[i]! : ""));
+    this.#sources = sources;
+    this.#seen = undefined;
   }
 
   close(): void {
@@ -209,30 +249,22 @@ export class Certificates {
 /** A set of a thousand need not fill the log. */
 const MAX_LINES = 10;
 
-const keptFor = (error: Error & { readonly code?: string }): ReloadOutcome => ({
+export const keptFor = (error: Error & { readonly code?: string }): ReloadOutcome => ({
   outcome: "kept",
   code: error.code ?? error.name,
   reason: error.message,
 });
 
-const load = async (source: CertificateSource): Promise<Identity> =>
-  isFiles(source) ? loadIdentityFiles(source) : loadIdentity(source);
+const load = async (source: CertificateSource | Identity): Promise<Identity> => {
+  if (isFiles(source)) return loadIdentityFiles(source);
+  return "signer" in source ? source : loadIdentity(source);
+};
 
 const isEqual = (a: readonly string[], b: readonly string[]): boolean => a.every((each, i) => each === b[i]);
 
 /** Taken before the files are read, so that a change during the read is seen later. */
 const fileStates = (sources: readonly CertificateSource[]): Promise<string[]> =>
   inSlices(sources, (source) => (isFiles(source) ? `${fileState(source.certFile)} ${fileState(source.keyFile)}` : ""));
-
-/** `stat` follows links. The change time (ctime) also shows new permissions, and writes that restore the old time. */
-function fileState(path: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code);
-  }
-}
 
 /** Milliseconds. */
 const SLICE = 5;

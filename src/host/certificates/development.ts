@@ -3,12 +3,13 @@
  * It is valid for less than 14 days, so that browsers accept it by its hash (WebTransport's serverCertificateHashes).
  */
 
-import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDirectory, placeFile } from "../kept-file.ts";
 import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
+import type { Issuer } from "./self-signed.ts";
 
 export interface DevelopmentOptions {
   /** Names in addition to localhost, 127.0.0.1 and ::1. */
@@ -16,6 +17,8 @@ export interface DevelopmentOptions {
   /** Where the certificate is kept. Default: the user's cache directory. */
   readonly directory?: string;
   readonly now?: Date;
+  /** Signs the certificate. By default it is self-signed. */
+  readonly authority?: Issuer;
 }
 
 export interface DevelopmentIdentity extends Identity {
@@ -28,8 +31,6 @@ export interface DevelopmentIdentity extends Identity {
 }
 
 const DAY = 86_400_000;
-/** Validity starts an hour early, in case other machines' clocks are slow. */
-const BACKDATING = DAY / 24;
 /** The W3C's limit is 14 days. */
 const LIFETIME = 13 * DAY;
 const RENEW_BEFORE = 2 * DAY;
@@ -40,18 +41,20 @@ export async function developmentIdentity(options: DevelopmentOptions = {}): Pro
   const now = options.now ?? new Date();
   const names = [...new Set([...DEFAULT_NAMES, ...(options.names ?? []).map((name) => name.toLowerCase())])];
   const directory = options.directory ?? cacheDirectory();
-  const path = join(directory, `development-${fingerprint(names)}.pem`);
+  const { authority } = options;
+  const path = join(directory, `development-${fingerprint(names, authority)}.pem`);
   const kept = await readKept(path, now);
   if (kept !== undefined) return describe(kept, path);
-  const fresh = await makePem(names, now);
+  const fresh = await makePem(names, now, authority);
   const stored = await store(path, fresh, now);
   return stored ?? describe(load(fresh, now), undefined);
 }
 
-/** Identifies the file for a set of names. */
-const fingerprint = (names: readonly string[]): string =>
+/** Identifies the file for a set of names, and for an authority. */
+const fingerprint = (names: readonly string[], authority: Issuer | undefined): string =>
   createHash("sha256")
     .update([...names].sort().join("\n"))
+    .update(authority?.spki ?? "")
     .digest("hex")
     .slice(0, 16);
 
@@ -68,32 +71,9 @@ async function readKept(path: string, now: Date): Promise<Identity | undefined> 
   }
 }
 
-async function makePem(names: readonly string[], now: Date): Promise<string> {
-  const builder = await import("./builder.ts");
-  const { commonName } = await import("./der-writer.ts");
-  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const spki = publicKey.export({ format: "der", type: "spki" });
-  const name = commonName("Nagare development");
-  const notBefore = new Date(now.getTime() - BACKDATING);
-  const certificate = builder.signCertificate(
-    {
-      serial: builder.serialFrom(randomBytes(15)),
-      subject: name,
-      issuer: name,
-      notBefore,
-      notAfter: new Date(notBefore.getTime() + LIFETIME),
-      spki,
-      extensions: [
-        builder.basicConstraints(false),
-        builder.keyUsage(builder.KeyUsage.digitalSignature),
-        builder.extendedKeyUsage(builder.Purpose.serverAuth),
-        builder.subjectAltName(...names),
-        builder.subjectKeyIdentifier(spki),
-      ],
-    },
-    privateKey,
-  );
-  return builder.toPem("CERTIFICATE", certificate) + privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+async function makePem(names: readonly string[], now: Date, issuer: Issuer | undefined): Promise<string> {
+  const { selfSigned } = await import("./self-signed.ts");
+  return selfSigned({ subject: "Nagare development", names, now, lifetime: LIFETIME, issuer });
 }
 
 /**

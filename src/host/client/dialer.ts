@@ -29,6 +29,10 @@ export interface DialerSettings {
   readonly idleTimeout: number | undefined;
   readonly http3: Http3Connector;
   readonly clock: HostClock;
+  /** Connects to this UNIX domain socket instead of the origin's host and port. */
+  readonly path?: string | undefined;
+  /** Speaks HTTP/2 with `http` origins, with prior knowledge (RFC 9113 §3.3). */
+  readonly cleartextHttp2?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
 }
@@ -65,16 +69,19 @@ export class Dialer {
 
   /** The protocols allowed with this origin, the preferred one first. */
   get protocols(): readonly Protocol[] {
-    const { protocols } = this.#settings;
-    return this.secure ? protocols : protocols.filter((each) => each === "http/1.1");
+    const { protocols, cleartextHttp2 } = this.#settings;
+    if (this.secure) return protocols;
+    return cleartextHttp2 === true ? ["h2"] : protocols.filter((each) => each === "http/1.1");
   }
 
-  dialTcp(): Attempt {
+  /** Sends `preface` before anything else. */
+  dialTcp(preface?: Uint8Array): Attempt {
     const { idleTimeout } = this.#settings;
     return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
         secure: this.secure,
+        preface,
         protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
       });
       return connection.protocol === "h2"
@@ -142,6 +149,7 @@ export class Dialer {
             servername: this.host,
             port: at,
             addresses,
+            path: settings.path,
             lookupStart,
             lookupEnd,
             connectTimeout: settings.connectTimeout,
@@ -174,10 +182,8 @@ export class Dialer {
             onDecision: (decision) => this.#remember(decision),
           });
         }
-        const addresses: readonly ResolvedAddress[] = await abortable(
-          resolveHost(host, port, settings.resolve),
-          signal,
-        );
+        const addresses: readonly ResolvedAddress[] =
+          settings.path === undefined ? await abortable(resolveHost(host, port, settings.resolve), signal) : [];
         const lookupEnd = millisNow(clock);
         await ready?.();
         start();

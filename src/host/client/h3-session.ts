@@ -303,6 +303,7 @@ class H3ClientExchange implements ClientExchange {
   #hasData = false;
   #isDone = false;
   #isFinished = false;
+  #isSending = false;
   #trailers: readonly Field[] = [];
   #onWritable: (() => void) | undefined;
 
@@ -364,6 +365,7 @@ class H3ClientExchange implements ClientExchange {
   }
 
   async #send(content: RequestContent): Promise<void> {
+    this.#isSending = true;
     try {
       for await (const chunk of content.chunks) {
         if (this.#isDone) return;
@@ -376,8 +378,12 @@ class H3ClientExchange implements ClientExchange {
       return;
     }
     if (this.#isDone) return;
-    this.#h3.writeData(this.#id!, new Uint8Array(0), true);
+    const trailers = content.trailers?.() ?? [];
+    if (trailers.length > 0) this.#h3.sendTrailers(this.#id!, trailers);
+    else this.#h3.writeData(this.#id!, new Uint8Array(0), true);
+    this.#isSending = false;
     this.#handler.onRequestSent();
+    if (this.#isFinished) this.#settle();
   }
 
   #room(): Promise<void> {
@@ -464,6 +470,10 @@ class H3ClientExchange implements ClientExchange {
 
   #end(): void {
     if (this.#isDone || !this.#isFinished) return;
+    if (this.#head.isHalfOpen === true && this.#isSending) {
+      this.#handler.onEnd(this.#trailers);
+      return;
+    }
     if (isForTunnel(this.#head)) this.#h3.writeData(this.#id!, new Uint8Array(0), true);
     // RFC 9114 §4.1: the response may end before the request, whose rest is then not needed.
     else this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
@@ -474,7 +484,8 @@ class H3ClientExchange implements ClientExchange {
   fail(error: Error, unprocessed: boolean): void {
     if (this.#isDone) return;
     this.#settle();
-    this.#handler.onError(error, unprocessed);
+    // A half-open tunnel has had its last event.
+    if (!this.#isFinished) this.#handler.onError(error, unprocessed);
   }
 
   #settle(): void {

@@ -1,6 +1,8 @@
-// Corrects how undici uses a socket where HTTP/1.1 requires otherwise: interim responses, resets and early answers.
+// Corrects how undici uses a socket where HTTP/1.1 requires otherwise: interim responses, resets, early answers, and
+// trailers, which undici does not send.
 import type { Socket } from "node:net";
 import { guard } from "../guard.ts";
+import type { Field } from "./session.ts";
 
 /** The start of an interim response, with zeros for digits that may vary. */
 const STATUS_LINE = "HTTP/1.0 100";
@@ -8,12 +10,16 @@ const DIGITS = /(?<=^HTTP\/1\.)[01]|(?<=^HTTP\/1\.[01] 1)\d|(?<=^HTTP\/1\.[01] 1
 /** The parser refuses an interim response with a larger head. */
 const MAX_INTERIM = 16 * 1024;
 
+/** What undici writes after the last chunk (RFC 9112 §7.1). Content is written as bytes, never as text. */
+const LAST_CHUNK = "\r\n0\r\n\r\n";
+
 /** Replaces ECONNRESET: undici takes a reset for the end of a response without a length. */
 export const RESPONSE_CUT = "RESPONSE_CUT";
 
 export class Http1Socket {
   #expectsHead = false;
   #held: Buffer | undefined;
+  #trailers: readonly Field[] = [];
   readonly #onContinue: () => void;
 
   constructor(socket: Socket, onContinue: () => void) {
@@ -29,11 +35,26 @@ export class Http1Socket {
       guard("client h1 reset", () => socket.destroy(), nameReset),
     );
     keepReadingAfterWriteErrors(socket);
+    const write = socket.write as (data: string | Uint8Array, ...rest: unknown[]) => boolean;
+    socket.write = ((data: string | Uint8Array, ...rest: unknown[]) =>
+      write.call(socket, data === LAST_CHUNK ? this.#lastChunk() : data, ...rest)) as typeof socket.write;
+  }
+
+  /** Call before the end of chunked content. */
+  endWith(trailers: readonly Field[]): void {
+    this.#trailers = trailers;
+  }
+
+  #lastChunk(): string {
+    const lines = this.#trailers.map(([name, value]) => `${name}: ${value}\r\n`).join("");
+    this.#trailers = [];
+    return `\r\n0\r\n${lines}\r\n`;
   }
 
   /** Call before a request is written: a response head is expected next. */
   expectHead(): void {
     this.#expectsHead = true;
+    this.#trailers = [];
   }
 
   /** RFC 9110 §15.2: a client must accept any number of 1xx responses; undici ends the connection at a 100. */

@@ -15,8 +15,9 @@ export class Http1Tunnel {
   readonly #events: TunnelEvents;
 
   /** Paused until `resume`. */
-  constructor(socket: Duplex, content: RequestContent | undefined, events: TunnelEvents) {
+  constructor(socket: Duplex, content: RequestContent | undefined, isHalfOpen: boolean, events: TunnelEvents) {
     this.#socket = socket;
+    if (isHalfOpen) socket.allowHalfOpen = true;
     this.#events = events;
     socket.on(
       "data",

@@ -13,6 +13,7 @@ import { MAX_RESPONSE_HEAD } from "./limits.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
+  Field,
   RequestContent,
   ResponseHandler,
   Session,
@@ -106,7 +107,9 @@ export class Http1Session implements Session {
     const exchange = new Http1ClientExchange(handler, {
       content,
       isTunnel,
+      isHalfOpen: head.isHalfOpen === true,
       onStart: () => this.#socket.expectHead(),
+      endWith: (trailers) => this.#socket.endWith(trailers),
       release,
       retire: () => {
         this.#draining = true;
@@ -166,8 +169,11 @@ interface Http1Request {
   readonly content: RequestContent | undefined;
   /** The content is that of the tunnel, if it opens. */
   readonly isTunnel: boolean;
+  readonly isHalfOpen: boolean;
   /** Called when the request is about to be written. */
   readonly onStart: () => void;
+  /** Called before the end of content: its trailers. */
+  readonly endWith: (trailers: readonly Field[]) => void;
   readonly release: () => void;
   /** The connection became a tunnel. */
   readonly retire: () => void;
@@ -232,6 +238,7 @@ class Http1ClientExchange implements ClientExchange {
 
   async *chunks(content: RequestContent): AsyncGenerator<Uint8Array> {
     yield* content.chunks;
+    if (content.trailers !== undefined) this.#request.endWith(content.trailers());
     this.#sent();
   }
 
@@ -269,7 +276,7 @@ class Http1ClientExchange implements ClientExchange {
 
   #handleUpgrade(controller: Controller, status: number, socket: Duplex): void {
     this.#request.retire();
-    this.#tunnel = new Http1Tunnel(socket, this.#request.content, {
+    this.#tunnel = new Http1Tunnel(socket, this.#request.content, this.#request.isHalfOpen, {
       data: (chunk) => {
         if (!this.#done) this.#handler.onData(chunk);
       },

@@ -158,7 +158,7 @@ export class Http2Session implements Session {
       if (head.protocol !== undefined && !this.#session.remoteSettings.enableConnectProtocol) {
         throw new NoExtendedConnectError();
       }
-      const options = { endStream: content === undefined };
+      const options = { endStream: content === undefined, waitForTrailers: content?.trailers !== undefined };
       const { signal } = canceller ?? {};
       stream = this.#session.request(
         fieldsToNode(head, content),
@@ -316,6 +316,7 @@ class Http2ClientExchange implements ClientExchange {
 
   async send(content: RequestContent): Promise<void> {
     const stream = this.#stream;
+    if (content.trailers !== undefined) this.#sendTrailers(content.trailers);
     try {
       for await (const chunk of content.chunks) {
         for (let start = 0; start < chunk.byteLength; start += MAX_WRITE) {
@@ -333,6 +334,20 @@ class Http2ClientExchange implements ClientExchange {
     if (stream.destroyed || stream.writableEnded) return;
     stream.end();
     if (!this.#done) this.#handler.onRequestSent();
+  }
+
+  #sendTrailers(trailers: () => readonly Field[]): void {
+    this.#stream.on(
+      "wantTrailers",
+      guard("client h2 wants trailers", this.handleFault, () => {
+        const headers: OutgoingHttpHeaders = {};
+        for (const [name, value] of trailers()) {
+          const before = headers[name];
+          headers[name] = before === undefined ? value : `${before}, ${value}`;
+        }
+        this.#stream.sendTrailers(headers); // without any, Node just ends the stream
+      }),
+    );
   }
 
   pause(): void {

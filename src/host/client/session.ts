@@ -22,6 +22,8 @@ export interface ClientRequestHead {
    * RFC 9220). If the status is 101, or 2xx for CONNECT, the content in both directions is that of the tunnel.
    */
   readonly protocol?: string | undefined;
+  /** True if the directions of a tunnel end separately. Otherwise ours may end with the server's. */
+  readonly isHalfOpen?: boolean | undefined;
   readonly scheme: "https" | "http";
   readonly authority: string;
   /** Path and query, as on the wire. */
@@ -33,6 +35,11 @@ export interface ClientRequestHead {
 export interface RequestContent {
   readonly length: number | undefined;
   readonly chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  /**
+   * Called after the last chunk: the trailer section (RFC 9110 §6.5). HTTP/1.1 sends it only with content whose length is
+   * unknown (RFC 9112 §7.1.2). If it is set, HTTP/2 keeps the stream open until the end of the content.
+   */
+  readonly trailers?: (() => readonly Field[]) | undefined;
 }
 
 /**
@@ -130,8 +137,10 @@ export interface DialOptions {
   /** The name for SNI, which the certificate must match. For an address literal, the address without brackets. */
   readonly servername: string;
   readonly port: number;
-  /** The host's resolved addresses, best first. Never empty. */
+  /** The host's resolved addresses, best first. Not empty, unless there is a path. */
   readonly addresses: readonly ResolvedAddress[];
+  /** The path of a UNIX domain socket to connect to, instead of an address. */
+  readonly path?: string | undefined;
   readonly lookupStart: number;
   readonly lookupEnd: number;
   readonly ca: readonly string[] | undefined;

@@ -14,8 +14,10 @@ export interface ClientTcpConnection {
 
 export interface TcpConnectOptions extends DialOptions {
   readonly secure: boolean;
-  /** Offered by ALPN, best first. Never empty. */
+  /** Offered by ALPN, best first. Never empty. Without TLS, the first one is spoken. */
   readonly protocols: readonly Exclude<Protocol, "h3">[];
+  /** Bytes to send before anything else, even before TLS (the PROXY protocol). */
+  readonly preface?: Uint8Array | undefined;
 }
 
 export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpConnection> {
@@ -25,7 +27,8 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
   socket.setNoDelay(true);
   const connectEnd = performance.now();
   const timings = { lookupStart, lookupEnd, connectStart, connectEnd };
-  if (!options.secure) return { socket, protocol: "http/1.1", timings };
+  if (options.preface !== undefined) socket.write(options.preface);
+  if (!options.secure) return { socket, protocol: options.protocols[0]!, timings };
 
   const secured = await handshake(socket, options);
   const handshakeEnd = performance.now();
@@ -44,7 +47,7 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
 }
 
 function establish(options: TcpConnectOptions): Promise<Socket> {
-  const { addresses, servername, port } = options;
+  const { addresses, servername, port, path } = options;
   // Node tries several addresses (RFC 8305 without the race of DNS records) only if it looks up a name itself, so give
   // it the resolved addresses through a lookup.
   const lookup: LookupFunction = (_host, { all }, callback) => {
@@ -52,15 +55,17 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
     if (all) callback(null, [...addresses]);
     else callback(null, first.address, first.family);
   };
-  const socket = connectSocket({ host: "addresses.invalid", port, lookup, autoSelectFamily: true });
+  const socket = connectSocket(
+    path === undefined ? { host: "addresses.invalid", port, lookup, autoSelectFamily: true } : { path },
+  );
   socket.on("error", ignore); // errors may occur at any time, even if nothing is waiting
   return settle(socket, "connect", options.signal, (error) => {
     const code = codeOf(error);
-    const where = `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
-    if (code === "ECONNREFUSED") {
+    const where = path ?? `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
+    if (code === "ECONNREFUSED" || (path !== undefined && code === "ENOENT")) {
       return new ClientError("CONNECTION_REFUSED", `nothing is listening at ${where}`, {
         cause: error,
-        hint: "check the port, and that the server is running",
+        hint: `check the ${path === undefined ? "port" : "path"}, and that the server is running`,
       });
     }
     return new ClientError("CONNECTION_FAILED", `cannot connect to ${where}${code === "" ? "" : `: ${code}`}`, {

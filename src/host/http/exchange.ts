@@ -87,8 +87,17 @@ export interface ServerExchange {
   /** Set when the client asks to go over to another protocol, or through to another host. */
   readonly tunnelOffer: TunnelOffer | undefined;
 
+  /** The peer of the connection: the client, or a proxy in front of this server. */
   readonly remoteAddress: PeerAddress;
+  /** The client's address, as trusted proxies say. Set by products that trust some; for logs, limits and hashing. */
+  clientAddress?: string | undefined;
   readonly localAddress: PeerAddress;
+  /** The client's address when the connection began, for transports whose clients can move to another. */
+  readonly firstAddress?: PeerAddress | undefined;
+  /** Identifies the request in logs, here and at origins. Set by the operations of the edge. */
+  readonly requestId?: string | undefined;
+  /** A gateway sets it to the origin that the request went to, for logs. */
+  upstream?: string | undefined;
   /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
   /** Undefined for QUIC. */

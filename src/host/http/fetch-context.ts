@@ -1,5 +1,6 @@
 /** The context that a fetch handler gets in addition to the Request. */
 
+import { randomUUID } from "node:crypto";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -19,6 +20,11 @@ export interface Context {
   readonly earlyData: boolean;
   /** Resolves when the request is known not to be a replay; rejects if the client does not complete the handshake. */
   readonly confirmed: Promise<void>;
+  /**
+   * Identifies the request in the access log and at origins. Random, unless the server accepts the one that a trusted client
+   * sent (`requestId` in `serve`).
+   */
+  readonly requestId: string;
   /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
@@ -53,6 +59,7 @@ export class FetchContext implements Context {
   readonly #exchange: ServerExchange;
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
+  #requestId: string | undefined;
 
   constructor(
     exchange: ServerExchange,
@@ -83,6 +90,10 @@ export class FetchContext implements Context {
   }
   get confirmed(): Promise<void> {
     return this.#exchange.confirmed ?? Promise.resolve();
+  }
+  get requestId(): string {
+    this.#requestId ??= this.#exchange.requestId ?? randomUUID();
+    return this.#requestId;
   }
   get signal(): AbortSignal {
     return this.#request.signal;

@@ -5,17 +5,19 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
-import type { SecureContext } from "node:tls";
 import type { StrikeRegister } from "../../tls/index.ts";
 import type { Budget } from "../budget.ts";
+import type { HandshakeHooks } from "../certificates/certificates.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
+import type { SelectByName } from "../certificates/select-by-name.ts";
 import type { EngineChoice } from "../engine/choice.ts";
 import type { Fault } from "../guard.ts";
 import type { QuicEnvironment } from "../quic/environment.ts";
 import type { QuicServerOptions } from "../quic/quic-options.ts";
 import type { TraceConnection } from "../quic/tracing.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
+import type { ProxyProtocolOptions } from "./proxy-protocol-gate.ts";
 
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
@@ -47,10 +49,21 @@ export interface ListenerOptions {
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
   /** Asked for each client that sends a server name. By default, `identities` are selected by their names. */
   readonly selectByName?: SelectByName | undefined;
+  /** TLS over TCP: answers tls-alpn-01 (RFC 8737). By default, `acme-tls/1` is not offered. */
+  readonly answerTlsAlpn?: HandshakeHooks["answerTlsAlpn"] | undefined;
   /** TLS over TCP: options besides the certificates. */
   readonly tlsOptions?: TlsOptions | undefined;
+  /** TCP: reads the PROXY protocol header of connections from load balancers. */
+  readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */
   readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
+  /**
+   * Called for each connection: over TCP when it begins, over QUIC when its handshake has proven the client's address.
+   * Returns what to call when it has ended, or false to end it at once.
+   */
+  readonly onOpened?: ((remote: PeerAddress, transport: "tcp" | "udp") => (() => void) | false) | undefined;
+  /** TLS over TCP: called when a handshake is complete, with the milliseconds since the connection began. */
+  readonly onSecured?: ((milliseconds: number) => void) | undefined;
   /** Called for each connection: with the TCP socket, or with a socket that stands for a QUIC connection. */
   readonly onConnection?: ((socket: Duplex) => void) | undefined;
   /** Called for each HTTP/2 session, with Node's object. */
@@ -88,20 +101,6 @@ export interface ListenerOptions {
   /** QUIC: listens to new connections. */
   readonly trace?: TraceConnection | undefined;
 }
-
-export interface SelectedIdentity {
-  /** Required by QUIC. */
-  readonly identity?: Identity | undefined;
-  /** For TLS over TCP, in place of the identity's own context. */
-  readonly context?: SecureContext;
-}
-
-/** Calls back once, now or later: with an error to refuse the client, or with nothing for the default. */
-export type SelectByName = (
-  serverName: string,
-  transport: "tcp" | "udp",
-  done: (error: Error | null, selected?: SelectedIdentity) => void,
-) => void;
 
 /** By node:tls's names. */
 export interface TlsOptions {

@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Budget, Holder } from "../budget.ts";
+import { millisNow, systemClock } from "../clock.ts";
 
 /** A client's end of a TCP connection. */
 type RemoteEnd = Pick<Socket, "remoteAddress" | "remotePort">;
@@ -31,19 +32,22 @@ export class PendingHandshakes {
     };
   }
 
-  /** Call with the TLS socket when its handshake has finished. */
-  finish(socket: TLSSocket): void {
+  /** Call with the TLS socket when its handshake has finished. `onSecured` gets the milliseconds that it took. */
+  finish(socket: TLSSocket, onSecured?: (milliseconds: number) => void): void {
     const key = keyOf(socket);
     const holder = this.#holders.get(key);
     if (holder === undefined) return;
     this.#holders.delete(key);
     this.#budget.remove(holder);
+    onSecured?.(millisNow(systemClock) - holder.startedAt);
   }
 }
 
 const keyOf = ({ remoteAddress, remotePort }: RemoteEnd): string => `${remoteAddress} ${remotePort}`;
 
 class PendingHandshake implements Holder {
+  /** Milliseconds. */
+  readonly startedAt = millisNow(systemClock);
   readonly #socket: Socket;
 
   constructor(socket: Socket) {

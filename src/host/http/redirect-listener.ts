@@ -1,4 +1,4 @@
-/** A plain HTTP port that redirects every request to https. */
+/** A plain HTTP port that redirects every request to https, except the questions of an authority (RFC 8555 §8.3). */
 
 import {
   createServer,
@@ -9,22 +9,28 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isAuthority } from "../../http/index.ts";
-import { guard, reportFault } from "../guard.ts";
+import { detach, type Fault, guard, reportFault } from "../guard.ts";
 import type { Bindable, BoundAddress } from "./listener.ts";
 
 const HEAD_TIMEOUT = 10_000;
+const CHALLENGES = "/.well-known/acme-challenge/";
+
+/** The body for a path under `/.well-known/acme-challenge/`; undefined to redirect it like others. */
+export type AnswerChallenge = (path: string) => Promise<string | undefined>;
 
 export class RedirectListener implements Bindable {
   readonly #servers: HttpServer[] = [];
   readonly #httpsPort: number;
+  readonly #answerChallenge: AnswerChallenge | undefined;
 
-  constructor(httpsPort: number) {
+  constructor(httpsPort: number, answerChallenge?: AnswerChallenge) {
     this.#httpsPort = httpsPort;
+    this.#answerChallenge = answerChallenge;
   }
 
   listen(port: number, host: string): Promise<BoundAddress> {
     const limits = { headersTimeout: HEAD_TIMEOUT, requestTimeout: HEAD_TIMEOUT };
-    const server = createServer(limits, redirectTo(this.#httpsPort));
+    const server = createServer(limits, redirectTo(this.#httpsPort, this.#answerChallenge));
     return new Promise((resolve, reject) => {
       server.once("error", reject);
       server.listen({ port, host }, () => {
@@ -46,8 +52,7 @@ export class RedirectListener implements Bindable {
   }
 }
 
-/** Redirects every request with 308, which, unlike 301, preserves the method (RFC 9110 §15.4.9). */
-const redirectTo = (httpsPort: number): RequestListener =>
+const redirectTo = (httpsPort: number, answerChallenge: AnswerChallenge | undefined): RequestListener =>
   guard(
     "redirect request",
     (fault, _request, response: ServerResponse) => {
@@ -55,18 +60,42 @@ const redirectTo = (httpsPort: number): RequestListener =>
       response.destroy();
     },
     (request: IncomingMessage, response: ServerResponse) => {
-      const { host = "" } = request.headers;
-      const name = host.replace(/:[0-9]*$/, "");
-      const path = request.url ?? "/";
       response.shouldKeepAlive = false;
-      if (name === "" || !isAuthority(host) || !path.startsWith("/")) {
-        response.writeHead(400).end();
+      if (answerChallenge === undefined || request.url?.startsWith(CHALLENGES) !== true) {
+        redirect(request, response, httpsPort);
         return;
       }
-      const location = `https://${name}${httpsPort === 443 ? "" : `:${httpsPort}`}${path}`;
-      response.writeHead(308, { location, "content-length": "0" }).end();
+      const onFault = (fault: Fault): void => {
+        reportFault(fault);
+        response.destroy();
+      };
+      detach("redirect challenge", onFault, answerOr(answerChallenge, request, response, httpsPort));
     },
   );
+
+async function answerOr(
+  answerChallenge: AnswerChallenge,
+  request: IncomingMessage,
+  response: ServerResponse,
+  httpsPort: number,
+): Promise<void> {
+  const body = await answerChallenge(request.url!);
+  if (body === undefined) redirect(request, response, httpsPort);
+  else response.writeHead(200, { "content-type": "application/octet-stream" }).end(body);
+}
+
+/** Redirects with 308, which, unlike 301, preserves the method (RFC 9110 §15.4.9). */
+function redirect(request: IncomingMessage, response: ServerResponse, httpsPort: number): void {
+  const { host = "" } = request.headers;
+  const name = host.replace(/:[0-9]*$/, "");
+  const path = request.url ?? "/";
+  if (name === "" || !isAuthority(host) || !path.startsWith("/")) {
+    response.writeHead(400).end();
+    return;
+  }
+  const location = `https://${name}${httpsPort === 443 ? "" : `:${httpsPort}`}${path}`;
+  response.writeHead(308, { location, "content-length": "0" }).end();
+}
 
 function close(server: HttpServer): Promise<void> {
   return new Promise((resolve) => {

@@ -8,6 +8,7 @@ import type { Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import { SharedRoom } from "./shared-room.ts";
+import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
 /** The listener's state that affects every response. */
 export interface ListenerState {
@@ -143,10 +144,12 @@ export class TcpConnection implements Holder {
   }
 }
 
-export const addressesOf = (socket: Socket): { readonly remote: PeerAddress; readonly local: PeerAddress } => ({
-  remote: peerAddressFrom(socket.remoteAddress, socket.remotePort),
-  local: peerAddressFrom(socket.localAddress, socket.localPort),
-});
+/** As a load balancer states them (the PROXY protocol), or else the socket's own. */
+export const addressesOf = (socket: Socket): Addresses =>
+  statedAddresses(socket) ?? {
+    remote: peerAddressFrom(socket.remoteAddress, socket.remotePort),
+    local: peerAddressFrom(socket.localAddress, socket.localPort),
+  };
 
 /** Converts Node's address to the usual form: an IPv4-mapped IPv6 address becomes an IPv4 address. */
 export function peerAddressFrom(address = "", port = 0): PeerAddress {

@@ -19,11 +19,12 @@ import {
 } from "node:http2";
 import { createServer, Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
+import { isRefusal } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
+import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
@@ -46,21 +47,17 @@ import {
 } from "./listener.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
+import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
-import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
-
-const HEAD_TIMEOUT = 30_000;
-/** How often Node checks for late heads. Its default of 30 s would double the timeout. */
-const HEAD_CHECK_INTERVAL = 5_000;
-const MAX_TIMER = 2 ** 31 - 1;
+import { http1Limits, IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
   #acceptsTunnels: boolean;
-  readonly #observer: Pick<ListenerOptions, "admits" | "onConnection" | "onSession" | "onTlsError" | "onClientError">;
+  readonly #observer: ListenerOptions;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #identities: TlsIdentities;
@@ -77,6 +74,7 @@ export class TcpListener implements ManagedListener {
   readonly #budget: Budget;
   readonly #handshakes: PendingHandshakes;
   readonly #stallTimeout: number;
+  readonly #gate: ProxyProtocolGate | undefined;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
 
@@ -93,19 +91,9 @@ export class TcpListener implements ManagedListener {
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
-    // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
-    const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
+    if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
-    Object.assign(this.#server, {
-      headersTimeout: HEAD_TIMEOUT,
-      // Node silently drops fields above a maximum count; the size of the head is the limit.
-      maxHeadersCount: 0,
-      connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
-      requestTimeout: 0,
-      timeout,
-      maxHeaderSize: MAX_HEAD_SIZE,
-      ...definedLimits(options.http1Limits),
-    });
+    Object.assign(this.#server, http1Limits(this.#stallTimeout), definedLimits(options.http1Limits));
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
@@ -114,12 +102,12 @@ export class TcpListener implements ManagedListener {
       "secureConnection",
       guard("tls secure", this.#destroy, (socket: TLSSocket) => this.#handleSecure(socket)),
     );
+    this.#gate = options.proxyProtocol && new ProxyProtocolGate(this.#server, options.proxyProtocol, this.#onFault);
     const request = guard("http1 request", this.#destroyResponse, (_request: unknown, response: Http1Response) =>
       this.#queueHttp1(response),
     );
     this.#server.on("request", request as never);
-    // A "request" listener, which HTTP/1.1 needs, also enables Node's compatibility layer for HTTP/2, which listens for
-    // streams. Our listener replaces it.
+    // The "request" listener enables Node's compatibility layer for HTTP/2, whose listener ours replaces.
     this.#server.removeAllListeners("stream");
     this.#server.on(
       "stream",
@@ -307,6 +295,7 @@ export class TcpListener implements ManagedListener {
   #cutOffAfter(timeout: number): Timer {
     const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
+      this.#gate?.close();
     };
     const cutOff = guard(
       "tcp cut-off",
@@ -320,28 +309,31 @@ export class TcpListener implements ManagedListener {
   }
 
   #track(socket: Socket): void {
-    const { admits, onConnection } = this.#observer;
-    if (admits?.(addressesOf(socket)) === false) {
+    const { admits, onOpened, onConnection } = this.#observer;
+    const addresses = addressesOf(socket);
+    if (admits?.(addresses) === false) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
     const hasRoom = this.#budget.openSocket();
     const closed = this.#handshakes.add(socket);
+    const ended = onOpened?.(addresses.remote, "tcp");
     socket.once(
       "close",
       guard("tcp close", this.#onFault, () => {
         this.#sockets.delete(socket);
         this.#budget.closeSocket();
         closed();
+        if (ended) ended();
       }),
     );
-    if (!hasRoom) socket.destroy();
+    if (!hasRoom || ended === false) socket.destroy();
     else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
-    this.#handshakes.finish(socket);
+    this.#handshakes.finish(socket, this.#observer.onSecured);
     if (socket.alpnProtocol === "h2") return; // handled as a session
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.

@@ -3,14 +3,19 @@
 import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
+import type { SelectedIdentity } from "../certificates/select-by-name.ts";
 import { type Fault, guard } from "../guard.ts";
+import { LONGEST_TIMEOUT } from "../timer.ts";
 import { Http1Request } from "./http1-request.ts";
 import { Http1Response } from "./http1-response.ts";
-import type { ListenerOptions, SelectedIdentity } from "./listener.ts";
+import type { Http1Limits, ListenerOptions } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;
 const HANDSHAKE_TIMEOUT = 15_000;
+const HEAD_TIMEOUT = 30_000;
+/** How often Node checks for late heads. Its default of 30 s would double the timeout. */
+const HEAD_CHECK_INTERVAL = 5_000;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
 /**
@@ -19,6 +24,18 @@ const STREAM_WINDOW = 256 * 1024;
  */
 const MAX_HTTP2_HEAD = 2 * MAX_HEAD_SIZE;
 const MAX_FIELD_LINES = 4_000;
+
+/** node:http's limits. */
+export const http1Limits = (stallTimeout: number): Http1Limits => ({
+  headersTimeout: HEAD_TIMEOUT,
+  // Node silently drops fields above a maximum count; the size of the head is the limit.
+  maxHeadersCount: 0,
+  connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
+  requestTimeout: 0,
+  // 0 disables it.
+  ...{ timeout: stallTimeout <= LONGEST_TIMEOUT ? stallTimeout : 0 },
+  maxHeaderSize: MAX_HEAD_SIZE,
+});
 
 export function serverOptions(
   identities: TlsIdentities,

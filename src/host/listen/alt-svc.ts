@@ -1,15 +1,17 @@
 /** How a server advertises HTTP/3 in `alt-svc` (RFC 7838), and how it withdraws that. */
+import type { BoundAddress } from "../http/listener.ts";
+import { isHttp3Disabled } from "../http3-switch.ts";
 import { ServeError } from "./errors.ts";
 
 export interface AltSvcOptions {
   /** Seconds that clients may remember HTTP/3. The default, 3600, lets an operator go back within an hour. */
-  readonly maxAge?: number;
+  readonly maxAge?: number | undefined;
   /** The UDP port that clients connect to, if a port mapping changes it. By default, the port of the server. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** True, the default, advertises HTTP/3. */
-  readonly advertise?: boolean;
+  readonly advertise?: boolean | undefined;
   /** Tells clients to forget HTTP/3 (RFC 7838 §3), even if it is served. */
-  readonly clear?: boolean;
+  readonly clear?: boolean | undefined;
 }
 
 const DEFAULT_MAX_AGE = 3600;
@@ -30,4 +32,13 @@ export function altSvcField(options: AltSvcOptions, listening: number | undefine
   if (options.clear) return "clear";
   if (options.advertise === false || listening === undefined) return undefined;
   return `h3=":${port}"; ma=${maxAge}`;
+}
+
+/** The same for a server on these addresses, unless the operator has disabled HTTP/3. */
+export function advertisedAltSvc(
+  options: AltSvcOptions | undefined,
+  addresses: readonly BoundAddress[],
+): string | undefined {
+  const udp = addresses.find(({ transport }) => transport === "udp");
+  return altSvcField(isHttp3Disabled() ? { ...options, clear: true } : (options ?? {}), udp?.port);
 }

@@ -10,6 +10,7 @@ export type ServeProblem =
   | "DIRECTORY_MISSING"
   | "DIRECTORY_UNREADABLE"
   | "MODULE_INVALID"
+  | "CONFIG_INVALID"
   | "ORIGIN_INVALID";
 
 export class ServeError extends Error {

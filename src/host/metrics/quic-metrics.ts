@@ -5,7 +5,7 @@
 
 import type { CloseReason, EndpointTrace, EndpointTraceEvent } from "../../quic/index.ts";
 import type { ConnectionTrace, ConnectionTraceEvent, TraceConnection } from "../quic/tracing.ts";
-import { type Counter, type Histogram, Registry } from "./registry.ts";
+import { type Counter, type Histogram, type Labels, Registry } from "./registry.ts";
 
 /** Seconds. */
 const RTT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -15,14 +15,40 @@ const WINDOW = [2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
 
 type Role = "client" | "server";
 
+/** Counters with a label beside the role, by the name between `nagare_quic_` and `_total`. */
+const LABELLED = {
+  packets_lost: "Packets declared lost.",
+  packets_dropped: "Received packets that were dropped.",
+  blocked: "Times that data had to wait.",
+  streams_opened: "Streams opened.",
+  datagrams: "Datagrams (RFC 9221) that the application wrote and read.",
+  early_data: "Outcomes of offered 0-RTT data.",
+  handshakes: "Complete handshakes.",
+  connections_closed: "Connections that ended, by cause.",
+  handshakes_failed: "Handshakes that failed, by cause.",
+} as const;
+
+/** Counters of endpoints, which have no role. */
+const ENDPOINT = {
+  endpoint_datagrams_dropped: "Datagrams dropped that belong to no connection.",
+  stateless_replies: "Replies to datagrams that belong to no connection.",
+} as const;
+
+const metricName = (name: string): string => `nagare_quic_${name}_total`;
+
 /** Counts what QUIC does, for `serve({ metrics })` and `createClient({ metrics })`. */
 export class QuicMetrics {
-  readonly #registry = new Registry();
+  readonly #registry: Registry;
   readonly #meters = new Map<Role, RoleMeter>();
   /** For the environment of an endpoint. @internal */
   readonly trace: TraceConnection;
 
-  constructor() {
+  /** A registry that has other metrics too, or one of its own. @internal */
+  constructor(registry: Registry = new Registry()) {
+    this.#registry = registry;
+    for (const [name, help] of Object.entries({ ...LABELLED, ...ENDPOINT })) {
+      registry.declare(metricName(name), help, "counter");
+    }
     const connection = (_id: unknown, role: Role): ConnectionTrace => {
       const meter = new ConnectionMeter(this.#meter(role));
       return (event) => meter.handle(event);
@@ -52,12 +78,14 @@ export class QuicMetrics {
 
   #handleEndpoint(event: EndpointTraceEvent): void {
     if (event.type === "quic:endpoint-datagram-dropped") {
-      const help = "Datagrams dropped that belong to no connection.";
-      this.#registry.counter("nagare_quic_endpoint_datagrams_dropped_total", help, { cause: event.cause }).add();
+      this.#count("endpoint_datagrams_dropped", { cause: event.cause });
       return;
     }
-    const help = "Replies to datagrams that belong to no connection.";
-    this.#registry.counter("nagare_quic_stateless_replies_total", help, { reply: event.reply }).add();
+    this.#count("stateless_replies", { reply: event.reply });
+  }
+
+  #count(name: keyof typeof ENDPOINT, labels: Labels): void {
+    this.#registry.counter(metricName(name), ENDPOINT[name], labels).add();
   }
 }
 
@@ -82,7 +110,7 @@ class RoleMeter {
   constructor(registry: Registry, role: Role) {
     this.#registry = registry;
     this.#role = role;
-    const counter = (name: string, help: string) => registry.counter(`nagare_quic_${name}_total`, help, { role });
+    const counter = (name: string, help: string) => registry.counter(metricName(name), help, { role });
     this.started = counter("connections_started", "Connections that began.");
     this.open = registry.gauge("nagare_quic_connections", "Connections that exist now.", { role });
     this.packetsSent = counter("packets_sent", "Packets sent.");
@@ -105,8 +133,8 @@ class RoleMeter {
   }
 
   /** Counts one more of a metric with a label beside the role. */
-  count(name: string, help: string, label: string, value: string): void {
-    this.#registry.counter(`nagare_quic_${name}_total`, help, { role: this.#role, [label]: value }).add();
+  count(name: keyof typeof LABELLED, label: string, value: string): void {
+    this.#registry.counter(metricName(name), LABELLED[name], { role: this.#role, [label]: value }).add();
   }
 }
 
@@ -130,13 +158,13 @@ class ConnectionMeter {
         meter.bytesReceived.add(event.size);
         break;
       case "quic:packet-lost":
-        meter.count("packets_lost", "Packets declared lost.", "cause", event.cause);
+        meter.count("packets_lost", "cause", event.cause);
         break;
       case "quic:packet-dropped":
-        meter.count("packets_dropped", "Received packets that were dropped.", "cause", event.cause);
+        meter.count("packets_dropped", "cause", event.cause);
         break;
       case "quic:datagram-dropped":
-        meter.count("packets_dropped", "Received packets that were dropped.", "cause", "other-address");
+        meter.count("packets_dropped", "cause", "other-address");
         break;
       case "quic:recovery-metrics-updated":
         meter.rtt.observe(event.latestRtt / 1e6);
@@ -153,29 +181,19 @@ class ConnectionMeter {
         break;
       case "quic:connection-data-blocked-updated":
         if (event.reason === undefined) break;
-        meter.count("blocked", "Times that data had to wait.", "reason", event.reason);
+        meter.count("blocked", "reason", event.reason);
         break;
       case "quic:migrated":
         meter.migrations.add();
         break;
       case "quic:stream-opened":
-        meter.count("streams_opened", "Streams opened.", "initiator", event.isLocal ? "local" : "remote");
+        meter.count("streams_opened", "initiator", event.isLocal ? "local" : "remote");
         break;
       case "quic:datagram-data-moved":
-        meter.count(
-          "datagrams",
-          "Datagrams (RFC 9221) that the application wrote and read.",
-          "direction",
-          event.direction,
-        );
+        meter.count("datagrams", "direction", event.direction);
         break;
       case "quic:early-data":
-        meter.count(
-          "early_data",
-          "Outcomes of offered 0-RTT data.",
-          "outcome",
-          event.accepted ? "accepted" : "rejected",
-        );
+        meter.count("early_data", "outcome", event.accepted ? "accepted" : "rejected");
         break;
       case "quic:connection-started":
         meter.started.add();
@@ -183,7 +201,7 @@ class ConnectionMeter {
         break;
       case "quic:negotiated":
         this.#isComplete = true;
-        meter.count("handshakes", "Complete handshakes.", "kind", event.resumed ? "resumed" : "full");
+        meter.count("handshakes", "kind", event.resumed ? "resumed" : "full");
         meter.handshakeSeconds.observe(event.duration / 1e6);
         break;
       case "quic:connection-closed":
@@ -197,8 +215,7 @@ class ConnectionMeter {
 
   #closed(reason: CloseReason): void {
     const cause = "layer" in reason ? `${reason.type}-${reason.layer}` : reason.type;
-    const help = "Connections that ended, by cause.";
-    this.#meter.count("connections_closed", help, "cause", cause);
-    if (!this.#isComplete) this.#meter.count("handshakes_failed", "Handshakes that failed, by cause.", "cause", cause);
+    this.#meter.count("connections_closed", "cause", cause);
+    if (!this.#isComplete) this.#meter.count("handshakes_failed", "cause", cause);
   }
 }

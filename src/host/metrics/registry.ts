@@ -73,6 +73,16 @@ export class Registry {
     return this.#series(name, help, "histogram", labels, () => new Histogram(bounds));
   }
 
+  /** The names of all metrics. */
+  get names(): readonly string[] {
+    return [...this.#families.keys()];
+  }
+
+  /** Adds a metric without values, so that its name, type and help are known before it is first counted. */
+  declare(name: string, help: string, type: Type): void {
+    if (!this.#families.has(name)) this.#families.set(name, { help, type, series: new Map() });
+  }
+
   #series<Value extends Counter | Histogram>(
     name: string,
     help: string,

@@ -63,6 +63,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     return this.#host.localAddress;
   }
 
+  get firstAddress(): PeerAddress {
+    return this.#host.firstAddress;
+  }
+
   get connection(): ConnectionInfo {
     return this.#host.info;
   }

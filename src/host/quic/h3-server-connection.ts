@@ -47,6 +47,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly client: ClientIdentity | undefined;
+  readonly firstAddress: PeerAddress;
   readonly room: SharedRoom = new FetchRoom({
     limit: DEFAULT_LIMITS.sendBufferPerConnection,
     used: () => this.#connection.streamFacts.bytesBuffered,
@@ -65,6 +66,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#driver = driver;
     this.#options = options;
     this.client = client;
+    this.firstAddress = peerAddress(connection.remoteAddress);
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng, clock } = driver.environment;
     this.h3 = new H3Connection(connection, {

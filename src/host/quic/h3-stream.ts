@@ -28,6 +28,8 @@ export interface H3StreamHandler {
 export interface H3ExchangeHost {
   readonly h3: H3Connection;
   readonly remoteAddress: PeerAddress;
+  /** The client's address when the connection began. */
+  readonly firstAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
   readonly client: ClientIdentity | undefined;

@@ -166,6 +166,7 @@ export class QuicListener implements ManagedListener {
       neighbours.onBatch = (batch) => driver.handleBatch(batch);
     }
     driver.onAccept = (connection) => {
+      let ended: (() => void) | false | undefined;
       const accepted = new AcceptedConnection(connection, driver, {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
@@ -177,8 +178,15 @@ export class QuicListener implements ManagedListener {
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
         clientCertificates: this.#clientCertificates,
         onSelectIdentity: (event) => this.#selectLater(connection, driver, event),
-        onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
-        onClosed: (closed) => this.#handleClosed(closed),
+        onConnected: (alpn) => {
+          ended = this.#options.onOpened?.(peerAddress(connection.remoteAddress), "udp");
+          if (ended === false) accepted.shed("too many connections");
+          else this.#handleConnected(connection, accepted, alpn);
+        },
+        onClosed: (closed) => {
+          if (ended) ended();
+          this.#handleClosed(closed);
+        },
       });
       this.#connections.add(accepted);
       return accepted;

@@ -47,7 +47,9 @@ export type ToWorker =
   /** Milliseconds. After a reload, another process reads the sockets. */
   | { readonly nagare: "drain"; readonly timeout: number; readonly isReload: boolean }
   /** New certificates, as for `serve`. */
-  | { readonly nagare: "certificates"; readonly id: number; readonly tls: unknown };
+  | { readonly nagare: "certificates"; readonly id: number; readonly tls: unknown }
+  /** Asks for the worker's metrics. */
+  | { readonly nagare: "metrics"; readonly id: number };
 
 export type FromWorker =
   | { readonly nagare: "hello" }
@@ -56,7 +58,9 @@ export type FromWorker =
   /** All connections have ended, and the process will. */
   | { readonly nagare: "leaving" }
   | { readonly nagare: "failed"; readonly failure: Failure }
-  | { readonly nagare: "certificates"; readonly id: number; readonly failure?: Failure };
+  | { readonly nagare: "certificates"; readonly id: number; readonly failure?: Failure }
+  /** The metrics of this worker in Prometheus' text format: an answer, or without an id the last ones before its end. */
+  | { readonly nagare: "metrics"; readonly id?: number; readonly text: string };
 
 export const isMessage = (value: unknown): value is { readonly nagare: string } =>
   typeof value === "object" && value !== null && typeof (value as { nagare?: unknown }).nagare === "string";

@@ -14,16 +14,21 @@ import { systemClock } from "../clock.ts";
 import { describeFault, type Fault, guard, ignore } from "../guard.ts";
 import type { BoundAddress } from "../http/listener.ts";
 import { MachineTimer } from "../machine-timer.ts";
+import { Timer } from "../timer.ts";
 import { SECRET_LENGTH } from "./channel.ts";
 import { type FromWorker, isMessage, type ToWorker, WORKER_VARIABLE, type WorkerSetup } from "./messages.ts";
 import { type Place, placeName } from "./place.ts";
 import { type OpenedSockets, openSockets, type SocketRequest, type SteeringKind } from "./sockets.ts";
 import { encodeProgram, steeringProgram } from "./steering-program.ts";
 import { type Failure, type SupervisorCommand, SupervisorMachine } from "./supervisor-machine.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
 
 const ID_KEY_LENGTH = 16;
 const CLIENT_KEY_LENGTH = 8;
 const FIRST_DESCRIPTOR = 4;
+
+/** Milliseconds that a busy worker may take to state its metrics; after that, its previous ones count. */
+const METRICS_TIMEOUT = 1_000;
 
 /** A program that runs as a worker. */
 export interface WorkerProgram {
@@ -85,6 +90,7 @@ export class Supervisor {
   #certificates: { readonly generation: number; readonly tls: unknown } | undefined;
   readonly #answers = new Map<string, (failure: Failure | undefined) => void>();
   #requests = 0;
+  readonly #metrics = new WorkerMetrics();
   #stopped: { readonly failure: Failure | undefined } | undefined;
 
   private constructor(options: SupervisorOptions, sockets: OpenedSockets, keys: Keys) {
@@ -158,6 +164,31 @@ export class Supervisor {
     return new Promise((resolve) => {
       this.#answers.set(`${name} ${id}`, resolve);
       this.#send(place, { nagare: "certificates", id, tls });
+    });
+  }
+
+  /** The metrics of all workers, in Prometheus' text format. */
+  async metrics(): Promise<readonly string[]> {
+    await Promise.all(this.#machine.places.map((place) => this.#askMetrics(place)));
+    return this.#metrics.texts;
+  }
+
+  #askMetrics(place: Place): Promise<void> {
+    const child = this.#children.get(placeName(place));
+    if (child?.connected !== true) return Promise.resolve();
+    this.#requests += 1;
+    const id = this.#requests;
+    const name = `${placeName(place)} ${id}`;
+    return new Promise((resolve) => {
+      const late = new Timer(
+        guard("worker metrics late", this.#onFault, () => this.#answer(name, undefined)),
+        METRICS_TIMEOUT,
+      ).unref();
+      this.#answers.set(name, () => {
+        late.clear();
+        resolve();
+      });
+      this.#send(place, { nagare: "metrics", id });
     });
   }
 
@@ -292,6 +323,7 @@ export class Supervisor {
     );
     const end = (how: string): void => {
       if (!this.#running.delete(child)) return;
+      if (child.pid !== undefined) this.#metrics.end(child.pid);
       this.#failAnswers(place);
       if (isCurrent()) this.#machine.handleExit(place, how, systemClock.now());
       this.#run();
@@ -355,6 +387,12 @@ export class Supervisor {
       case "failed":
         this.#machine.handleFailed(place, message.failure, now);
         break;
+      case "metrics": {
+        const pid = this.#children.get(placeName(place))?.pid;
+        if (pid !== undefined) this.#metrics.set(pid, message.text);
+        if (message.id !== undefined) this.#answer(`${placeName(place)} ${message.id}`, undefined);
+        break;
+      }
       case "certificates":
         this.#answer(`${placeName(place)} ${message.id}`, message.failure);
         break;

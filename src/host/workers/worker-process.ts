@@ -89,6 +89,8 @@ export function reportFailure(failure: Failure): Promise<void> {
 
 export class WorkerProcess {
   readonly setup: WorkerSetup;
+  /** Returns the metrics of this process, if it has any. */
+  metrics: (() => Promise<string>) | undefined;
   readonly #options: WorkerOptions;
   readonly #host: WorkerHost;
   readonly #channel: Channel;
@@ -229,9 +231,18 @@ export class WorkerProcess {
       case "certificates":
         detach("worker new certificates", this.#onFault, this.#replaceCertificates(message.id, message.tls));
         break;
+      case "metrics":
+        detach("worker metrics", this.#onFault, this.#sendMetrics(message.id));
+        break;
       case "setup":
         break;
     }
+  }
+
+  async #sendMetrics(id?: number): Promise<void> {
+    if (this.metrics === undefined) return;
+    const text = await this.metrics();
+    this.#send({ nagare: "metrics", text, ...(id === undefined ? {} : { id }) });
   }
 
   #finish(drain: { readonly timeout: number; readonly isReload: boolean }): void {
@@ -260,6 +271,7 @@ export class WorkerProcess {
   /** Ends the process when nothing is left for it to do. */
   async #leaveAfter(finished: Promise<void>): Promise<void> {
     await finished;
+    await this.#sendMetrics();
     this.#send({ nagare: "leaving" });
     await this.#channel.close();
     if (this.#host.connected === true) this.#host.disconnect();

@@ -6,7 +6,8 @@ import { loadIdentity } from "../../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../../host/http/testing/identities.ts";
 import { startServer } from "../../server.ts";
 import type { TestClient } from "../../testing/test-client.ts";
-import { createProxy, type ProxyOptions } from "../service.ts";
+import type { ProxyOptions } from "../options.ts";
+import { createProxy, type ProxyService } from "../service.ts";
 
 /** Called in reverse order when the test ends. */
 export type Closers = (() => unknown)[];
@@ -35,7 +36,15 @@ export async function throughProxy(
   origins: readonly string[],
   options: ProxyOptions,
 ): Promise<TestClient> {
-  const proxy = await createProxy(origins, options);
+  return serveProxy(closers, open, await createProxy(origins, options));
+}
+
+/** Opens a client to a proxy, whose port is that of the client. */
+export async function serveProxy(
+  closers: Closers,
+  open: (url: URL) => Promise<TestClient>,
+  proxy: ProxyService,
+): Promise<TestClient & { readonly port: number }> {
   const server = await startServer(
     { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
     proxy,
@@ -43,5 +52,5 @@ export async function throughProxy(
   closers.push(() => server.close({ timeout: 0 }));
   const client = await open(server.url);
   closers.push(() => client.close());
-  return client;
+  return { ...client, port: server.port };
 }

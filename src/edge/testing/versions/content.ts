@@ -92,7 +92,6 @@ export const CONTENT: readonly Row[] = [
         ],
       },
     ),
-    proxied: { seen: { body: "abc", trailers: [] } },
   }),
   chunked({
     ...served(

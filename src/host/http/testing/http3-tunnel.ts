@@ -58,6 +58,7 @@ export async function openHttp3Tunnel({
   port,
   protocol,
   headers = {},
+  path = "/chat",
   onClose,
 }: TunnelClientOptions): Promise<TestTunnel> {
   const engine = await cryptoEngine();
@@ -96,7 +97,7 @@ export async function openHttp3Tunnel({
           const target =
             protocol === undefined
               ? { authority: TARGET }
-              : { scheme: "https", authority: `localhost:${port}`, path: "/chat", protocol };
+              : { scheme: "https", authority: `localhost:${port}`, path, protocol };
           const id = h3.request({ method: "CONNECT", ...target, fields: Object.entries(headers) }, false)!;
           stream = new Http3Stream(h3, id, pump);
           stream.on("error", () => undefined);

@@ -17,6 +17,8 @@ export interface TunnelClientOptions {
   /** Undefined for a plain CONNECT to `target.test:99`. */
   readonly protocol: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  /** "/chat" by default. */
+  readonly path?: string;
   readonly onClose: (close: () => void) => void;
 }
 

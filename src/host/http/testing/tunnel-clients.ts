@@ -12,7 +12,13 @@ import type { HttpVersion } from "../exchange.ts";
 import { openHttp3Tunnel } from "./http3-tunnel.ts";
 import { TARGET, type TestTunnel, type TunnelClientOptions } from "./test-tunnel.ts";
 
-async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelClientOptions): Promise<TestTunnel> {
+async function openHttp1({
+  port,
+  protocol,
+  headers = {},
+  path = "/chat",
+  onClose,
+}: TunnelClientOptions): Promise<TestTunnel> {
   // TLS on our own TCP socket, because only that can be reset.
   const tcp = connectTcp(port, "127.0.0.1");
   const socket = connectTls({ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] });
@@ -32,7 +38,7 @@ async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelClient
     ...(protocol === undefined
       ? { method: "CONNECT", path: TARGET }
       : {
-          path: "/chat",
+          path,
           headers: { host: `localhost:${port}`, connection: "Upgrade", upgrade: protocol, ...headers },
         }),
   });
@@ -53,7 +59,13 @@ async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelClient
   });
 }
 
-async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelClientOptions): Promise<TestTunnel> {
+async function openHttp2({
+  port,
+  protocol,
+  headers = {},
+  path = "/chat",
+  onClose,
+}: TunnelClientOptions): Promise<TestTunnel> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   session.on("error", () => undefined);
   onClose(() => session.destroy());
@@ -66,7 +78,7 @@ async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelClient
           ":protocol": protocol,
           ":scheme": "https",
           ":authority": `localhost:${port}`,
-          ":path": "/chat",
+          ":path": path,
           ...headers,
         },
     { endStream: false },

@@ -1,0 +1,43 @@
+// The server of a configuration file.
+
+import { loadConfig } from "../../edge/config/index.ts";
+import type { Server } from "../../edge/server.ts";
+import { certificateSources, isDevelopment } from "../../edge/sites/certificate-sources.ts";
+import { CliError, EXIT } from "../fail.ts";
+import type { ConfiguredServer } from "./flags.ts";
+import type { ServedProgram } from "./served-program.ts";
+
+export async function configuredProgram(
+  file: string,
+): Promise<{ readonly configured: ConfiguredServer; readonly program: ServedProgram }> {
+  const { config } = await loadConfig(file).catch((error: Error & { readonly code?: string }) => {
+    throw new CliError(error.code ?? "CONFIG_INVALID", error.message, { exitCode: EXIT.usage, cause: error });
+  });
+  const { accessLog, requestId, traceContext, trustedProxies, metrics, limits } = config;
+  const { ConfiguredSites } = await import("../../edge/sites/configured-sites.ts");
+  let sites: Awaited<ReturnType<typeof ConfiguredSites.open>> | undefined;
+  return {
+    configured: {
+      listen: config.listen ?? {},
+      certificates: await certificateSources(config),
+      isDevelopment: isDevelopment(config),
+      operations: { accessLog, requestId, traceContext, trustedProxies, metrics, limits },
+    },
+    program: {
+      file,
+      createService: async (log) => {
+        sites = await ConfiguredSites.open(file, config, log);
+        return sites;
+      },
+      reload: async (server: Server) => {
+        if (sites !== undefined) {
+          await sites.reconfigure(server);
+          return;
+        }
+        // The workers read the file again. If it is broken, this says so before any of them starts.
+        await loadConfig(file);
+        await server.reload();
+      },
+    },
+  };
+}

@@ -1,0 +1,248 @@
+/**
+ * What a configuration file may say. `schema.ts` validates it, and `nagare.schema.json` describes it to editors; both have
+ * the members of these interfaces, and the JSON Schema takes its descriptions from here.
+ */
+
+import type { AcmeOptions } from "../../host/acme/options.ts";
+import type { Handler } from "../../host/http/fetch-handler.ts";
+import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.ts";
+import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
+import type { QlogDialect } from "../../host/qlog/options.ts";
+import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
+import type { RequestIdOptions } from "../operations/identification/request-id.ts";
+import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
+import type { LimitsOptions } from "../operations/limits/options.ts";
+import type { MetricsOptions } from "../operations/metrics/options.ts";
+import type {
+  HealthCheckOptions,
+  OriginOptions,
+  PassiveHealthOptions,
+  ProxyOptions,
+  RetryOptions,
+} from "../proxy/options.ts";
+import type { FetchObject } from "../serve.ts";
+
+/** A duration such as "500ms", "10s", "2m" or "1h"; a number means milliseconds. */
+export type Duration = string | number;
+
+/** A size such as "64 KB", "20 GB" or "512 MiB"; a number means bytes. */
+export type Size = string | number;
+
+/** Options of the library as a file has them: durations and sizes may be texts with a unit. */
+type WithUnits<Options> = {
+  readonly [Name in keyof Options]: Name extends DurationName
+    ? Duration | undefined
+    : Name extends SizeName
+      ? Size | undefined
+      : Options[Name];
+};
+
+type DurationName =
+  | `${string}Timeout`
+  | "timeout"
+  | "interval"
+  | "lookupInterval"
+  | "backoff"
+  | "maxBackoff"
+  | "maxLag"
+  | "retryAfter";
+type SizeName = "bufferSize" | "maxMemory";
+
+/** The default export of a configuration file. */
+export interface Config {
+  /** The JSON Schema, for editors. Ignored. */
+  readonly $schema?: string | undefined;
+  /** Where the server listens, and how. */
+  readonly listen?: ListenConfig | undefined;
+  /**
+   * Sites by host name. A name such as "*.example.com" matches one label in place of the star, and "*" every host that no
+   * other name matches.
+   */
+  readonly sites: Readonly<Record<string, SiteConfig>>;
+  /** The authority that issues certificates for sites with `tls: "auto"`. */
+  readonly acme?: AcmeConfig | undefined;
+  /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
+  readonly accessLog?: string | AccessLogConfig | undefined;
+  /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
+  readonly requestId?: boolean | RequestIdOptions | undefined;
+  /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
+  readonly traceContext?: boolean | TraceContextOptions | undefined;
+  /** Addresses and prefixes of proxies in front, such as "10.0.0.0/8". What they say about clients is trusted. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** Counts for Prometheus, and opens a listener for `/metrics`, `/healthz` and `/readyz`: true for the defaults. */
+  readonly metrics?: boolean | MetricsConfig | undefined;
+  /** Refuses connections and requests above these limits. */
+  readonly limits?: LimitsConfig | undefined;
+}
+
+/** The authority for automatic certificates (RFC 8555). Changes of its sites take effect with a reload, others with a start. */
+export interface AcmeConfig extends AcmeMembers {
+  /** A PEM file: trusted for the authority itself, in addition to Node's roots. For an authority of your own. */
+  readonly caFile?: string | undefined;
+}
+
+type AcmeMembers = {
+  readonly [Name in keyof Omit<AcmeOptions, "domains" | "ca" | "httpPort">]?: AcmeOptions[Name] | undefined;
+};
+
+/** Where metrics are read, and what they distinguish. */
+export interface MetricsConfig extends Pick<MetricsOptions, "port" | "host" | "sites" | "quic"> {}
+
+export interface LimitsConfig extends WithUnits<LimitsOptions> {}
+
+/** Where the access log goes, and what it says. */
+export interface AccessLogConfig extends Pick<AccessLogOptions, "to" | "format" | "query" | "address"> {}
+
+/** Where the server listens, and how. Changes take effect when the process starts again. */
+export interface ListenConfig {
+  /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
+  readonly port?: number | undefined;
+  /** An address or name of this machine. By default "::" (all addresses), but loopback if every certificate is a development one. */
+  readonly host?: string | undefined;
+  /** Also listens for plain HTTP on this port, and redirects to https. */
+  readonly httpPort?: number | undefined;
+  /** The port that clients connect to, if a port mapping changes it. */
+  readonly publicPort?: number | undefined;
+  /** Serves with this many processes; "auto" for one per core. */
+  readonly workers?: number | "auto" | undefined;
+  /** How long requests in progress may take when the server stops. 10 s by default. */
+  readonly grace?: Duration | undefined;
+  /** How long connections may last after a reload of workers. 5 min by default. */
+  readonly drainTimeout?: Duration | undefined;
+  /** How long a client may stall before its connection is closed. 60 s by default. */
+  readonly stallTimeout?: Duration | undefined;
+  /** Memory that all connections may hold. By default a quarter of the heap, at most 512 MiB. */
+  readonly memoryLimit?: Size | undefined;
+  /** False disables HTTP/3, and tells clients to forget it. */
+  readonly http3?: boolean | undefined;
+  /** When QUIC clients must prove their address first. "auto", the default, means under load. */
+  readonly retry?: "auto" | "always" | "never" | undefined;
+  /** The versions of QUIC, in order of preference. */
+  readonly quicVersions?: readonly QuicVersionName[] | undefined;
+  /** How HTTP/3 is advertised. */
+  readonly altSvc?: AltSvcOptions | undefined;
+  /** Load balancers in front that speak the PROXY protocol over TCP. */
+  readonly proxyProtocol?: ProxyProtocolConfig | undefined;
+  /** Records each HTTP/3 connection in this folder. */
+  readonly qlog?: string | QlogConfig | undefined;
+}
+
+export interface ProxyProtocolConfig extends WithUnits<ProxyProtocolOptions> {}
+
+/** Records HTTP/3 connections for tools such as qvis. */
+export interface QlogConfig {
+  /** The folder for the files. */
+  readonly directory: string;
+  /** "rfc", the default, or "qvis" for the names that qvis knows. */
+  readonly dialect?: QlogDialect | undefined;
+}
+
+/** A site: its certificate, and its routes. */
+export interface SiteConfig {
+  /**
+   * The certificate: files, "development" for one that only this machine's user accepts, or "auto" for one from the authority
+   * that `acme` names. A site without one uses those of the other sites.
+   */
+  readonly tls?: "auto" | "development" | TlsFiles | undefined;
+  /** The first route whose path and methods match answers a request; 404 if none does. */
+  readonly routes: readonly RouteConfig[];
+  /** Fields added to every response of this site. An empty value removes the field. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** A certificate and its key, as PEM files. Changed files are used within a second. */
+export interface TlsFiles {
+  /** The server's certificate first, then its chain. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The passphrase of an encrypted key. */
+  readonly passphrase?: string | undefined;
+}
+
+/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond` or `handler`. The rest modifies it. */
+export interface RouteConfig {
+  /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
+  readonly path: string;
+  /** The methods that this route answers. All by default. */
+  readonly methods?: readonly string[] | undefined;
+
+  /** Serves a folder. */
+  readonly files?: string | FilesAction | undefined;
+  /** Passes requests on to an origin, such as "http://127.0.0.1:3000", or to several. */
+  readonly proxy?: string | ProxyAction["origins"] | ProxyAction | undefined;
+  /** Redirects to a path or URL; ":name" is replaced with what the path's group of that name matched. */
+  readonly redirect?: string | RedirectAction | undefined;
+  /** Responds with a status and a text. */
+  readonly respond?: number | RespondAction | undefined;
+  /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
+  readonly handler?: string | Handler | FetchObject | undefined;
+
+  /** Removes this prefix from the path before the action sees it. */
+  readonly stripPrefix?: string | undefined;
+  /** Fields added to every response of this route. An empty value removes the field. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Compresses responses that are worth it with br, zstd or gzip, as the client accepts. True for the defaults. */
+  readonly compress?: boolean | CompressConfig | undefined;
+  /** The largest request content; larger ones get a 413. No limit by default. */
+  readonly maxBodySize?: Size | undefined;
+}
+
+/** Serves a folder. */
+export interface FilesAction {
+  readonly directory: string;
+  /** Serves index.html for paths that match no file, for a single-page application. */
+  readonly spa?: boolean | undefined;
+  /** Serves a page of links for folders without index.html. */
+  readonly listing?: boolean | undefined;
+  /** The `cache-control` of every file. By default, browsers revalidate each time. */
+  readonly cacheControl?: string | undefined;
+}
+
+/** Passes requests on to one of several origins. */
+export interface ProxyAction
+  extends WithUnits<Omit<ProxyOptions, "ca" | "log" | "preserveHost" | "healthCheck" | "passiveHealth" | "retry">> {
+  /** Origins such as "http://127.0.0.1:3000", "https://app.internal/base" or "unix:/run/app.sock", or with a weight. */
+  readonly origins: readonly (string | OriginOptions)[];
+  /** A PEM file of the authorities to trust for https origins. */
+  readonly caFile?: string | undefined;
+  readonly healthCheck?: HealthCheckConfig | undefined;
+  readonly passiveHealth?: PassiveHealthConfig | undefined;
+  readonly retry?: RetryConfig | undefined;
+}
+
+export interface HealthCheckConfig extends WithUnits<HealthCheckOptions> {}
+
+export interface PassiveHealthConfig extends WithUnits<PassiveHealthOptions> {}
+
+export interface RetryConfig extends WithUnits<RetryOptions> {}
+
+/** Redirects requests. */
+export interface RedirectAction {
+  /** A path or URL; ":name" is replaced with what the path's group of that name matched. */
+  readonly to: string;
+  /** 308 by default. */
+  readonly status?: 301 | 302 | 303 | 307 | 308 | undefined;
+  /** False drops the request's query. True by default. */
+  readonly keepQuery?: boolean | undefined;
+}
+
+/** Responds with a fixed response. */
+export interface RespondAction {
+  /** 200 by default. */
+  readonly status?: number | undefined;
+  readonly body?: string | undefined;
+  /** "text/plain; charset=utf-8" by default. */
+  readonly contentType?: string | undefined;
+}
+
+/** When responses are compressed. */
+export interface CompressConfig {
+  /** The codings, in order of preference. br, zstd and gzip by default; zstd needs Node 22.15 or later. */
+  readonly codings?: readonly ("br" | "zstd" | "gzip")[] | undefined;
+  /** Responses with less content are sent as they are. 1 KB by default. */
+  readonly minSize?: Size | undefined;
+}
+
+/** Gives a configuration its type. */
+export const defineConfig = (config: Config): Config => config;

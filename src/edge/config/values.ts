@@ -1,0 +1,106 @@
+/** The values of a configuration that are more than a string or number: what is accepted, and what becomes of it. */
+
+import * as v from "valibot";
+import { type FieldLine, isAuthority, isFieldName, isFieldValue, isHttp1Only } from "../../http/index.ts";
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/** Milliseconds; undefined if the text is not a duration. */
+export function parseDuration(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/.exec(text.trim());
+  return match === null ? undefined : Number(match[1]) * UNITS[match[2]!]!;
+}
+
+const POWERS: Readonly<Record<string, number>> = { "": 0, K: 1, M: 2, G: 3, T: 4 };
+
+/** Bytes, with the units of SI (kB, MB: powers of 1000) and of IEC 80000-13 (KiB, MiB); undefined if it is not a size. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B$/i.exec(text.trim());
+  if (match === null || (match[2] === "" && match[3] !== "")) return undefined;
+  return Math.round(Number(match[1]) * (match[3] === "" ? 1000 : 1024) ** POWERS[match[2]!.toUpperCase()]!);
+}
+
+/** The value as it stands in the file, for messages. */
+export function show(value: unknown): string {
+  if (typeof value === "function") return "a function";
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** A string or number that `parse` understands, and its result. */
+const unit = (what: string, example: string, parse: (text: string) => number | undefined) => {
+  const message = (issue: { readonly input: unknown }) =>
+    `${show(issue.input)} is not ${what}: give one such as ${example}`;
+  return v.pipe(
+    v.union([v.string(), v.number()], message),
+    v.rawTransform<string | number, number>(({ dataset, addIssue, NEVER }) => {
+      const { value } = dataset;
+      const number = typeof value === "number" ? value : parse(value);
+      if (number !== undefined && number >= 0) return number;
+      addIssue({ message: message({ input: value }) });
+      return NEVER;
+    }),
+  );
+};
+
+/** In milliseconds. */
+export const DURATION = unit("a duration", `"10s" or "500ms"`, parseDuration);
+
+/** In bytes. */
+export const SIZE = unit("a size", `"20 GB" or "512 MiB"`, parseSize);
+
+/** A value of one type, with a message that says what it is and what is expected. */
+const wanted = (what: string) => (issue: { readonly input: unknown }) =>
+  issue.input === undefined ? `is missing: give ${what}` : `${show(issue.input)} is not ${what}`;
+
+export const text = (what: string) => v.pipe(v.string(wanted(what)), v.minLength(1, wanted(what)));
+
+export const flag = () => v.boolean(wanted("true or false"));
+
+export const number = () => v.number(wanted("a number"));
+
+export const port = (minimum: number) =>
+  v.pipe(
+    v.number(wanted("a port")),
+    v.check(
+      (value) => Number.isInteger(value) && value >= minimum && value <= 65_535,
+      ({ input }) => `${show(input)} is not a port: give a whole number from ${minimum} to 65535`,
+    ),
+  );
+
+export const oneOf = <const Options extends readonly (string | number)[]>(options: Options) =>
+  v.picklist(options, ({ input }) => `${show(input)} is not one of ${options.map(show).join(", ")}`);
+
+/** Response fields, with their names in lower case. An empty value removes a field. */
+export const FIELDS = v.pipe(
+  v.record(v.string(), v.string(wanted("a text")), wanted("an object of fields and values")),
+  v.rawTransform<Record<string, string>, readonly FieldLine[]>(({ dataset, addIssue, NEVER }) => {
+    const given = Object.entries(dataset.value);
+    const lines = given.map(([name, value]): FieldLine => [name.toLowerCase(), value]);
+    const problems = lines.map(fieldProblem);
+    if (problems.every((problem) => problem === undefined)) return lines;
+    for (const [index, message] of problems.entries()) {
+      const [key, value] = given[index]!;
+      const item = { type: "object", origin: "key", input: dataset.value, key, value } as const;
+      if (message !== undefined) addIssue({ message, path: [item] });
+    }
+    return NEVER;
+  }),
+);
+
+function fieldProblem([name, value]: FieldLine): string | undefined {
+  if (!isFieldName(name)) return "is not a field name (RFC 9110 §5.1)";
+  if (isHttp1Only(name, value) || name === "content-length") return "is the server's own: leave it out";
+  return isFieldValue(value) ? undefined : "has a value with characters that fields cannot have";
+}
+
+/** A host name, "*.name" or "*". */
+export const isSiteName = (name: string): boolean =>
+  name === "*" || (isAuthority(name.replace(/^\*\./, "")) && !/:\d+$/.test(name) && name === name.toLowerCase());

@@ -1,0 +1,320 @@
+/** One attempt to get a response from one origin: passes an exchange to a client session and back, with backpressure both ways. */
+
+import { ClientError, NoExtendedConnectError } from "../../../host/client/errors.ts";
+import { InformationalLimit } from "../../../host/client/limits.ts";
+import { OriginBusyError, type OriginPool, type PoolWaiter } from "../../../host/client/origin-pool.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  RequestContent,
+  ResponseHandler,
+  Session,
+} from "../../../host/client/session.ts";
+import { opensTunnel } from "../../../host/client/tunnel.ts";
+import { type Fault, guard } from "../../../host/guard.ts";
+import type { ServerExchange } from "../../../host/http/exchange.ts";
+import { noLimit, Timer } from "../../../host/timer.ts";
+import { contentLengthOf, type FieldLine, fieldValue, hasNoContent, isWithoutLength } from "../../../http/index.ts";
+import { forwardResponseFields, forwardTrailers } from "../fields/response-fields.ts";
+import type { TunnelRelay } from "../tunnel/relay.ts";
+import type { RequestBody } from "./request-body.ts";
+
+/** Why an attempt failed. */
+export type FailureKind =
+  /** All connections are in use. */
+  | "busy"
+  /** No connection could be made. */
+  | "unreachable"
+  /** The origin refused the request without acting on it. */
+  | "unprocessed"
+  /** The connection ended before the response. */
+  | "lost"
+  /** The origin took too long. */
+  | "late"
+  /** The origin answered something that is not HTTP, or not allowed. */
+  | "invalid"
+  /** The request itself, or the client, is to blame. */
+  | "client"
+  /** An exception in this proxy. */
+  | "fault";
+
+export interface AttemptFailure {
+  readonly kind: FailureKind;
+  readonly error: Error;
+  /** True if the connection had carried requests before: the origin may have closed it for being idle. */
+  readonly isReused: boolean;
+}
+
+export interface AttemptTimeouts {
+  readonly waitTimeout: number;
+  readonly requestBodyTimeout: number;
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+}
+
+export interface AttemptParts {
+  readonly exchange: ServerExchange;
+  readonly pool: OriginPool;
+  /** What the connection begins with. */
+  readonly preface: Uint8Array | undefined;
+  readonly head: ClientRequestHead;
+  /** The content, with its length if that is known. */
+  readonly content: { readonly body: RequestBody; readonly length: number | undefined } | undefined;
+  /** If the client asks for a tunnel. */
+  readonly relay: TunnelRelay | undefined;
+  readonly timeouts: AttemptTimeouts;
+  readonly onFault: (fault: Fault) => void;
+  /** The response's head has arrived, and is on its way to the client. */
+  readonly onResponse: (status: number) => void;
+  /** The tunnel is open. `onDone` follows when it has ended. */
+  readonly onTunnel: () => void;
+  /** The response is complete. */
+  readonly onDone: () => void;
+  /** Called at most once, and not after `onDone` or `cancel`. */
+  readonly onFailure: (failure: AttemptFailure) => void;
+}
+
+/** RFC 9110 §15: larger numbers are invalid, even with three digits. */
+const MAX_STATUS = 599;
+
+export class Attempt implements PoolWaiter, ResponseHandler {
+  readonly #parts: AttemptParts;
+  readonly #informational = new InformationalLimit();
+  #upstream: ClientExchange | undefined;
+  #timer: Timer | undefined;
+  #onTimeout: () => void = () => {};
+  #isHttp1 = true;
+  #reused = false;
+  #isPaused = false;
+  #isOpen = false;
+  #finished = false;
+
+  constructor(parts: AttemptParts) {
+    this.#parts = parts;
+  }
+
+  get preface(): Uint8Array | undefined {
+    return this.#parts.preface;
+  }
+
+  begin(): void {
+    const { pool, timeouts } = this.#parts;
+    pool.enqueue(this);
+    if (this.#upstream !== undefined || this.#finished) return;
+    // Dialling has its own limit, which ends before this one.
+    this.#arm(timeouts.waitTimeout, () => this.#end("busy", new OriginBusyError()));
+  }
+
+  /** The client has gone, or too much time has passed. */
+  cancel(reason: Error): void {
+    if (this.#finish()) this.#leave(reason);
+  }
+
+  /** The client has room for more of the response. */
+  resume(): void {
+    if (this.#finished || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#armBody();
+    this.#upstream?.resume();
+  }
+
+  // ---- PoolWaiter
+
+  start(session: Session, reused: boolean): void {
+    const { head, content, relay, timeouts } = this.#parts;
+    this.#reused = reused;
+    this.#isHttp1 = session.protocol === "http/1.1";
+    if (content === undefined) this.#armHead();
+    else {
+      content.body.onProgress = () => this.#timer?.refresh();
+      this.#arm(timeouts.requestBodyTimeout, () => this.#handleStalledBody(content.body));
+    }
+    const fields = relay === undefined ? head.fields : relay.requestFields(head.fields, session.protocol);
+    const upstream = session.request({ ...head, fields }, this.#contentToSend(), this);
+    if (this.#finished) upstream.reset(new Error("the exchange has ended"));
+    else this.#upstream = upstream;
+  }
+
+  #contentToSend(): RequestContent | undefined {
+    const { content, relay } = this.#parts;
+    if (relay !== undefined) return { length: undefined, chunks: relay.content };
+    if (content === undefined) return undefined;
+    const { body, length } = content;
+    return { length, chunks: body.open(), trailers: () => forwardTrailers(body.trailers) };
+  }
+
+  fail(error: Error): void {
+    this.#end(error instanceof OriginBusyError ? "busy" : "unreachable", error);
+  }
+
+  // ---- ResponseHandler
+
+  onRequestSent(): void {
+    const { content, exchange } = this.#parts;
+    if (content !== undefined && !this.#finished && exchange.status === undefined) this.#armHead();
+  }
+
+  onInformational(status: number, fields: readonly FieldLine[]): void {
+    if (this.#finished) return;
+    if (!this.#informational.take(fields)) {
+      this.#end("invalid", new ClientError("PROTOCOL_ERROR", "the origin sent too many informational responses"));
+      return;
+    }
+    this.#timer?.refresh();
+    // This proxy sends its own 100 to a client that waits for one, so a 100 from the origin is dropped.
+    if (status !== 100) this.#parts.exchange.inform(status, forwardResponseFields(fields));
+  }
+
+  onHead(status: number, raw: readonly FieldLine[]): void {
+    if (this.#finished) return;
+    if (status > MAX_STATUS) {
+      // RFC 9110 §15: treated as a server error. Node's HTTP/2 could not even send it.
+      this.#end("invalid", new ClientError("PROTOCOL_ERROR", `the status ${status} is invalid`));
+      return;
+    }
+    const { exchange, content, relay, onResponse } = this.#parts;
+    if (relay !== undefined && opensTunnel(status)) {
+      this.#open(relay, status, raw);
+      return;
+    }
+    relay?.refuse();
+    const withoutLength = isWithoutLength(status);
+    // A gRPC response that consists of trailers only must stay a single header section.
+    const bodiless = withoutLength || hasNoContent(exchange.method, status) || this.#isTrailersOnly(raw);
+    // In HTTP/1.1, only chunked messages can have trailers (RFC 9112 §7.1.2).
+    const trailers = !this.#isHttp1 || raw.some(([name]) => name === "transfer-encoding");
+    const forwarded = forwardResponseFields(raw);
+    const fields = withoutLength ? forwarded.filter(([name]) => name !== "content-length") : forwarded;
+    content?.body.forget();
+    onResponse(status);
+    exchange.respond(status, bodiless ? fields.filter(([name]) => name !== "trailer") : fields, {
+      endStream: bodiless,
+      trailers,
+    });
+    if (bodiless) this.#finishBodiless(status, raw);
+    else if (exchange.hasRoom()) this.#armBody();
+    else this.#pause();
+  }
+
+  #open(relay: TunnelRelay, status: number, raw: readonly FieldLine[]): void {
+    const problem = relay.problemOf(raw);
+    if (problem !== undefined) {
+      this.#end("invalid", problem);
+      return;
+    }
+    const { onResponse, onTunnel, onDone } = this.#parts;
+    this.#isOpen = true;
+    this.#finish();
+    onResponse(status);
+    onTunnel();
+    relay.open(raw, this.#upstream!, onDone);
+  }
+
+  #isTrailersOnly(fields: readonly FieldLine[]): boolean {
+    return !this.#isHttp1 && fieldValue(fields, "grpc-status") !== undefined;
+  }
+
+  #finishBodiless(status: number, raw: readonly FieldLine[]): void {
+    this.#finish();
+    // HTTP/1.1 does not rule out content after a 205 (RFC 9112 §6.3), which could be endless.
+    const isEmpty = contentLengthOf(raw) === 0;
+    if (status === 205 && !isEmpty) this.#upstream?.reset(new Error("the 205 had content"));
+    this.#parts.onDone();
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#isOpen) this.#parts.relay!.data(chunk);
+    if (this.#finished) return;
+    this.#timer?.refresh();
+    if (!this.#parts.exchange.write(chunk)) this.#pause();
+  }
+
+  onEnd(trailers: readonly FieldLine[]): void {
+    if (this.#isOpen) this.#parts.relay!.end();
+    if (!this.#finish()) return;
+    this.#parts.exchange.end(undefined, forwardTrailers(trailers));
+    this.#parts.onDone();
+  }
+
+  onError(error: Error, unprocessed: boolean): void {
+    if (this.#isOpen) this.#parts.relay!.fail(error);
+    this.#upstream = undefined;
+    this.#end(kindOf(error, unprocessed), error);
+  }
+
+  // ----
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#timer?.clear(); // a slow client is not the origin's fault
+    this.#upstream?.pause();
+  }
+
+  #armHead(): void {
+    const { headersTimeout } = this.#parts.timeouts;
+    this.#arm(headersTimeout, () => this.#end("late", late(`received nothing within ${headersTimeout / 1000} s`)));
+  }
+
+  #armBody(): void {
+    const { bodyTimeout } = this.#parts.timeouts;
+    this.#arm(bodyTimeout, () => this.#end("late", late(`received nothing within ${bodyTimeout / 1000} s`)));
+  }
+
+  #handleStalledBody(body: RequestBody): void {
+    const seconds = this.#parts.timeouts.requestBodyTimeout / 1000;
+    if (body.isWaiting) this.#end("client", new RequestStalledError(seconds));
+    else this.#end("late", late(`the origin read nothing of the request within ${seconds} s`));
+  }
+
+  #arm(milliseconds: number, onTimeout: () => void): void {
+    this.#timer?.clear();
+    this.#onTimeout = onTimeout;
+    this.#timer = new Timer(
+      guard("proxy timeout", this.#handleFault, () => this.#onTimeout()),
+      noLimit(milliseconds),
+    );
+  }
+
+  readonly #handleFault = (fault: Fault): void => {
+    this.#parts.onFault(fault);
+    this.#end("fault", fault.error);
+  };
+
+  #end(kind: FailureKind, error: Error): void {
+    if (!this.#finish()) return;
+    this.#leave(error);
+    this.#parts.onFailure({ kind, error, isReused: this.#reused });
+  }
+
+  #leave(reason: Error): void {
+    this.#parts.pool.withdraw(this);
+    this.#upstream?.reset(reason);
+    this.#parts.content?.body.close();
+    this.#parts.relay?.content.destroy();
+  }
+
+  #finish(): boolean {
+    if (this.#finished) return false;
+    this.#finished = true;
+    this.#timer?.clear();
+    return true;
+  }
+}
+
+/** The client sends nothing of its request's content. */
+export class RequestStalledError extends Error {
+  constructor(seconds: number) {
+    super(`the client sent nothing of its request within ${seconds} s`);
+  }
+}
+
+const late = (message: string): ClientError => new ClientError("RESPONSE_TIMEOUT", message);
+
+function kindOf(error: Error, unprocessed: boolean): FailureKind {
+  const code = error instanceof ClientError ? error.code : undefined;
+  if (code === "REQUEST_INVALID" || code === "REQUEST_BODY_FAILED") return "client";
+  // Another attempt would not help.
+  if (error instanceof NoExtendedConnectError) return "invalid";
+  if (unprocessed) return "unprocessed";
+  return code === "CONNECTION_LOST" ? "lost" : "invalid";
+}

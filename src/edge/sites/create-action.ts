@@ -1,0 +1,95 @@
+/** Creates what the routes of a configuration do. */
+
+import { readFile } from "node:fs/promises";
+import { createFetchHandler, type Handler } from "../../host/http/fetch-handler.ts";
+import { ServeError } from "../../host/listen/errors.ts";
+import type { ACTIONS, ValidRoute } from "../config/schema.ts";
+import { foreignApp } from "../foreign-app.ts";
+import { asHandler, loadModule, moduleState } from "../module.ts";
+import type { FetchObject } from "../serve.ts";
+import type { Action } from "./action.ts";
+import { RedirectAction } from "./redirect-action.ts";
+import { RespondAction } from "./respond-action.ts";
+
+export interface PlannedAction {
+  readonly type: (typeof ACTIONS)[number];
+  /** Equal for equal actions. */
+  readonly key: unknown;
+  create(): Promise<Action>;
+}
+
+/** File names are absolute. `trustedProxies` are those in front of the whole server. */
+export function planAction(
+  route: ValidRoute,
+  trustedProxies: readonly string[] | undefined,
+  log: (line: string) => void,
+): PlannedAction {
+  const { files, proxy, redirect, respond, handler } = route;
+  if (files !== undefined) {
+    return {
+      type: "files",
+      key: keyOf("files", files),
+      create: async () => new (await import("../files/service.ts")).FileService(files.directory, { ...files, log }),
+    };
+  }
+  if (proxy !== undefined) {
+    const { origins, ...own } = proxy as Proxy;
+    const options = { ...own, trustedProxies: own.trustedProxies ?? trustedProxies };
+    return {
+      type: "proxy",
+      key: keyOf("proxy", { origins, ...options }),
+      create: () => createProxy(origins, options, log),
+    };
+  }
+  if (redirect !== undefined) {
+    return { type: "redirect", key: keyOf("redirect", redirect), create: async () => new RedirectAction(redirect) };
+  }
+  if (respond !== undefined) {
+    return { type: "respond", key: keyOf("respond", respond), create: async () => new RespondAction(respond) };
+  }
+  if (typeof handler === "string") {
+    return {
+      type: "handler",
+      key: keyOf("module", [handler, moduleState(handler)]),
+      create: () => createModule(handler, log),
+    };
+  }
+  return { type: "handler", key: handler, create: async () => createHandler(handler!, log) };
+}
+
+const keyOf = (type: string, options: unknown): string => JSON.stringify([type, options]);
+
+type Proxy = Omit<
+  Extract<NonNullable<ValidRoute["proxy"]>, { readonly connectTimeout?: unknown }>,
+  "trustedProxies"
+> & { readonly trustedProxies?: readonly string[] | undefined };
+
+async function createProxy(
+  origins: Proxy["origins"],
+  { caFile, ...options }: Omit<Proxy, "origins">,
+  log: (line: string) => void,
+): Promise<Action> {
+  const { createProxy: create } = await import("../proxy/index.ts");
+  const ca = caFile === undefined ? undefined : await readCa(caFile);
+  return create(origins, { ...options, ca, log });
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await readFile(path, "latin1");
+  } catch (cause) {
+    throw new ServeError("OPTION_INVALID", `cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+async function createModule(path: string, log: (line: string) => void): Promise<Action> {
+  const { handler, nativeRequest } = await loadModule(path, moduleState(path));
+  return createFetchHandler(handler, { log, nativeRequest });
+}
+
+function createHandler(given: Handler | FetchObject, log: (line: string) => void): Action {
+  const foreign = foreignApp(given);
+  if (foreign !== undefined) throw new ServeError("MODULE_INVALID", foreign);
+  const { nativeRequest } = given as { readonly nativeRequest?: unknown };
+  return createFetchHandler(asHandler(given)!, { log, nativeRequest: nativeRequest === true });
+}

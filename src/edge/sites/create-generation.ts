@@ -1,0 +1,71 @@
+/** Builds the sites of a configuration. */
+
+import { SUPPORTED_CODINGS } from "../../host/compression/encoder.ts";
+import type { FieldLine } from "../../http/index.ts";
+import type { ValidConfig, ValidRoute, ValidSite } from "../config/schema.ts";
+import type { CompressionSettings } from "../modifiers/compression.ts";
+import type { ActionStore, HeldAction } from "./action-store.ts";
+import { planAction } from "./create-action.ts";
+import { Generation, type Site } from "./generation.ts";
+import { PathPattern } from "./path-pattern.ts";
+import { Route } from "./route.ts";
+import { SiteTable } from "./site-table.ts";
+
+/** Rejects, and holds nothing, if an action cannot be created: a folder is missing, a module throws. */
+export async function createGeneration(
+  { sites, trustedProxies }: ValidConfig,
+  store: ActionStore,
+  log: (line: string) => void,
+): Promise<Generation> {
+  const held: HeldAction[] = [];
+  try {
+    const built: [string, Site][] = [];
+    for (const [name, site] of Object.entries(sites)) {
+      const routes: Route[] = [];
+      for (const route of site.routes) {
+        const { key, create } = planAction(route, trustedProxies, log);
+        const action = await store.hold(key, create);
+        held.push(action);
+        routes.push(createRoute(site, route, action, log));
+      }
+      built.push([name, { routes }]);
+    }
+    return new Generation(
+      new SiteTable(built),
+      built.map(([, site]) => site),
+    );
+  } catch (error) {
+    await Promise.all(held.map((each) => each.release()));
+    throw error;
+  }
+}
+
+function createRoute(site: ValidSite, route: ValidRoute, held: HeldAction, log: (line: string) => void): Route {
+  return new Route({
+    path: new PathPattern(route.path),
+    methods: route.methods === undefined ? undefined : new Set(route.methods),
+    held,
+    headers: mergedFields(site.headers ?? [], route.headers ?? []),
+    stripPrefix: route.stripPrefix,
+    compression: compressionOf(route.compress, log),
+    maxBodySize: route.maxBodySize,
+  });
+}
+
+/** The route's value replaces the site's. */
+function mergedFields(site: readonly FieldLine[], route: readonly FieldLine[]): readonly FieldLine[] {
+  const names = new Set(route.map(([name]) => name));
+  return [...site.filter(([name]) => !names.has(name)), ...route];
+}
+
+const MIN_SIZE = 1_000;
+
+function compressionOf(compress: ValidRoute["compress"], log: (line: string) => void): CompressionSettings | undefined {
+  if (compress === undefined || compress === false) return undefined;
+  const { codings = SUPPORTED_CODINGS, minSize = MIN_SIZE } = compress === true ? {} : compress;
+  return {
+    codings: codings.filter((coding) => SUPPORTED_CODINGS.includes(coding)),
+    minSize,
+    log,
+  };
+}

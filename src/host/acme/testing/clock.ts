@@ -1,0 +1,58 @@
+/** A clock that tests advance. Short waits end at once, so that polls and retries cost no time. */
+
+import { setTimeout } from "node:timers/promises";
+import type { AcmeClock } from "../clock.ts";
+
+interface Waiter {
+  readonly until: number;
+  resolve(): void;
+}
+
+export class TestClock implements AcmeClock {
+  /** Waits of fewer milliseconds are short. */
+  short = 30_000;
+  #now = Date.now();
+  readonly #waiters = new Set<Waiter>();
+  /** Milliseconds that were waited for shortly, for tests of Retry-After. */
+  readonly waited: number[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  random(): number {
+    return 0.5;
+  }
+
+  async wait(milliseconds: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (milliseconds < this.short) {
+      this.waited.push(milliseconds);
+      await setTimeout(5);
+      signal.throwIfAborted();
+      return;
+    }
+    await new Promise<void>((resolve, reject) => {
+      const waiter = { until: this.#now + milliseconds, resolve };
+      this.#waiters.add(waiter);
+      signal.addEventListener("abort", () => {
+        this.#waiters.delete(waiter);
+        reject(signal.reason);
+      });
+    });
+  }
+
+  /** Resolves when so many wait for `advance`. */
+  async asleep(count = 1): Promise<void> {
+    while (this.#waiters.size < count) await setTimeout(5);
+  }
+
+  advance(milliseconds: number): void {
+    this.#now += milliseconds;
+    for (const waiter of [...this.#waiters]) {
+      if (waiter.until > this.#now) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+  }
+}
