@@ -62,7 +62,7 @@ describe("a certificate", () => {
     world.authority.failures.set("newOrder", [{ type: "serverInternal", status: 503, retryAfter: "7" }]);
     await world.start();
     await issued();
-    expect(Math.max(...world.clock.waited)).toBe(7_000);
+    expect(world.clock.waited).toContain(7_000);
   });
 
   test("is obtained from an authority that has lost the account", async () => {

@@ -38,7 +38,8 @@ export interface KeeperHost {
   readonly onChange: (isOwn: boolean) => Promise<void>;
 }
 
-const LOCK_LIFETIME = 120_000;
+/** A process that was killed on another machine delays the others for so many milliseconds. */
+const LOCK_LIFETIME = 30_000;
 const LOCK_POLL = 1_000;
 const SHORTEST_USE = 3_600_000;
 /** The next look at a certificate for which nothing else is planned. */
