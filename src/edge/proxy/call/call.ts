@@ -57,8 +57,9 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PROPFIND
 
 /** Attempts on one origin whose idle connections turn out to be closed. */
 const MAX_STALE = 3;
-/** Milliseconds before origins are tried a second time; doubles from then on. */
+/** Milliseconds before origins are tried again; doubles up to a limit. */
 const PAUSE = 25;
+const MAX_PAUSE = 200;
 
 export class ProxyCall {
   readonly #exchange: ServerExchange;
@@ -221,9 +222,8 @@ export class ProxyCall {
   #retry(origin: Origin, kind: AttemptFailure["kind"]): boolean {
     const { origins, budget, settings, now } = this.#context;
     const untried = this.#tried.size < origins.all.length;
-    // A second round is worth a try unless time is what was lost.
-    const isSecond = !untried && kind !== "late" && (kind === "unprocessed" || origins.hasOther(origin, now()));
-    if (!(untried || isSecond) || this.#retries >= settings.retries || !budget.withdraw(now())) return false;
+    // Another round is worth a try, since an origin may be back, unless time is what was lost.
+    if ((!untried && kind === "late") || this.#retries >= settings.retries || !budget.withdraw(now())) return false;
     this.#retries += 1;
     if (untried) {
       this.#tryNext();
@@ -231,7 +231,7 @@ export class ProxyCall {
     }
     this.#tried.clear();
     if (origins.all.length > 1) this.#tried.add(origin);
-    const pause = PAUSE * 2 ** this.#pauses * (1 + systemRng.uint32() / 2 ** 32);
+    const pause = Math.min(MAX_PAUSE, PAUSE * 2 ** this.#pauses) * (1 + systemRng.uint32() / 2 ** 32);
     this.#pauses += 1;
     this.#pause = new Timer(
       guard("proxy retry", this.#handleFault, () => this.#tryNext()),

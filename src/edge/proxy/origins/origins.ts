@@ -23,11 +23,6 @@ export class Origins {
     return others.reduce((best, other) => (other.health.downUntil < best.health.downUntil ? other : best));
   }
 
-  /** True if an origin other than `last` may work. */
-  hasOther(last: Origin, now: number): boolean {
-    return this.all.some((origin) => origin !== last && origin.health.admits(now));
-  }
-
   async close(): Promise<void> {
     await Promise.all(this.all.map((origin) => origin.close()));
   }
