@@ -1,6 +1,6 @@
 /** The clients that put load on a server, and their costs. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HOST } from "../interop/certificates.ts";
 import { Child } from "../interop/child.ts";
@@ -13,9 +13,19 @@ import { OwnProcess } from "./own-process.ts";
 import type { Place } from "./place.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
+import { percentile } from "./statistics.ts";
 
 /** "before" is our client from another checkout. */
-export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "datapath" | "curl" | "h2load";
+export type ClientName =
+  | "ours"
+  | "before"
+  | "gtlsclient"
+  | "gtlsclient-new"
+  | "quinn"
+  | "datapath"
+  | "curl"
+  | "h2load"
+  | "h2load-h1";
 
 export interface Load {
   readonly port: number;
@@ -96,6 +106,8 @@ export async function createLoadClient(
         scratch,
       );
     }
+    case "h2load-h1":
+      return latencyClient([...scratch.place.exec, await debianProgram("h2load", "nghttp2-client", log)], scratch);
     case "h2load": {
       const path = await debianProgram("h2load", "nghttp2-client", log);
       const command = (load: Load): string[] => [
@@ -111,6 +123,35 @@ export async function createLoadClient(
       return programClient(command, undefined, scratch);
     }
   }
+}
+
+/** h2load over HTTP/1.1, with as many connections as requests at once. Its log has a line for each request. */
+function latencyClient(program: readonly string[], scratch: Scratch): LoadClient {
+  const file = join(scratch.directory, "h2load.log");
+  const command = (load: Load): string[] => [
+    ...program,
+    ...["--h1", `-n${load.requests}`, `-c${load.concurrency}`, `--log-file=${file}`],
+    `https://${scratch.place.host}:${load.port}${load.path}`,
+  ];
+  const client = programClient(command, undefined, scratch);
+  return {
+    ...client,
+    async run(load) {
+      await rm(file, { force: true });
+      const cost = await client.run(load);
+      // Start in microseconds, status, duration in microseconds.
+      const lines = (await readFile(file, "latin1"))
+        .trim()
+        .split("\n")
+        .map((line) => line.split("\t"));
+      const failed = lines.filter(([, status]) => status !== "200").length;
+      if (lines.length !== load.requests || failed > 0) {
+        throw new Error(`of ${load.requests} requests ${lines.length} ended, ${failed} of them with another status`);
+      }
+      const times = lines.map(([, , duration]) => Number(duration));
+      return { ...cost, p50: percentile(times, 0.5), p99: percentile(times, 0.99) };
+    },
+  };
 }
 
 function gtlsClient(program: readonly string[], scratch: Scratch): LoadClient {

@@ -52,11 +52,11 @@ export function ratiosOf(
 export async function compareAll(
   all: readonly Comparison[],
   scratch: Scratch,
-  { rounds, only, log }: BenchOptions & { readonly rounds: number },
+  { rounds, only, log, origin }: BenchOptions & { readonly rounds: number; readonly origin?: string },
   figures: (cost: PairCost) => Row["figures"],
 ): Promise<Report> {
   const comparisons = selected(all, only);
-  const { costs, remarks, versions } = await measurePairs(pairsOf(comparisons), scratch, { rounds, log });
+  const { costs, remarks, versions } = await measurePairs(pairsOf(comparisons), scratch, { rounds, log, origin });
   return {
     rows: costs.map((cost) => ({ name: cost.name, figures: figures(cost) })),
     ...ratiosOf(comparisons, costs),

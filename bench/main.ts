@@ -20,6 +20,7 @@ import { lossy } from "./lossy.ts";
 import { memcache } from "./memcache.ts";
 import { memory } from "./memory.ts";
 import { packetProtection } from "./packet-protection.ts";
+import { proxy } from "./proxy.ts";
 import { reload } from "./reload.ts";
 import { checkTargets, describeMachine, markdown, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
@@ -28,6 +29,7 @@ import { soak } from "./soak.ts";
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
+  proxy,
   handshakes,
   connections,
   lossy,

@@ -11,6 +11,7 @@ type ProcessName =
   | "framework-server"
   | "framework-client"
   | "http2-server"
+  | "origin"
   | "steady-client"
   | "attacker"
   | "soak-client"

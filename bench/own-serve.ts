@@ -6,7 +6,9 @@ import { Child } from "../interop/child.ts";
 import type { RunningServer } from "../interop/peer.ts";
 
 export interface ServeOptions {
-  /** A folder or a module. */
+  /** "serve" by default. */
+  readonly command?: "serve" | "proxy";
+  /** A folder or a module; the origin of a proxy. */
   readonly target: string;
   readonly identity: CertificateFiles;
   readonly host?: string;
@@ -18,13 +20,13 @@ export interface ServeOptions {
 
 /** With NAGARE_PROFILE=FOLDER, it writes a CPU profile there when it ends. */
 export async function nagareServe(given: ServeOptions): Promise<RunningServer> {
-  const { target, identity, host = "127.0.0.1", checkout, env = {}, options = [] } = given;
+  const { command = "serve", target, identity, host = "127.0.0.1", checkout, env = {}, options = [] } = given;
   const root = checkout ?? fileURLToPath(new URL("../..", import.meta.url));
   const folder = process.env.NAGARE_PROFILE;
   const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
   const child = new Child(
     [
-      ...[process.execPath, ...profile, `${root}/dist/cli/main.js`, "serve", target],
+      ...[process.execPath, ...profile, `${root}/dist/cli/main.js`, command, target],
       ...["--host", host, "--port", "0", "--cert", identity.certFile, "--key", identity.keyFile],
       ...options,
     ],

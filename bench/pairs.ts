@@ -50,6 +50,8 @@ export interface PairOptions {
   readonly rounds: number;
   /** The checkout that "before" refers to. */
   readonly before?: string;
+  /** What pairs with the content "proxy" pass requests on to. */
+  readonly origin?: string | undefined;
   readonly log: (line: string) => void;
 }
 
@@ -101,7 +103,7 @@ export async function measurePairs(
 async function measure(
   specs: readonly PairSpec[],
   scratch: Scratch,
-  { rounds, log, before }: PairOptions,
+  { rounds, log, before, origin }: PairOptions,
   open: AsyncDisposable[],
 ): Promise<Measured> {
   const servers = new Map<string, StartedServer>();
@@ -115,7 +117,7 @@ async function measure(
       const key = spec.isAlone === true ? pairName(spec) : `${spec.server} ${content}`;
       let server = servers.get(key);
       if (server === undefined) {
-        server = await startServer(spec.server, content, scratch, log, before);
+        server = await startServer(spec.server, content, scratch, log, { before, origin });
         open.push(server);
         servers.set(key, server);
       }

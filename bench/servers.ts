@@ -31,8 +31,11 @@ export type ServerName =
   | "datapath"
   | keyof typeof PEERS;
 
-/** Files of a folder; or a handler that answers `/memory/N` with N bytes, and a POST with the number of its bytes. */
-export type Content = "files" | "handler";
+/**
+ * Files of a folder; a handler that answers `/memory/N` with N bytes, and a POST with the number of its bytes; or a proxy in
+ * front of the origin.
+ */
+export type Content = "files" | "handler" | "proxy";
 
 const PEERS = {
   caddy,
@@ -54,12 +57,20 @@ export async function startServer(
   content: Content,
   scratch: Scratch,
   log: Log,
-  before?: string,
+  { before, origin }: { readonly before?: string | undefined; readonly origin?: string | undefined } = {},
 ): Promise<StartedServer> {
   const ours = async (checkout?: string, env?: Readonly<Record<string, string>>): Promise<StartedServer> => {
-    const target = content === "files" ? scratch.site.directory : MODULE;
+    const target = content === "proxy" ? origin! : content === "files" ? scratch.site.directory : MODULE;
     const { identity, place } = scratch;
-    return nagareServe({ target, identity, host: place.host, checkout, ...(env === undefined ? {} : { env }) });
+    const command = content === "proxy" ? "proxy" : "serve";
+    return nagareServe({
+      command,
+      target,
+      identity,
+      host: place.host,
+      checkout,
+      ...(env === undefined ? {} : { env }),
+    });
   };
   switch (name) {
     case "ours":
@@ -80,7 +91,7 @@ export async function startServer(
     case "node:http2":
       return startOwn("http2-server", scratch);
     default:
-      return startPeer(PEERS[name], scratch, log);
+      return startPeer(PEERS[name], scratch, log, content === "proxy" ? origin : undefined);
   }
 }
 
@@ -115,9 +126,10 @@ export async function startOwn(
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
-async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<StartedServer> {
+async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log, origin?: string): Promise<StartedServer> {
   const { server, version } = await entry.install(log);
   const directory = await mkdtemp(join(scratch.directory, `${entry.name}-`));
-  const running = await server!.start({ ...scratch.identity, host: scratch.place.host }, { ...scratch, directory });
+  const settings = { ...scratch.identity, host: scratch.place.host, ...(origin === undefined ? {} : { origin }) };
+  const running = await server!.start(settings, { ...scratch, directory });
   return { ...running, version: `${entry.name} ${version}` };
 }

@@ -92,6 +92,8 @@ export interface ServerSettings {
   /** Path of a PEM file. */
   readonly certFile: string;
   readonly keyFile: string;
+  /** Passes requests on to this http origin, instead of serving the site. */
+  readonly origin?: string;
   /** HTTP/0.9 instead of HTTP. */
   readonly protocol?: "hq-interop";
   readonly retry?: true;

@@ -4,7 +4,8 @@
  */
 
 import { type ConversionConfig, type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
-import { CONFIG, SECTIONS } from "../src/edge/config/schema.ts";
+import { CONFIG } from "../src/edge/config/schema.ts";
+import { SECTIONS } from "../src/edge/config/section.ts";
 
 export const SCHEMA_FILE = "nagare.schema.json";
 export const TYPES_FILES = [
@@ -14,6 +15,9 @@ export const TYPES_FILES = [
   "src/edge/operations/access-log/record.ts",
   "src/edge/operations/identification/request-id.ts",
   "src/edge/operations/identification/traceparent.ts",
+  "src/edge/operations/limits/options.ts",
+  "src/edge/operations/metrics/options.ts",
+  "src/host/http/proxy-protocol-gate.ts",
   "src/host/listen/alt-svc.ts",
 ];
 

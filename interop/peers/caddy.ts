@@ -52,7 +52,11 @@ const serverRole = (path: string, features = FEATURES): ServerRole => ({
   },
 });
 
-const caddyfile = (port: number, site: string, { host = LOOPBACK, certFile, keyFile }: ServerSettings): string => `{
+const caddyfile = (
+  port: number,
+  site: string,
+  { host = LOOPBACK, certFile, keyFile, origin }: ServerSettings,
+): string => `{
 	admin off
 	auto_https disable_redirects
 	skip_install_trust
@@ -64,7 +68,6 @@ const caddyfile = (port: number, site: string, { host = LOOPBACK, certFile, keyF
 https://${HOST}:${port} {
 	bind ${host}
 	tls ${certFile} ${keyFile}
-	root * ${site}
-	file_server
+	${origin === undefined ? `root * ${site}\n\tfile_server` : `reverse_proxy ${origin}`}
 }
 `;

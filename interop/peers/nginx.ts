@@ -50,6 +50,7 @@ http {
   access_log off;
   default_type application/octet-stream;
   ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((each) => `${each}_temp_path ${prefix}/${each};`).join(" ")}
+  ${settings.origin === undefined ? "" : `upstream origin { server ${new URL(settings.origin).host}; keepalive 64; }`}
   server {
     listen ${authority(settings.host ?? LOOPBACK, port)} quic;
     listen ${authority(settings.host ?? LOOPBACK, port)} ssl;
@@ -60,7 +61,12 @@ http {
     ${settings.cipher === "chacha20" ? "ssl_conf_command Ciphersuites TLS_CHACHA20_POLY1305_SHA256;" : ""}
     ssl_certificate ${settings.certFile};
     ssl_certificate_key ${settings.keyFile};
-    root ${cell.site.directory};
+    ${content(settings, cell)}
   }
 }
 `;
+
+const content = ({ origin }: ServerSettings, cell: CellFolder): string =>
+  origin === undefined
+    ? `root ${cell.site.directory};`
+    : 'location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }';

@@ -4,7 +4,7 @@
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { serve } from "../edge/serve.ts";
-import type { HttpVersion } from "../host/http/exchange.ts";
+import type { ConnectionInfo, HttpVersion } from "../host/http/exchange.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { createClient } from "./index.ts";
 
@@ -49,12 +49,18 @@ test.each(["h2", "h3"] as const)("over %s a fetch is not blocked by sixty of the
 
 test("over HTTP/3 a response that arrived completely is read after the server is gone", async () => {
   const whole = "0123456789abcdef".repeat(16_384);
-  const handler = () => new Response(whole, { headers: { "content-type": "text/plain" } });
-  const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, handler);
+  let connection: ConnectionInfo | undefined;
+  const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, (_request, context) => {
+    connection = context.connection;
+    return new Response(whole, { headers: { "content-type": "text/plain" } });
+  });
   const client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
   closers.push(() => client.destroy());
   const response = await client.fetch(server.url);
-  await vi.waitUntil(() => client.facts(response)!.stats().bytesReceived >= whole.length, { timeout: 20_000 });
+  // Everything was sent, and acknowledged.
+  const hasArrived = ({ bytesSent, bytesInFlight }: ReturnType<ConnectionInfo["stats"]>): boolean =>
+    Number(bytesSent) >= whole.length && bytesInFlight === 0;
+  await vi.waitUntil(() => hasArrived(connection!.stats()), { timeout: 20_000 });
   await server.close({ timeout: 0 });
   expect(await response.text()).toBe(whole);
 });

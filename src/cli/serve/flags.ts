@@ -3,7 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
-import type { AccessLogFormat, LimitsOptions, QueryPolicy } from "../../edge/operations/index.ts";
+import type { AccessLogFormat, LimitsOptions, MetricsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { RetryPolicy } from "../../host/http/listener.ts";
@@ -97,7 +97,7 @@ export interface ServerSettings {
   /** Undefined for no limits. */
   readonly limits: LimitsOptions | undefined;
   /** Undefined to not count. */
-  readonly metrics: { readonly port: number; readonly host: string | undefined } | undefined;
+  readonly metrics: MetricsOptions | undefined;
   /** What is logged of queries; undefined for the default. */
   readonly logQuery: QueryPolicy | undefined;
   /** Names and addresses to put in the development certificate, in addition to localhost. */
@@ -194,7 +194,7 @@ export interface ConfiguredServer {
   readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies";
+type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies" | "metrics" | "limits";
 
 const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 
@@ -242,7 +242,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     congestionControl: flags.congestionControl,
     stallTimeout: optional(flags.stallTimeout, (text) => parseDuration(text, "--stall-timeout"), listen.stallTimeout),
     trustedProxies: flags.trustedProxies?.split(","),
-    proxyProtocol: flags.proxyProtocol === undefined ? undefined : { trusted: flags.proxyProtocol.split(",") },
+    proxyProtocol:
+      flags.proxyProtocol === undefined ? listen.proxyProtocol : { trusted: flags.proxyProtocol.split(",") },
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,
@@ -250,8 +251,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     accessLog: accessLogOf(flags) ?? configured.operations.accessLog,
     operations: configured.operations,
     logQuery: flags.logQuery,
-    metrics: metricsOf(flags),
-    limits: limitsOf(flags),
+    metrics: metricsOf(flags) ?? configuredMetrics(configured.operations.metrics),
+    limits: limitsOf(flags) ?? configured.operations.limits,
     names,
     http3,
     altSvc: {
@@ -279,6 +280,10 @@ function positive(text: string, option: string): number {
   const number = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : 0;
   if (number > 0) return number;
   throw usageError(`${option} ${text} is not a limit`, "give a number above 0");
+}
+
+function configuredMetrics(metrics: ValidConfig["metrics"]): MetricsOptions | undefined {
+  return typeof metrics === "object" ? metrics : metrics === true ? {} : undefined;
 }
 
 function metricsOf({ metricsPort, metricsHost }: ServerFlags): ServerSettings["metrics"] {

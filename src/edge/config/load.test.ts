@@ -73,8 +73,17 @@ describe("a configuration file", () => {
     [site({ routes: [] }), 'sites["*"].routes is empty: give at least one route'],
     [
       site({ tls: "auto-ish", routes: [] }),
-      'sites["*"].tls "auto-ish" is not "development", or an object with certFile and keyFile',
+      'sites["*"].tls "auto-ish" is not "auto", "development", or an object with certFile and keyFile',
     ],
+    [
+      site({ tls: "auto", routes: [{ path: "/*", respond: 200 }] }),
+      'sites["*"].tls "auto" needs acme: { agreeToTerms: true }',
+    ],
+    [
+      { ...site({ tls: "auto", routes: [{ path: "/*", respond: 200 }] }), acme: { agreeToTerms: true } },
+      'sites["*"].tls "auto" for "*" needs acme.onDemand',
+    ],
+    [{ ...route({ respond: 204 }), limits: { maxLag: "slow" } }, 'limits.maxLag "slow" is not a duration'],
     [site({ tls: { certFile: "a.pem" }, routes: [] }), 'sites["*"].tls.keyFile is missing'],
     [route({}), 'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, handler'],
     [route({ files: ".", respond: 200 }), 'sites["*"].routes[0] has 2 actions, files and respond: keep one of them'],

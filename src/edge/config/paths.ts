@@ -3,11 +3,12 @@
 import { resolve } from "node:path";
 import type { ValidConfig, ValidRoute, ValidSite } from "./schema.ts";
 
-export function absolutePaths({ listen, sites, accessLog, ...rest }: ValidConfig, folder: string): ValidConfig {
+export function absolutePaths({ listen, sites, acme, accessLog, ...rest }: ValidConfig, folder: string): ValidConfig {
   const path = (name: string): string => resolve(folder, name);
   const qlog = listen?.qlog;
   return {
     ...rest,
+    ...(acme === undefined ? {} : { acme: acmeWith(acme, path) }),
     ...(accessLog === undefined ? {} : { accessLog: accessLogWith(accessLog, path) }),
     ...(listen === undefined
       ? {}
@@ -19,6 +20,15 @@ export function absolutePaths({ listen, sites, accessLog, ...rest }: ValidConfig
 }
 
 type Resolve = (name: string) => string;
+
+function acmeWith(acme: NonNullable<ValidConfig["acme"]>, path: Resolve): ValidConfig["acme"] {
+  const { storage, caFile } = acme;
+  return {
+    ...acme,
+    ...(typeof storage === "string" ? { storage: path(storage) } : {}),
+    ...(caFile === undefined ? {} : { caFile: path(caFile) }),
+  };
+}
 
 /** "-" is standard output. */
 function accessLogWith(accessLog: NonNullable<ValidConfig["accessLog"]>, path: Resolve): ValidConfig["accessLog"] {

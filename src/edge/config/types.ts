@@ -3,13 +3,17 @@
  * the members of these interfaces, and the JSON Schema takes its descriptions from here.
  */
 
+import type { AcmeOptions } from "../../host/acme/options.ts";
 import type { Handler } from "../../host/http/fetch-handler.ts";
+import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
+import type { LimitsOptions } from "../operations/limits/options.ts";
+import type { MetricsOptions } from "../operations/metrics/options.ts";
 import type {
   HealthCheckOptions,
   OriginOptions,
@@ -34,8 +38,16 @@ type WithUnits<Options> = {
       : Options[Name];
 };
 
-type DurationName = `${string}Timeout` | "timeout" | "interval" | "lookupInterval" | "backoff" | "maxBackoff";
-type SizeName = "bufferSize";
+type DurationName =
+  | `${string}Timeout`
+  | "timeout"
+  | "interval"
+  | "lookupInterval"
+  | "backoff"
+  | "maxBackoff"
+  | "maxLag"
+  | "retryAfter";
+type SizeName = "bufferSize" | "maxMemory";
 
 /** The default export of a configuration file. */
 export interface Config {
@@ -48,6 +60,8 @@ export interface Config {
    * other name matches.
    */
   readonly sites: Readonly<Record<string, SiteConfig>>;
+  /** The authority that issues certificates for sites with `tls: "auto"`. */
+  readonly acme?: AcmeConfig | undefined;
   /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
   readonly accessLog?: string | AccessLogConfig | undefined;
   /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
@@ -56,7 +70,26 @@ export interface Config {
   readonly traceContext?: boolean | TraceContextOptions | undefined;
   /** Addresses and prefixes of proxies in front, such as "10.0.0.0/8". What they say about clients is trusted. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Counts for Prometheus, and opens a listener for `/metrics`, `/healthz` and `/readyz`: true for the defaults. */
+  readonly metrics?: boolean | MetricsConfig | undefined;
+  /** Refuses connections and requests above these limits. */
+  readonly limits?: LimitsConfig | undefined;
 }
+
+/** The authority for automatic certificates (RFC 8555). Changes of its sites take effect with a reload, others with a start. */
+export interface AcmeConfig extends AcmeMembers {
+  /** A PEM file: trusted for the authority itself, in addition to Node's roots. For an authority of your own. */
+  readonly caFile?: string | undefined;
+}
+
+type AcmeMembers = {
+  readonly [Name in keyof Omit<AcmeOptions, "domains" | "ca" | "httpPort">]?: AcmeOptions[Name] | undefined;
+};
+
+/** Where metrics are read, and what they distinguish. */
+export interface MetricsConfig extends Pick<MetricsOptions, "port" | "host" | "sites" | "quic"> {}
+
+export interface LimitsConfig extends WithUnits<LimitsOptions> {}
 
 /** Where the access log goes, and what it says. */
 export interface AccessLogConfig extends Pick<AccessLogOptions, "to" | "format" | "query" | "address"> {}
@@ -89,9 +122,13 @@ export interface ListenConfig {
   readonly quicVersions?: readonly QuicVersionName[] | undefined;
   /** How HTTP/3 is advertised. */
   readonly altSvc?: AltSvcOptions | undefined;
+  /** Load balancers in front that speak the PROXY protocol over TCP. */
+  readonly proxyProtocol?: ProxyProtocolConfig | undefined;
   /** Records each HTTP/3 connection in this folder. */
   readonly qlog?: string | QlogConfig | undefined;
 }
+
+export interface ProxyProtocolConfig extends WithUnits<ProxyProtocolOptions> {}
 
 /** Records HTTP/3 connections for tools such as qvis. */
 export interface QlogConfig {
@@ -104,10 +141,10 @@ export interface QlogConfig {
 /** A site: its certificate, and its routes. */
 export interface SiteConfig {
   /**
-   * The certificate: files, "development" for one that only this machine's user accepts, or "auto" for one from an authority.
-   * A site without one uses those of the other sites.
+   * The certificate: files, "development" for one that only this machine's user accepts, or "auto" for one from the authority
+   * that `acme` names. A site without one uses those of the other sites.
    */
-  readonly tls?: "development" | TlsFiles | undefined;
+  readonly tls?: "auto" | "development" | TlsFiles | undefined;
   /** The first route whose path and methods match answers a request; 404 if none does. */
   readonly routes: readonly RouteConfig[];
   /** Fields added to every response of this site. An empty value removes the field. */

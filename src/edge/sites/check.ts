@@ -56,7 +56,7 @@ async function actionProblems({ sites }: ValidConfig, report: Report): Promise<C
   const problems: ConfigProblem[] = [];
   for (const [name, { routes }] of Object.entries(sites)) {
     for (const [index, route] of routes.entries()) {
-      const { type, create } = planAction(route, () => undefined);
+      const { type, create } = planAction(route, undefined, () => undefined);
       try {
         await (await create()).close?.();
       } catch (error) {

@@ -18,8 +18,12 @@ export interface PlannedAction {
   create(): Promise<Action>;
 }
 
-/** File names are absolute. */
-export function planAction(route: ValidRoute, log: (line: string) => void): PlannedAction {
+/** File names are absolute. `trustedProxies` are those in front of the whole server. */
+export function planAction(
+  route: ValidRoute,
+  trustedProxies: readonly string[] | undefined,
+  log: (line: string) => void,
+): PlannedAction {
   const { files, proxy, redirect, respond, handler } = route;
   if (files !== undefined) {
     return {
@@ -29,10 +33,11 @@ export function planAction(route: ValidRoute, log: (line: string) => void): Plan
     };
   }
   if (proxy !== undefined) {
-    const { origins, ...options } = proxy as Proxy;
+    const { origins, ...own } = proxy as Proxy;
+    const options = { ...own, trustedProxies: own.trustedProxies ?? trustedProxies };
     return {
       type: "proxy",
-      key: keyOf("proxy", proxy),
+      key: keyOf("proxy", { origins, ...options }),
       create: () => createProxy(origins, options, log),
     };
   }
@@ -54,7 +59,10 @@ export function planAction(route: ValidRoute, log: (line: string) => void): Plan
 
 const keyOf = (type: string, options: unknown): string => JSON.stringify([type, options]);
 
-type Proxy = Extract<NonNullable<ValidRoute["proxy"]>, { readonly connectTimeout?: unknown }>;
+type Proxy = Omit<
+  Extract<NonNullable<ValidRoute["proxy"]>, { readonly connectTimeout?: unknown }>,
+  "trustedProxies"
+> & { readonly trustedProxies?: readonly string[] | undefined };
 
 async function createProxy(
   origins: Proxy["origins"],

@@ -13,7 +13,7 @@ import { SiteTable } from "./site-table.ts";
 
 /** Rejects, and holds nothing, if an action cannot be created: a folder is missing, a module throws. */
 export async function createGeneration(
-  { sites }: ValidConfig,
+  { sites, trustedProxies }: ValidConfig,
   store: ActionStore,
   log: (line: string) => void,
 ): Promise<Generation> {
@@ -23,7 +23,7 @@ export async function createGeneration(
     for (const [name, site] of Object.entries(sites)) {
       const routes: Route[] = [];
       for (const route of site.routes) {
-        const { key, create } = planAction(route, log);
+        const { key, create } = planAction(route, trustedProxies, log);
         const action = await store.hold(key, create);
         held.push(action);
         routes.push(createRoute(site, route, action, log));
