@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./check-config.ts")).registerCheckConfig(program, io),
   },
   {
+    name: "dev",
+    summary: "serve on localhost with certificates that your browsers trust",
+    register: async (program, io) => (await import("./dev.ts")).registerDev(program, io),
+  },
+  {
     name: "reload",
     summary: "replace the workers of a running server, losing nothing",
     register: async (program, io) => (await import("./reload.ts")).registerReload(program, io),

@@ -18,7 +18,7 @@ import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
 import { networkLines, urlFor } from "./network.ts";
 import { startReloads } from "./reloads.ts";
-import type { CreateService, ServedProgram } from "./served-program.ts";
+import type { ServedProgram } from "./served-program.ts";
 
 export async function runServer(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   try {
@@ -46,10 +46,12 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
   const create = isSupervisor
     ? async () => (await import("../../edge/workers/supervised-server.ts")).IDLE
     : program.createService;
-  const running = await start(settings, create, { log, emit, print }, isWorker).catch(async (error: unknown) => {
-    if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
-    throw asUsageError(error);
-  });
+  const running = await start(settings, { ...program, createService: create }, { log, emit, print }, isWorker).catch(
+    async (error: unknown) => {
+      if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
+      throw asUsageError(error);
+    },
+  );
   // The supervisor prints, and it ends this process.
   if (isWorker) {
     await running.server.finished;
@@ -86,10 +88,12 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
     if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
+  const stopKeys = await program.onListening?.(url, log);
   try {
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
+    stopKeys?.();
     stopReloads?.();
   }
 }
@@ -123,14 +127,14 @@ interface Running {
 
 async function start(
   settings: ServerSettings,
-  createService: CreateService,
+  { createService, identity }: ServedProgram,
   { log, emit, print }: Output,
   isWorker: boolean,
 ): Promise<Running> {
   const { port, host } = settings;
   const [{ startServer }, identities, service, accessLog] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, { log, emit }, isWorker),
+    identity === undefined ? loadIdentities(settings, { log, emit }, isWorker) : ([identity] as const),
     createService(log),
     accessLogs(settings, { log, emit, print }),
   ]);

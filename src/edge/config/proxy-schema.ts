@@ -88,7 +88,7 @@ export const PROXY = either("an origin, a list of origins, or an object with ori
   } satisfies Members<ProxyAction>),
 ]);
 
-interface ProxyShorthand {
+export interface ProxyShorthand {
   readonly origins: v.InferOutput<typeof ORIGINS>;
   readonly caFile?: undefined;
 }

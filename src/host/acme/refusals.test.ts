@@ -30,6 +30,12 @@ const CASES: [name: string, step: string, failure: Failure, line: RegExp][] = [
     /finds no usable DNS record for www\.example\.test: point it to this server \(no A or AAAA record\)/,
   ],
   [
+    "a name without address, in other words",
+    "http-01",
+    { type: "malformed", detail: 'Could not resolve URL "www.example.test"' },
+    /finds no usable DNS record for www\.example\.test/,
+  ],
+  [
     "a CAA record",
     "http-01",
     { type: "caa", status: 403 },

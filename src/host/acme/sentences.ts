@@ -75,11 +75,20 @@ export function errorOf(problem: Problem, context: ProblemContext): AcmeError {
   return new AcmeError(code, `${sentence}${detail}`, { names: at, retryAt: context.retryAt, problem });
 }
 
+/** Authorities disagree on the types of failed validations. The detail tells more than these. */
+function validationType({ type, detail }: Problem): string {
+  if (type !== "malformed" && type !== "unauthorized") return type;
+  if (/\bresolve|NXDOMAIN|SERVFAIL|no such host/i.test(detail)) return "dns";
+  return /\bconnect\b|timed? ?out/i.test(detail) ? "connection" : type;
+}
+
 function sentenceOf(
-  { type, status, detail, instance }: Problem,
+  problem: Problem,
   { authority, step, retryAt }: ProblemContext,
   name: string,
 ): readonly [AcmeErrorCode, string] {
+  const { status, detail, instance } = problem;
+  const type = step === "validation" ? validationType(problem) : problem.type;
   if (type === "rateLimited") {
     const until = retryAt === undefined ? "" : ` until ${retryAt.toISOString()}`;
     return ["ACME_RATE_LIMITED", `${authority} limits the rate of requests${name && ` for ${name}`}${until}`];

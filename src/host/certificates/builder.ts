@@ -114,6 +114,21 @@ export function generalName(name: string): Uint8Array {
 export const subjectAltName = (...names: readonly string[]): Uint8Array =>
   extension("2.5.29.17", false, sequence(...names.map(generalName)));
 
+/** DNS suffixes, and ranges such as "10.0.0.0/8" (RFC 5280 §4.2.1.10). */
+export function nameConstraints(permitted: readonly string[], excluded: readonly string[]): Uint8Array {
+  const subtrees = (number: number, list: readonly string[]): Uint8Array[] =>
+    list.length === 0 ? [] : [der(contextTag(number, true), ...list.map((name) => sequence(constraintName(name))))];
+  return extension("2.5.29.30", true, sequence(...subtrees(0, permitted), ...subtrees(1, excluded)));
+}
+
+function constraintName(name: string): Uint8Array {
+  const [literal = "", prefix] = name.split("/");
+  const address = prefix === undefined ? undefined : addressBytes(literal);
+  if (address === undefined) return der(contextTag(2, false), utf8(name));
+  const mask = address.map((_, i) => (0xff00 >> Math.min(8, Math.max(0, Number(prefix) - i * 8))) & 0xff);
+  return der(contextTag(7, false), address, mask);
+}
+
 /** The hash of the key's bits (RFC 5280 §4.2.1.2, method 1). */
 export function keyIdentifier(spki: Uint8Array): Uint8Array {
   const info = new DerReader(spki).enter(Tag.sequence);

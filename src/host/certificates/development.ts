@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { cacheDirectory, placeFile } from "../kept-file.ts";
 import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
+import type { Issuer } from "./self-signed.ts";
 
 export interface DevelopmentOptions {
   /** Names in addition to localhost, 127.0.0.1 and ::1. */
@@ -16,6 +17,8 @@ export interface DevelopmentOptions {
   /** Where the certificate is kept. Default: the user's cache directory. */
   readonly directory?: string;
   readonly now?: Date;
+  /** Signs the certificate. By default it is self-signed. */
+  readonly authority?: Issuer;
 }
 
 export interface DevelopmentIdentity extends Identity {
@@ -38,18 +41,20 @@ export async function developmentIdentity(options: DevelopmentOptions = {}): Pro
   const now = options.now ?? new Date();
   const names = [...new Set([...DEFAULT_NAMES, ...(options.names ?? []).map((name) => name.toLowerCase())])];
   const directory = options.directory ?? cacheDirectory();
-  const path = join(directory, `development-${fingerprint(names)}.pem`);
+  const { authority } = options;
+  const path = join(directory, `development-${fingerprint(names, authority)}.pem`);
   const kept = await readKept(path, now);
   if (kept !== undefined) return describe(kept, path);
-  const fresh = await makePem(names, now);
+  const fresh = await makePem(names, now, authority);
   const stored = await store(path, fresh, now);
   return stored ?? describe(load(fresh, now), undefined);
 }
 
-/** Identifies the file for a set of names. */
-const fingerprint = (names: readonly string[]): string =>
+/** Identifies the file for a set of names, and for an authority. */
+const fingerprint = (names: readonly string[], authority: Issuer | undefined): string =>
   createHash("sha256")
     .update([...names].sort().join("\n"))
+    .update(authority?.spki ?? "")
     .digest("hex")
     .slice(0, 16);
 
@@ -66,9 +71,9 @@ async function readKept(path: string, now: Date): Promise<Identity | undefined> 
   }
 }
 
-async function makePem(names: readonly string[], now: Date): Promise<string> {
+async function makePem(names: readonly string[], now: Date, issuer: Issuer | undefined): Promise<string> {
   const { selfSigned } = await import("./self-signed.ts");
-  return selfSigned({ subject: "Nagare development", names, now, lifetime: LIFETIME });
+  return selfSigned({ subject: "Nagare development", names, now, lifetime: LIFETIME, issuer });
 }
 
 /**

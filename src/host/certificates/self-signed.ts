@@ -1,7 +1,8 @@
 /** Certificates made here: for development, and while a server waits for one from an authority. */
 
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import {
+  authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
   KeyUsage,
@@ -15,6 +16,15 @@ import {
 } from "./builder.ts";
 import { commonName } from "./der-writer.ts";
 
+/** An authority that signs instead. */
+export interface Issuer {
+  /** Its subject, in DER. */
+  readonly name: Uint8Array;
+  /** DER. */
+  readonly spki: Uint8Array;
+  readonly privateKey: KeyObject;
+}
+
 export interface SelfSignedOptions {
   /** The common name. */
   readonly subject: string;
@@ -22,13 +32,15 @@ export interface SelfSignedOptions {
   readonly now: Date;
   /** Milliseconds. */
   readonly lifetime: number;
+  /** Itself by default. */
+  readonly issuer?: Issuer | undefined;
 }
 
 /** Validity starts an hour early, in case other machines' clocks are slow. */
 export const BACKDATING = 3_600_000;
 
-/** PEM: a server's certificate that no authority has signed, and its P-256 key. */
-export function selfSigned({ subject, names, now, lifetime }: SelfSignedOptions): string {
+/** PEM: a server's certificate and its P-256 key. */
+export function selfSigned({ subject, names, now, lifetime, issuer }: SelfSignedOptions): string {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = publicKey.export({ format: "der", type: "spki" });
   const name = commonName(subject);
@@ -37,7 +49,7 @@ export function selfSigned({ subject, names, now, lifetime }: SelfSignedOptions)
     {
       serial: serialFrom(randomBytes(15)),
       subject: name,
-      issuer: name,
+      issuer: issuer?.name ?? name,
       notBefore,
       notAfter: new Date(notBefore.getTime() + lifetime),
       spki,
@@ -47,9 +59,10 @@ export function selfSigned({ subject, names, now, lifetime }: SelfSignedOptions)
         extendedKeyUsage(Purpose.serverAuth),
         subjectAltName(...names),
         subjectKeyIdentifier(spki),
+        ...(issuer === undefined ? [] : [authorityKeyIdentifier(issuer.spki)]),
       ],
     },
-    privateKey,
+    issuer?.privateKey ?? privateKey,
   );
   return toPem("CERTIFICATE", certificate) + privateKey.export({ format: "pem", type: "pkcs8" }).toString();
 }

@@ -32,6 +32,7 @@ export function openChallengeDoor(server: Server, answer: AnswerTlsAlpn, onFault
     onFault(fault);
   };
   const open = guard("tls challenge", fail, (socket: Socket) => {
+    socket.on("error", ignore); // "close" follows
     admit(socket, answer, () => startTls!.call(server, socket)).catch((error: Error) =>
       fail({ entry: "tls challenge", error }, socket),
     );

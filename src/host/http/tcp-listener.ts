@@ -107,8 +107,7 @@ export class TcpListener implements ManagedListener {
       this.#queueHttp1(response),
     );
     this.#server.on("request", request as never);
-    // A "request" listener, which HTTP/1.1 needs, also enables Node's compatibility layer for HTTP/2, which listens for
-    // streams. Our listener replaces it.
+    // The "request" listener enables Node's compatibility layer for HTTP/2, whose listener ours replaces.
     this.#server.removeAllListeners("stream");
     this.#server.on(
       "stream",

@@ -1,15 +1,13 @@
 /** Generates certificates for tests: any chain to accept or refuse. */
 
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { contextTag } from "../../../crypto/index.ts";
-import { utf8 } from "../../../wire/text.ts";
 import {
   authorityKeyIdentifier,
   basicConstraints,
   extendedKeyUsage,
-  extension,
   KeyUsage,
   keyUsage,
+  nameConstraints,
   Purpose,
   type SignatureHash,
   serialFrom,
@@ -18,7 +16,7 @@ import {
   subjectKeyIdentifier,
   toPem,
 } from "../builder.ts";
-import { addressBytes, commonName, der, sequence } from "../der-writer.ts";
+import { commonName } from "../der-writer.ts";
 
 export type KeyKind = "p256" | "p384" | "ed25519" | "rsa" | "rsa1024";
 
@@ -150,19 +148,4 @@ function extensionsOf(options: TestCertificateOptions, isCa: boolean, spki: Uint
     ...(withIdentifiers && issuer !== undefined ? [authorityKeyIdentifier(issuer.spki)] : []),
     ...(options.extensions ?? []),
   ];
-}
-
-/** RFC 5280 §4.2.1.10. */
-function nameConstraints(permitted: readonly string[], excluded: readonly string[]): Uint8Array {
-  const subtrees = (number: number, list: readonly string[]): Uint8Array[] =>
-    list.length === 0 ? [] : [der(contextTag(number, true), ...list.map((name) => sequence(constraintName(name))))];
-  return extension("2.5.29.30", true, sequence(...subtrees(0, permitted), ...subtrees(1, excluded)));
-}
-
-function constraintName(name: string): Uint8Array {
-  const [literal = "", prefix] = name.split("/");
-  const address = prefix === undefined ? undefined : addressBytes(literal);
-  if (address === undefined) return der(contextTag(2, false), utf8(name));
-  const mask = address.map((_, i) => (0xff00 >> Math.min(8, Math.max(0, Number(prefix) - i * 8))) & 0xff);
-  return der(contextTag(7, false), address, mask);
 }
