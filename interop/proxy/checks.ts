@@ -34,6 +34,12 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   const counts = new Map<string, number>();
   const count = (outcome: string): void => void counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   let next = 0;
+  let blocked = 0;
+  let last = performance.now();
+  const lag = setInterval(() => {
+    blocked = Math.max(blocked, performance.now() - last);
+    last = performance.now();
+  }, 10);
   const methods = ["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "POST"];
   await Promise.all(
     PROTOCOLS.map(async (protocol) => {
@@ -62,6 +68,8 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   );
   isDone = true;
   await reaper;
+  clearInterval(lag);
+  console.error("client lag", blocked);
   const summary = `${requests} requests, ${kills} kills: ${[...counts].map(([name, n]) => `${n} ${name}`).join(", ")}`;
   if ([...counts.keys()].some((name) => name.startsWith("LOST"))) throw new Error(summary);
   return summary;
@@ -103,9 +111,12 @@ export async function passesEventsAtOnce(url: string, protocol: Protocol): Promi
   const response = await client.fetch(`${url}events`);
   const reader = response.body!.getReader();
   const delays: number[] = [];
+  let text = "";
   while (delays.length < 20) {
-    const text = new TextDecoder().decode((await reader.read()).value);
-    for (const [, at] of text.matchAll(/data: (\d+)/g)) delays.push(Date.now() - Number(at));
+    text += new TextDecoder().decode((await reader.read()).value);
+    const events = text.split("\n\n");
+    text = events.pop()!;
+    for (const event of events) delays.push(Date.now() - Number(event.slice("data: ".length)));
   }
   await reader.cancel();
   await client.close();
