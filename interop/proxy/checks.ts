@@ -34,12 +34,6 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   const counts = new Map<string, number>();
   const count = (outcome: string): void => void counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   let next = 0;
-  let blocked = 0;
-  let last = performance.now();
-  const lag = setInterval(() => {
-    blocked = Math.max(blocked, performance.now() - last);
-    last = performance.now();
-  }, 10);
   const methods = ["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "POST"];
   await Promise.all(
     PROTOCOLS.map(async (protocol) => {
@@ -68,8 +62,6 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   );
   isDone = true;
   await reaper;
-  clearInterval(lag);
-  console.error("client lag", blocked);
   const summary = `${requests} requests, ${kills} kills: ${[...counts].map(([name, n]) => `${n} ${name}`).join(", ")}`;
   if ([...counts.keys()].some((name) => name.startsWith("LOST"))) throw new Error(summary);
   return summary;

@@ -50,7 +50,6 @@ try {
       ["--retries", "8"],
     );
     await check("killed origins", () => survivesKills(url, origins, Number(values.requests)));
-    console.error(child.stderr.split("\n").filter((l) => !/CONNECTION_(REFUSED|LOST|FAILED)/.test(l)).slice(0, 20).join("\n"));
     await child[Symbol.asyncDispose]();
   }
   {
