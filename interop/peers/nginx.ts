@@ -66,7 +66,14 @@ http {
 }
 `;
 
+/** A proxy is measured with connections that nginx would close after a thousand requests. */
 const content = ({ origin }: ServerSettings, cell: CellFolder): string =>
   origin === undefined
     ? `root ${cell.site.directory};`
-    : 'location / { proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }';
+    : `keepalive_requests 100000000;
+    location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+    }`;

@@ -27,6 +27,7 @@ export async function openHeldHandshake(): Promise<HeldHandshake> {
   let state: "open" | "until the server's flight" | "holding" = "open";
   const forward = (datagram: Buffer) => inner.send(datagram, serverPort, "127.0.0.1");
   outer.on("message", (datagram, { port }) => {
+    if (serverPort === 0) return; // a stranger, whose peer had this port before
     clientPort = port;
     if (state === "holding" && !isZeroRtt(datagram)) held.push(datagram);
     else forward(datagram);
