@@ -112,9 +112,9 @@ export async function passesEventsAtOnce(url: string, protocol: Protocol): Promi
   }
   await reader.cancel();
   await client.close();
-  const worst = Math.max(...delays);
-  if (worst > 50) throw new Error(`an event took ${worst} ms over ${protocol}`);
-  return `events arrive within ${worst} ms over ${protocol}`;
+  const outcome = `the first event took ${delays[0]} ms, the slowest of ${delays.length} ${Math.max(...delays)} ms, over ${protocol}`;
+  if (delays[0]! > 50) throw new Error(outcome);
+  return outcome;
 }
 
 const residentMegabytes = (pid: number): number =>
