@@ -14,6 +14,10 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
+  edge: {
+    en: "uploads and tunnels as actions, limits for single routes",
+    ja: "アップロードとトンネルのアクション、ルートごとの制限",
+  },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   memcached: { en: "workers, metrics, pools that follow DNS", ja: "ワーカー、メトリクス、DNS に追従するプール" },
   "https-records": {

@@ -65,6 +65,14 @@ export const SYSTEMS: readonly System[] = [
     status: "built",
   },
   {
+    name: "edge",
+    title: "Sites, reverse proxy, certificates by themselves",
+    specs: ["RFC 9110", "RFC 8555", "RFC 9220"],
+    folders: ["edge/sites", "edge/proxy", "host/acme"],
+    shownAgainst: ["curl", "nginx", "Pebble"],
+    status: "built",
+  },
+  {
     name: "zero-rtt",
     title: "Resumption and 0-RTT",
     specs: ["RFC 8446", "RFC 8470", "RFC 9001"],

@@ -7,6 +7,7 @@ import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
+import { EDGE_ROWS } from "./edge.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
@@ -33,6 +34,7 @@ const ROWS: readonly Row[] = [
   ...COOKIE_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
+  ...EDGE_ROWS,
 ];
 /** Milliseconds. */
 const ROW_TIME = 30_000;
