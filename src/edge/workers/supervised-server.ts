@@ -8,6 +8,8 @@ import type { HttpVersion } from "../../host/http/exchange.ts";
 import type { BoundAddress, Listener } from "../../host/http/listener.ts";
 import { advertisedAltSvc } from "../../host/listen/alt-svc.ts";
 import { ServeError } from "../../host/listen/errors.ts";
+import { activatedSockets } from "../../host/system/activation.ts";
+import { dropPrivileges } from "../../host/system/privileges.ts";
 import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
 import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
@@ -130,7 +132,13 @@ export async function startSupervised(
   if (process.argv[1] === undefined) {
     throw new ServeError("OPTION_INVALID", "workers run the program again, so it must be a file");
   }
-  const { port, host, quic, engine } = options;
+  const { port, host, quic, engine, user, group, onBound } = options;
+  if (options.systemd === true && activatedSockets().length > 0) {
+    throw new ServeError(
+      "OPTION_INVALID",
+      "workers cannot share sockets of systemd: use one of them without the other",
+    );
+  }
   const supervisor = await Supervisor.start({
     port,
     host,
@@ -141,6 +149,10 @@ export async function startSupervised(
     udp: (await chooseEngine(engine)).udp,
     program,
     log,
+    onBound: async (addresses) => {
+      await onBound?.({ addresses });
+      if (user !== undefined) dropPrivileges({ user, group });
+    },
   });
   const protocols = (["h3", "h2", "http/1.1"] as const).filter((version) =>
     transports.includes(version === "h3" ? "udp" : "tcp"),
