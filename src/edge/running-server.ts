@@ -164,7 +164,7 @@ export class Server implements AsyncDisposable {
     const sources = tls === undefined ? undefined : [tls].flat();
     const isAuto = sources?.some((source) => "auto" in source) === true;
     if (isAuto && !this.#certificates.takesAuto) {
-      throw new ServeError("OPTION_INVALID", "automatic certificates need a server that was started with some");
+      throw noAuto();
     }
     if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
     const given = sources as readonly CertificateSource[] | undefined;
@@ -209,6 +209,9 @@ export class Server implements AsyncDisposable {
     this.#finish();
   }
 }
+
+export const noAuto = (): ServeError =>
+  new ServeError("OPTION_INVALID", "automatic certificates need a server that was started with some: restart it");
 
 const urlHost = (host: string): string =>
   host === "::" || host === "0.0.0.0" ? "localhost" : host.includes(":") ? `[${host}]` : host;

@@ -35,7 +35,10 @@ export async function configuredProgram(
           return;
         }
         // The workers read the file again. If it is broken, this says so before any of them starts.
-        await loadConfig(file);
+        const { config: next } = await loadConfig(file);
+        // This process obtains certificates for them, also those of sites that are new.
+        const { SupervisedServer } = await import("../../edge/workers/supervised-server.ts");
+        if (server instanceof SupervisedServer) await server.obtain(await certificateSources(next));
         await server.reload();
       },
     },

@@ -1,5 +1,6 @@
 /** The server of a process that only supervises: its workers are the ones that serve. */
 
+import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
 import type { CertificateSource, Certificates } from "../../host/certificates/certificates.ts";
 import { chooseEngine } from "../../host/engine/engine.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
@@ -13,7 +14,7 @@ import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
 import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
 import type { Operations } from "../operations/operations.ts";
-import { type ListenOptions, type ReloadOptions, Server, type Service } from "../running-server.ts";
+import { type ListenOptions, noAuto, type ReloadOptions, Server, type Service } from "../running-server.ts";
 import { drainTimeoutOf, workerCount } from "./options.ts";
 
 /** All workers as one listener, for `Server`. */
@@ -89,6 +90,12 @@ export class SupervisedServer extends Server {
     return this.#supervisor.pids;
   }
 
+  /** Obtains these certificates for the workers from now on. Rejects if the server was started without automatic ones. */
+  async obtain(sources: readonly ManagedSource[]): Promise<void> {
+    if (this.#own.takesAuto) await this.#own.reload(sources as readonly CertificateSource[]);
+    else if (sources.some((source) => "auto" in source)) throw noAuto();
+  }
+
   /**
    * Without certificates, starts the program again in new workers, which take over when all of them are ready; the previous
    * ones finish their connections. With `tls`, replaces the certificates in the running workers.
@@ -101,7 +108,7 @@ export class SupervisedServer extends Server {
     }
     const sources = [tls].flat();
     if (sources.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    if (this.#own.takesAuto) await this.#own.reload(sources as readonly CertificateSource[]);
+    await this.obtain(sources);
     await this.#supervisor.replaceCertificates(sources);
   }
 }

@@ -17,7 +17,7 @@ import type { Identity, IdentitySource } from "../certificates/identity.ts";
 import type { SelectByName } from "../certificates/select-by-name.ts";
 import { describeFault, detach, type Fault } from "../guard.ts";
 import type { AcmeClock } from "./clock.ts";
-import { AcmeManager, placeholderFor } from "./manager.ts";
+import { AcmeManager, isPlaceholder, placeholderFor } from "./manager.ts";
 import { type AcmeOptions, checkAcmeOptions } from "./options.ts";
 
 /** Certificates that an authority issues by itself. */
@@ -125,6 +125,10 @@ export class ManagedCertificates extends Certificates {
 
   override async settled(): Promise<void> {
     await Promise.all(this.#managers.map((manager) => manager.settled()));
+  }
+
+  protected override announces(identity: Identity): boolean {
+    return !isPlaceholder(identity);
   }
 
   get #managers(): readonly AcmeManager[] {

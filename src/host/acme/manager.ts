@@ -202,10 +202,16 @@ export class AcmeManager {
   }
 }
 
+const placeholders = new WeakSet<Identity>();
+
+export const isPlaceholder = (identity: Identity): boolean => placeholders.has(identity);
+
 /** Lets the server listen before it has a certificate. Clients refuse it, with the message that it is self-signed. */
 export function placeholderFor(names: readonly string[], now: Date): Identity {
   const pem = selfSigned({ subject: "Nagare, waiting for a certificate", names, now, lifetime: 30 * 86_400_000 });
-  return loadIdentity({ cert: pem, key: pem }, { ignoreValidity: true });
+  const identity = loadIdentity({ cert: pem, key: pem }, { ignoreValidity: true });
+  placeholders.add(identity);
+  return identity;
 }
 
 async function checkWritable(storage: Storage): Promise<void> {

@@ -214,8 +214,9 @@ export class Certificates {
 
   /** Returns false if they are in use already. */
   #use(identities: Identities): boolean {
-    const changed = identities.filter((identity, i) => identity !== this.#identities[i]);
-    const isNew = changed.length > 0 || identities.length !== this.#identities.length;
+    const different = identities.filter((identity, i) => identity !== this.#identities[i]);
+    const isNew = different.length > 0 || identities.length !== this.#identities.length;
+    const changed = different.filter((identity) => this.announces(identity));
     if (isNew) {
       this.#onChange(identities);
       this.#identities = identities;
@@ -228,6 +229,11 @@ export class Certificates {
     }
     this.#problem = undefined;
     return isNew;
+  }
+
+  /** False for certificates that are not worth a line when they come into use. */
+  protected announces(_identity: Identity): boolean {
+    return true;
   }
 
   #report(error: Error): void {
