@@ -14,6 +14,7 @@ import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
+import { httpAttacks } from "./http-attacks.ts";
 import { idle } from "./idle.ts";
 import { latency } from "./latency.ts";
 import { leaks } from "./leaks.ts";
@@ -41,6 +42,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   memcache,
   memory,
   hostile,
+  "http-attacks": httpAttacks,
   soak,
   "cold-start": coldStart,
   certificates,

@@ -85,6 +85,8 @@ export interface SteadyOrder {
   readonly url: string;
   readonly ca: string;
   readonly seconds: number;
+  /** HTTP/3 alone by default; the clients take turns. */
+  readonly protocols?: readonly ("h3" | "h2" | "http/1.1")[];
 }
 
 /** Milliseconds of each request, on an open connection and including the handshake. */
@@ -99,6 +101,12 @@ export interface AttackOrder {
   readonly port: number;
   /** Packets per second. */
   readonly rate: number;
+  readonly seconds: number;
+}
+
+export interface HttpAttackOrder {
+  readonly name: string;
+  readonly port: number;
   readonly seconds: number;
 }
 

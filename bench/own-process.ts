@@ -14,6 +14,7 @@ type ProcessName =
   | "origin"
   | "steady-client"
   | "attacker"
+  | "http-attacker"
   | "soak-client"
   | "certificate-client"
   | "certificate-server"

@@ -8,12 +8,19 @@ const STANDING = 4;
 const PAUSE = 20;
 const NEW_CONNECTION_PAUSE = 100;
 
-async function run({ url, ca, seconds }: SteadyOrder): Promise<SteadyDone> {
+async function run({ url, ca, seconds, protocols = ["h3"] }: SteadyOrder): Promise<SteadyDone> {
   const end = performance.now() + seconds * 1_000;
   const requests: number[] = [];
   const handshakes: number[] = [];
   let failures = 0;
-  const create = () => createClient({ protocols: ["h3"], ca, resolve: () => ["127.0.0.1"], connectTimeout: 10_000 });
+  let created = 0;
+  const create = () =>
+    createClient({
+      protocols: [protocols[created++ % protocols.length]!],
+      ca,
+      resolve: () => ["127.0.0.1"],
+      connectTimeout: 10_000,
+    });
   const timed = async (client: ReturnType<typeof create>, times: number[]): Promise<void> => {
     const started = performance.now();
     try {

@@ -8,12 +8,19 @@ export interface RedirectServer {
   close(): Promise<void>;
 }
 
+/** On a socket that is open already, if there is a descriptor. */
 export async function startRedirect(
   port: number,
   host: string,
   httpsPort: number,
   answerChallenge?: AnswerChallenge,
+  descriptor?: number,
 ): Promise<RedirectServer> {
+  if (descriptor !== undefined) {
+    const listener = new RedirectListener(httpsPort, answerChallenge);
+    const address = await listener.listen(port, host, descriptor);
+    return { port: address.port, close: () => listener.close() };
+  }
   const create = (): RedirectListener => new RedirectListener(httpsPort, answerChallenge);
   const { listeners, addresses } = await bindAll([{ transport: "tcp", create }], host, port);
   return {

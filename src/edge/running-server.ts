@@ -40,6 +40,13 @@ export interface Service {
   close?(): Promise<void>;
 }
 
+/** What a server has bound. */
+export interface BoundFacts {
+  readonly addresses: readonly BoundAddress[];
+  /** The descriptor of systemd's socket with the name "http", for plain HTTP. */
+  readonly httpDescriptor?: number | undefined;
+}
+
 export interface ListenOptions extends OperationsOptions {
   readonly port: number;
   readonly host: string;
@@ -75,6 +82,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly workers?: WorkersOption | undefined;
   /** Milliseconds that the previous workers have after a reload. */
   readonly drainTimeout?: number | undefined;
+  /** Called when the addresses are bound: before rights are given up, workers start, and requests are answered. */
+  readonly onBound?: ((bound: BoundFacts) => Promise<void> | void) | undefined;
   /** Receives a line about each internal fault. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -193,6 +202,7 @@ export class Server implements AsyncDisposable {
 
   async #close(listeners: Promise<unknown>, timeout: number): Promise<void> {
     await listeners;
+    await within(this.#certificates.settled(), timeout);
     if (this.#service.settled !== undefined) await within(this.#service.settled(), timeout);
     await this.#service.close?.();
     await this.#qlog?.close();

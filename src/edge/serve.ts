@@ -129,6 +129,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   earlyData: true,
   earlyDataRegister: true,
   fetch: true,
+  group: true,
   host: true,
   hostname: true,
   key: true,
@@ -151,8 +152,10 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   maxOpenFiles: true,
   signal: true,
   tls: true,
+  systemd: true,
   traceContext: true,
   trustedProxies: true,
+  user: true,
   watch: true,
   workers: true,
   drainTimeout: true,
@@ -249,19 +252,10 @@ async function start(
 const isQuicMetrics = (metrics: ServeOptions["metrics"]): metrics is QuicMetrics =>
   metrics !== undefined && "trace" in metrics;
 
-const operationsOf = ({
-  accessLog,
-  limits,
-  requestId,
-  traceContext,
-  trustedProxies,
-}: ServeOptions): OperationsOptions => ({
-  accessLog,
-  limits,
-  requestId,
-  traceContext,
-  trustedProxies,
-});
+const operationsOf = (options: ServeOptions): Omit<OperationsOptions, "metrics"> => {
+  const { accessLog, limits, requestId, traceContext, trustedProxies, user, group, systemd } = options;
+  return { accessLog, limits, requestId, traceContext, trustedProxies, user, group, systemd };
+};
 
 let isFallbackReported = false;
 

@@ -8,8 +8,9 @@ import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler } from "../host/http/exchange.ts";
 import type { Listener } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
+import type { ActivatedSockets } from "../host/listen/activated.ts";
 import { advertisedAltSvc, checkAltSvc } from "../host/listen/alt-svc.ts";
-import { type Binding, bindHost } from "../host/listen/bind.ts";
+import { type Binding, type Bound, bindHost } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
@@ -22,7 +23,14 @@ import { type ListenOptions, Server, type Service } from "./running-server.ts";
 import { TRANSPORTS, type Transport } from "./transports.ts";
 import type { SupervisedServer } from "./workers/supervised-server.ts";
 
-export { type CloseOptions, type ListenOptions, type ReloadOptions, Server, type Service } from "./running-server.ts";
+export {
+  type BoundFacts,
+  type CloseOptions,
+  type ListenOptions,
+  type ReloadOptions,
+  Server,
+  type Service,
+} from "./running-server.ts";
 
 function checkQuic(quic: QuicServerOptions = {}): void {
   try {
@@ -115,9 +123,11 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
   const keys = worker && (await sharedKeys(worker, options));
   const qlog = recording && new (await import("../host/qlog/recorder.ts")).QlogRecorder(recording);
   const trace = traceAll([qlog?.trace, options.trace, operations?.trace]);
+  const activated = worker === undefined ? await activatedFor(options) : undefined;
+  const environment = worker?.environment(engine ?? "auto", trace) ?? activated?.environment(engine ?? "auto", trace);
   const bindings = await Promise.all(
     wanted
-      .filter(({ transport }) => worker?.serves(transport) ?? true)
+      .filter(({ transport }) => worker?.serves(transport) ?? activated?.has(transport) ?? true)
       .map(async ({ transport, load }): Promise<Binding<Listener>> => {
         const create = await load();
         const { acceptsTunnels } = service;
@@ -144,7 +154,8 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               onFault,
               ...operations?.hooks,
               ...keys,
-              environment: worker?.environment(engine ?? "auto", trace),
+              environment,
+              budget: processBudget(),
             }),
         };
       }),
@@ -152,13 +163,38 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
   if (bindings.length === 0) throw noProtocols();
   const replaced = await worker?.whenWanted();
   if (replaced !== undefined) await certificates.reload(replaced as readonly CertificateSource[]);
-  const bound = await (worker?.bind(bindings) ?? bindHost(bindings, host, port));
+  const bound = await (worker?.bind(bindings) ?? activated?.bind(bindings) ?? bindHost(bindings, host, port));
+  if (worker === undefined) await settleBound(options, bound, activated?.http);
   const altSvc = advertisedAltSvc(options.altSvc, bound.addresses);
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
   const server = new Server(host, bound, service, certificates, qlog, operations?.url);
   operations?.ready(bound.addresses, altSvc);
   worker?.attach(server);
   return server;
+}
+
+/** The sockets of systemd; undefined if the server binds its own. */
+async function activatedFor({ systemd }: ListenOptions): Promise<ActivatedSockets | undefined> {
+  if (systemd !== true) return undefined;
+  const { activatedSockets } = await import("../host/system/activation.ts");
+  const sockets = activatedSockets();
+  if (sockets.length === 0) return undefined;
+  return new (await import("../host/listen/activated.ts")).ActivatedSockets(sockets);
+}
+
+/** What remains to do as root, and then to be root no longer. Closes the listeners if it fails. */
+async function settleBound(
+  { onBound, user, group }: ListenOptions,
+  { addresses, listeners }: Bound<Listener>,
+  httpDescriptor: number | undefined,
+): Promise<void> {
+  try {
+    await onBound?.({ addresses, httpDescriptor });
+    if (user !== undefined) (await import("../host/system/privileges.ts")).dropPrivileges({ user, group });
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close(0)));
+    throw error;
+  }
 }
 
 /** The names of all certificates, as an array that changes with them. */

@@ -198,6 +198,8 @@ export const ENTRIES = [
   "event loop lag",
   "status request",
   "status page",
+  // systemd
+  "service manager watchdog",
   // Lines for readers that may hang
   "line writer",
   // The command line, while it serves

@@ -1,4 +1,6 @@
-/** `headersTimeout` over HTTP/2 and HTTP/3: the request head must arrive in time, whatever else the client sends. */
+/** `headersTimeout` over every version: the request head must arrive in time, whatever else the client sends. */
+import { once } from "node:events";
+import { connect } from "node:tls";
 import { expect, test, vi } from "vitest";
 import { connectRawHttp3 } from "../edge/testing/versions/raw-http3.ts";
 import { headers, REQUEST } from "../h3/testing/raw-peer.ts";
@@ -54,4 +56,24 @@ test("over h2 a connection without a request is closed, however many PINGs it se
   );
   expect(busy.isOver).toBe(false);
   expect(await busy.end(busy.request("GET"), false)).toMatchObject({ endStream: true, reset: undefined });
+});
+
+test("over HTTP/1.1 a head that arrives byte by byte is answered with 408, and the connection closes", async () => {
+  const { server } = ownServer((_request, response) => response.end("ok"), {
+    headersTimeout: 100,
+    connectionsCheckingInterval: 20,
+  });
+  const port = await listening(server);
+  const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] });
+  socket.on("error", () => undefined);
+  await once(socket, "secureConnect");
+  socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+  const drip = setInterval(() => socket.write("x"), 10);
+  closers.push(
+    () => clearInterval(drip),
+    () => socket.destroy(),
+  );
+  const [answer] = (await once(socket, "data")) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\nConnection: close\r\n/);
+  await once(socket.resume(), "close");
 });

@@ -3,8 +3,11 @@
 import { once } from "node:events";
 import { Writable } from "node:stream";
 import { serve } from "../../src/edge/serve.ts";
+import { describeFault } from "../../src/host/guard.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { LineWriter } from "../../src/host/line-writer.ts";
+import { ServiceManager } from "../../src/host/system/service-manager.ts";
+import { openNotifySocket } from "../../src/host/system/testing/notify-socket.ts";
 import { joined, supervised } from "./workers-world.ts";
 import { all, closers, log, openClient } from "./world.ts";
 
@@ -35,12 +38,22 @@ async function scraped(): Promise<void> {
   await all(fetch(server.metricsUrl!).then((response) => response.text()));
 }
 
+/** A service manager that expects signs of life. */
+async function watched(): Promise<void> {
+  const socket = openNotifySocket();
+  closers.push(() => socket[Symbol.dispose]());
+  const env = { NOTIFY_SOCKET: socket.path, WATCHDOG_USEC: "2000" };
+  const manager = await ServiceManager.open({ env, log, onFault: (fault) => log(describeFault(fault)) });
+  closers.push(() => manager?.close());
+}
+
 export const OPERATIONS_TRAFFIC = {
   "line writer": { run: readerResumes },
   "access log error": { run: logFails },
   "event loop lag": { run: scraped },
   "status request": { run: scraped },
   "status page": { run: scraped },
+  "service manager watchdog": { run: watched },
   "worker metrics": { run: () => joined("metrics") },
   "worker metrics late": { run: () => supervised(undefined, (supervisor) => supervisor.metrics()) },
 };

@@ -50,6 +50,8 @@ export interface ServerFlags extends AcmeFlags {
   readonly rateLimit?: string;
   readonly connectionLimit?: string;
   readonly maxLag?: string;
+  readonly user?: string;
+  readonly group?: string;
   readonly metricsPort?: string;
   readonly metricsHost?: string;
   readonly name?: readonly string[];
@@ -94,6 +96,9 @@ export interface ServerSettings {
   readonly accessLog: ValidConfig["accessLog"];
   /** Further operations, of a configuration file. */
   readonly operations: Pick<ValidConfig, OperationName>;
+  /** The user and group to become; undefined to stay. */
+  readonly user: string | undefined;
+  readonly group: string | undefined;
   /** Undefined for no limits. */
   readonly limits: LimitsOptions | undefined;
   /** Undefined to not count. */
@@ -174,6 +179,8 @@ export const addServerOptions = (command: Command): Command =>
         "none",
       ]),
     )
+    .addOption(new Option("--user <name>", "the user that root becomes once the ports are open"))
+    .addOption(new Option("--group <name>", "its group; the user's own by default"))
     .addOption(new Option("--rate-limit <n>", "requests per second of one client; more get a 429"))
     .addOption(new Option("--connection-limit <n>", "open connections of one client"))
     .addOption(new Option("--max-lag <time>", "refuse a share of requests while the event loop is later than this"))
@@ -253,6 +260,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     logQuery: flags.logQuery,
     metrics: metricsOf(flags) ?? configuredMetrics(configured.operations.metrics),
     limits: limitsOf(flags) ?? configured.operations.limits,
+    user: userOf(flags) ?? listen.user,
+    group: flags.group ?? (flags.user === undefined ? listen.group : undefined),
     names,
     http3,
     altSvc: {
@@ -274,6 +283,11 @@ function limitsOf({ rateLimit, connectionLimit, maxLag }: ServerFlags): LimitsOp
     connectionsPerAddress: connectionLimit === undefined ? undefined : positive(connectionLimit, "--connection-limit"),
     maxLag: maxLag === undefined ? undefined : parseDuration(maxLag, "--max-lag"),
   };
+}
+
+function userOf({ user, group }: ServerFlags): string | undefined {
+  if (group !== undefined && user === undefined) throw usageError("--group without --user", "give both");
+  return user;
 }
 
 function positive(text: string, option: string): number {

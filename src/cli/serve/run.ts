@@ -2,7 +2,8 @@
 
 import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { AccessLogOptions, RequestRecord } from "../../edge/operations/index.ts";
-import type { ListenOptions, Server } from "../../edge/server.ts";
+import type { RedirectServer } from "../../edge/redirect.ts";
+import type { BoundFacts, ListenOptions, Server } from "../../edge/server.ts";
 import type { ManagedCertificates } from "../../host/acme/managed-certificates.ts";
 import type {
   CertificateSource,
@@ -59,12 +60,7 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
   }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const isReloadable =
-    settings.certificates.length > 0 ||
-    isSupervisor ||
-    program.reload !== undefined ||
-    settings.accessLog !== undefined;
-  const stopReloads = isReloadable ? await startReloads(running.server, settings, program, io, log) : undefined;
+  const stopReloads = await startReloads(running.server, settings, program, io, log);
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
   if (settings.json) {
@@ -94,7 +90,7 @@ async function runUntilStopped(settings: ServerSettings, program: ServedProgram,
     if (settings.json) emit({ event: "closed" });
   } finally {
     stopKeys?.();
-    stopReloads?.();
+    stopReloads();
   }
 }
 
@@ -139,6 +135,7 @@ async function start(
     accessLogs(settings, { log, emit, print }),
   ]);
   const keylog = await openKeyLog(settings.keylog, log);
+  let redirect: RedirectServer | undefined;
   const server = await startServer(
     {
       port,
@@ -160,12 +157,25 @@ async function start(
       accessLog,
       metrics: settings.metrics,
       limits: settings.limits,
+      user: settings.user,
+      group: settings.group,
+      systemd: true,
+      // Plain HTTP too must be bound while the process may still do that.
+      ...(isWorker
+        ? {}
+        : {
+            onBound: async (bound) => {
+              redirect = await openRedirect(settings, bound, identities);
+            },
+          }),
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,
-  );
-  const redirect = isWorker ? undefined : await openRedirect(settings, server, identities);
+  ).catch(async (error: unknown) => {
+    await redirect?.close();
+    throw error;
+  });
   if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
@@ -180,18 +190,13 @@ async function start(
 
 async function openRedirect(
   { httpPort, host, publicPort }: ServerSettings,
-  server: Server,
+  { addresses, httpDescriptor }: BoundFacts,
   identities: Identities | Certificates,
-) {
-  if (httpPort === undefined) return undefined;
+): Promise<RedirectServer | undefined> {
+  if (httpPort === undefined && httpDescriptor === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
   const answer = "answerHttp" in identities ? (identities as ManagedCertificates).answerHttp : undefined;
-  try {
-    return await startRedirect(httpPort, host, publicPort ?? server.port, answer);
-  } catch (error) {
-    await server.close({ timeout: 0 });
-    throw error;
-  }
+  return startRedirect(httpPort ?? 0, host, publicPort ?? addresses[0]!.port, answer, httpDescriptor);
 }
 
 async function loadIdentities(

@@ -52,6 +52,12 @@ export class DecoratedExchange implements ServerExchange {
   get remoteAddress(): PeerAddress {
     return this.inner.remoteAddress;
   }
+  get firstAddress(): PeerAddress | undefined {
+    return this.inner.firstAddress;
+  }
+  get requestId(): string | undefined {
+    return this.inner.requestId;
+  }
   get clientAddress(): string | undefined {
     return this.inner.clientAddress;
   }

@@ -3,20 +3,10 @@
  * its trace. Used only by servers with operations; others hand the transport's exchanges to the service.
  */
 
-import type {
-  ClientIdentity,
-  ConnectionInfo,
-  Http1RequestHead,
-  HttpVersion,
-  PeerAddress,
-  ReleaseChunk,
-  RequestBody,
-  RespondOptions,
-  ServerExchange,
-} from "../../host/http/exchange.ts";
-import { respondWhole } from "../../host/http/exchange.ts";
-import type { Tunnel, TunnelOffer } from "../../host/http/tunnel.ts";
+import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "../../host/http/exchange.ts";
+import type { Tunnel } from "../../host/http/tunnel.ts";
 import type { FieldLine, FieldSection } from "../../http/index.ts";
+import { DecoratedExchange } from "../modifiers/decorated-exchange.ts";
 import type { RequestId } from "./identification/request-id.ts";
 import { type TraceContext, withTraceContext } from "./identification/traceparent.ts";
 
@@ -26,17 +16,10 @@ export interface Identification {
   readonly trace: TraceContext | undefined;
 }
 
-export class ObservedExchange implements ServerExchange {
-  /** The address that limits and logs count as the client's. */
-  readonly clientAddress: string;
+export class ObservedExchange extends DecoratedExchange {
   readonly identification: Identification | undefined;
   /** Milliseconds since 1970. */
   readonly time = Date.now();
-  upstream: string | undefined;
-  /** Called when the response begins. */
-  onRespond: (() => void) | undefined;
-  onClose: (() => void) | undefined;
-  readonly #inner: ServerExchange;
   readonly #body: CountedBody;
   /** Milliseconds, monotonic. */
   readonly #started = performance.now();
@@ -44,15 +27,25 @@ export class ObservedExchange implements ServerExchange {
   #closed: number | undefined;
   #sentBytes = 0;
   #fields: FieldSection | undefined;
+  #onClose: (() => void) | undefined;
+  #upstream: string | undefined;
+  readonly #clientAddress: string;
 
-  constructor(inner: ServerExchange, clientAddress: string, identification: Identification | undefined) {
-    this.#inner = inner;
-    this.clientAddress = clientAddress;
+  /** `onEnd` is called when the exchange has ended. */
+  constructor(
+    inner: ServerExchange,
+    clientAddress: string,
+    identification: Identification | undefined,
+    onEnd: (exchange: ObservedExchange) => void,
+  ) {
+    super(inner);
+    this.#clientAddress = clientAddress;
     this.identification = identification;
     this.#body = new CountedBody(inner.body);
     inner.onClose = () => {
       this.#closed = performance.now();
-      this.onClose?.();
+      onEnd(this);
+      this.#onClose?.();
     };
   }
 
@@ -80,18 +73,36 @@ export class ObservedExchange implements ServerExchange {
 
   /** The fields as the client sent them. */
   get receivedFields(): FieldSection {
-    return this.#inner.fields;
+    return this.inner.fields;
   }
 
   // ── The exchange ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get requestId(): string | undefined {
-    return this.identification?.request?.id ?? this.#inner.requestId;
+  override get requestId(): string | undefined {
+    return this.identification?.request?.id ?? this.inner.requestId;
+  }
+
+  /** The address that limits and logs count as the client's. */
+  override get clientAddress(): string {
+    return this.#clientAddress;
+  }
+  override get upstream(): string | undefined {
+    return this.#upstream;
+  }
+  override set upstream(origin: string | undefined) {
+    this.#upstream = origin;
+  }
+
+  override get onClose(): (() => void) | undefined {
+    return this.#onClose;
+  }
+  override set onClose(callback: (() => void) | undefined) {
+    this.#onClose = callback;
   }
 
   /** With the request's id and its trace, for handlers and origins. */
-  get fields(): FieldSection {
-    this.#fields ??= this.#identified(this.#inner.fields);
+  override get fields(): FieldSection {
+    this.#fields ??= this.#identified(this.inner.fields);
     return this.#fields;
   }
 
@@ -103,28 +114,23 @@ export class ObservedExchange implements ServerExchange {
     return trace === undefined ? named : withTraceContext(named, trace);
   }
 
-  get body(): RequestBody {
+  override get body(): RequestBody {
     return this.#body;
   }
 
-  inform(status: number, fields: FieldSection): void {
-    this.#inner.inform(status, fields);
-  }
-
-  respond(status: number, fields: FieldSection, options?: RespondOptions): void {
+  override respond(status: number, fields: FieldSection, options?: RespondOptions): void {
     this.#begin();
-    this.#inner.respond(status, this.#responseFields(fields), options);
+    super.respond(status, this.#responseFields(fields), options);
   }
 
-  respondWhole(status: number, fields: FieldSection, content: Uint8Array): void {
+  override respondWhole(status: number, fields: FieldSection, content: Uint8Array): void {
     this.#begin();
     this.#sentBytes += content.byteLength;
-    respondWhole(this.#inner, status, this.#responseFields(fields), content);
+    super.respondWhole(status, this.#responseFields(fields), content);
   }
 
   #begin(): void {
     this.#responded ??= performance.now();
-    this.onRespond?.();
   }
 
   #responseFields(fields: FieldSection): FieldSection {
@@ -132,101 +138,19 @@ export class ObservedExchange implements ServerExchange {
     return request?.responds === true ? withField(fields, request.header, request.id) : fields;
   }
 
-  write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
+  override write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
     this.#sentBytes += chunk.byteLength;
-    return this.#inner.write(chunk, released);
+    return super.write(chunk, released);
   }
 
-  end(last?: Uint8Array, trailers?: FieldSection): void {
+  override end(last?: Uint8Array, trailers?: FieldSection): void {
     this.#sentBytes += last?.byteLength ?? 0;
-    this.#inner.end(last, trailers);
+    super.end(last, trailers);
   }
 
-  acceptTunnel(fields: FieldSection): Tunnel {
+  override acceptTunnel(fields: FieldSection): Tunnel {
     this.#begin();
-    return this.#inner.acceptTunnel(fields);
-  }
-
-  hasRoom(bytes?: number): boolean {
-    return this.#inner.hasRoom(bytes);
-  }
-  reset(reason: Error): void {
-    this.#inner.reset(reason);
-  }
-  get protocol(): HttpVersion {
-    return this.#inner.protocol;
-  }
-  get method(): string {
-    return this.#inner.method;
-  }
-  get scheme(): string {
-    return this.#inner.scheme;
-  }
-  get authority(): string {
-    return this.#inner.authority;
-  }
-  get path(): string {
-    return this.#inner.path;
-  }
-  get http1(): Http1RequestHead | undefined {
-    return this.#inner.http1;
-  }
-  get tunnelOffer(): TunnelOffer | undefined {
-    return this.#inner.tunnelOffer;
-  }
-  get remoteAddress(): PeerAddress {
-    return this.#inner.remoteAddress;
-  }
-  get firstAddress(): PeerAddress | undefined {
-    return this.#inner.firstAddress;
-  }
-  get localAddress(): PeerAddress {
-    return this.#inner.localAddress;
-  }
-  get connection(): ConnectionInfo | undefined {
-    return this.#inner.connection;
-  }
-  get tls(): ServerExchange["tls"] {
-    return this.#inner.tls;
-  }
-  get client(): ClientIdentity | undefined {
-    return this.#inner.client;
-  }
-  get earlyData(): boolean {
-    return this.#inner.earlyData === true;
-  }
-  get confirmed(): Promise<void> {
-    return this.#inner.confirmed ?? Promise.resolve();
-  }
-  get status(): number | undefined {
-    return this.#inner.status;
-  }
-  get aborted(): Error | undefined {
-    return this.#inner.aborted;
-  }
-  get preparedBytes(): number {
-    return this.#inner.preparedBytes;
-  }
-  set preparedBytes(bytes: number) {
-    this.#inner.preparedBytes = bytes;
-  }
-  get readsOn(): boolean {
-    return this.#inner.readsOn === true;
-  }
-  set readsOn(value: boolean) {
-    this.#inner.readsOn = value;
-  }
-  get onDrain(): (() => void) | undefined {
-    return this.#inner.onDrain;
-  }
-  set onDrain(listener: (() => void) | undefined) {
-    this.#inner.onDrain = listener;
-  }
-  get onAbort(): ((reason: Error) => void) | undefined {
-    return this.#inner.onAbort;
-  }
-  set onAbort(listener: ((reason: Error) => void) | undefined) {
-    this.#inner.onAbort = listener;
+    return super.acceptTunnel(fields);
   }
 }
 

@@ -124,7 +124,8 @@ describe.each(VERSIONS)("over %s", (version, open) => {
   test("an origin gets the id, and this server's span as its parent", async () => {
     const response = await get(proxied, "/", { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: "v=1" });
     expect(await response.text()).toBe("from the origin");
-    const { traceId, spanId, requestId } = await records.next();
+    const { traceId, spanId, requestId, upstream } = await records.next();
+    expect(upstream).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(traceId).toBe(TRACE);
     expect(origin).toMatchObject({
       traceparent: `00-${TRACE}-${spanId}-01`,

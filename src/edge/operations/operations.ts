@@ -4,13 +4,13 @@ import type { Fault } from "../../host/guard.ts";
 import { describeFault } from "../../host/guard.ts";
 import type { PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
 import type { BoundAddress, ListenerOptions } from "../../host/http/listener.ts";
-import { AddressSet } from "../../host/listen/address-set.ts";
 import { Registry } from "../../host/metrics/registry.ts";
 import { StatusListener } from "../../host/metrics/status-listener.ts";
 import type { TraceConnection } from "../../host/quic/tracing.ts";
+import type { ServiceManager } from "../../host/system/service-manager.ts";
 import type { Service } from "../running-server.ts";
+import { TrustedProxies } from "../trusted-proxies.ts";
 import { AccessLog } from "./access-log/access-log.ts";
-import { clientAddress } from "./addresses/client-address.ts";
 import { RequestIds } from "./identification/request-id.ts";
 import { TraceContexts } from "./identification/traceparent.ts";
 import { Limits } from "./limits/limits.ts";
@@ -37,18 +37,20 @@ type State = "starting" | "ready" | "draining";
 export class Operations {
   readonly metrics: ServerMetrics | undefined;
   readonly #accessLogs: readonly AccessLog[];
-  readonly #proxies: AddressSet;
+  readonly #proxies: TrustedProxies;
   readonly #ids: RequestIds | undefined;
   readonly #traces: TraceContexts | undefined;
   readonly #limits: Limits | undefined;
   #service: Service | undefined;
   #state: State = "starting";
+  #status = "";
   #listener: StatusListener | undefined;
+  #manager: ServiceManager | undefined;
 
   private constructor(options: OperationsOptions, context: OperationsContext, accessLogs: readonly AccessLog[]) {
     const { requestId = accessLogs.length > 0, traceContext = false, metrics } = options;
     this.#accessLogs = accessLogs;
-    this.#proxies = new AddressSet("trustedProxies", options.trustedProxies ?? []);
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
     this.#ids = requestId === false ? undefined : new RequestIds(requestId === true ? {} : requestId);
     this.#traces = traceContext === false ? undefined : new TraceContexts(traceContext === true ? {} : traceContext);
     const { limits, trustedProxies = [] } = options;
@@ -70,12 +72,19 @@ export class Operations {
     const opened = await Promise.all(wanted.map((each) => AccessLog.open(each, log)));
     const operations = new Operations(options, context, opened);
     try {
+      if (options.systemd === true && role !== "worker") await operations.#openManager(log);
       if (metrics !== undefined && role !== "worker") await operations.#listen(metrics, log);
     } catch (error) {
       await operations.close();
       throw error;
     }
     return operations;
+  }
+
+  async #openManager(log: (line: string) => void): Promise<void> {
+    const { ServiceManager } = await import("../../host/system/service-manager.ts");
+    const onFault = (fault: Fault): void => log(describeFault(fault));
+    this.#manager = await ServiceManager.open({ env: process.env, log, onFault });
   }
 
   async #listen(
@@ -147,6 +156,9 @@ export class Operations {
     const udp = addresses.filter(({ transport }) => transport === "udp").map(({ port }) => port);
     this.metrics?.listening(udp, altSvc !== undefined && altSvc !== "clear");
     if (this.#state === "starting") this.#state = "ready";
+    const [first] = addresses;
+    this.#status = `serving on port ${first?.port}`;
+    this.#manager?.ready(this.#status);
   }
 
   /** The same service, with its requests noted. */
@@ -162,10 +174,13 @@ export class Operations {
       status: () => service.status?.() ?? {},
       drain: () => {
         this.#state = "draining";
+        this.#manager?.stopping();
         service.drain?.();
       },
       reopen: async () => {
+        this.#manager?.reloading();
         await Promise.all([...this.#accessLogs.map((each) => each.reopen()), service.reopen?.()]);
+        this.#manager?.ready(this.#status);
       },
       close: async () => {
         await service.close?.();
@@ -178,23 +193,25 @@ export class Operations {
   async close(): Promise<void> {
     this.metrics?.close();
     this.#limits?.close();
+    this.#manager?.close();
     await Promise.all([this.#listener?.close(), ...this.#accessLogs.map((each) => each.close())]);
   }
 
   /** Returns undefined if a limit has refused the request. */
   #observe(exchange: ServerExchange): ObservedExchange | undefined {
+    const { metrics } = this;
+    const client = this.#proxies.clientOf(exchange).address;
+    const refusal = this.#limits?.begin(client);
     const observed = new ObservedExchange(
       exchange,
-      clientAddress(exchange, this.#proxies),
-      this.#identify(exchange, this.#proxies.has(exchange.remoteAddress.address)),
+      client,
+      this.#identify(exchange, this.#proxies.pathOf(exchange).isTrusted),
+      () => {
+        if (refusal === undefined) this.#limits?.end();
+        metrics?.end(observed);
+        for (const each of this.#accessLogs) each.note(observed);
+      },
     );
-    const { metrics } = this;
-    const refusal = this.#limits?.begin(observed.clientAddress);
-    observed.onClose = () => {
-      if (refusal === undefined) this.#limits?.end();
-      metrics?.end(observed);
-      for (const each of this.#accessLogs) each.note(observed);
-    };
     metrics?.begin(observed);
     if (refusal === undefined) return observed;
     metrics?.refusedRequest(refusal.reason);

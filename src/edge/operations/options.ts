@@ -15,6 +15,15 @@ export interface OperationsOptions {
   readonly requestId?: boolean | RequestIdOptions | undefined;
   /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
   readonly traceContext?: boolean | TraceContextOptions | undefined;
+  /** The user, by name or number, that a process started by root becomes once its sockets are bound. */
+  readonly user?: string | undefined;
+  /** The group that it becomes with `user`. By default, the user's own. */
+  readonly group?: string | undefined;
+  /**
+   * True to serve on the sockets that systemd has opened, if there are any, and to tell it when the server is ready, reloads,
+   * stops and lives (watchdog).
+   */
+  readonly systemd?: boolean | undefined;
   /** Refuses connections and requests above these limits. */
   readonly limits?: LimitsOptions | undefined;
   /**
@@ -25,9 +34,17 @@ export interface OperationsOptions {
 }
 
 /** True if the server has operations at all. */
-export const hasOperations = ({ accessLog, requestId, traceContext, metrics, limits }: OperationsOptions): boolean =>
+export const hasOperations = ({
+  accessLog,
+  requestId,
+  traceContext,
+  metrics,
+  limits,
+  systemd,
+}: OperationsOptions): boolean =>
   accessLog !== undefined ||
   metrics !== undefined ||
   limits !== undefined ||
+  systemd === true ||
   (requestId ?? false) !== false ||
   (traceContext ?? false) !== false;

@@ -1,12 +1,14 @@
 /** The server of a process that only supervises: its workers are the ones that serve. */
 
-import type { Certificates } from "../../host/certificates/certificates.ts";
+import type { CertificateSource, Certificates } from "../../host/certificates/certificates.ts";
 import { chooseEngine } from "../../host/engine/engine.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { HttpVersion } from "../../host/http/exchange.ts";
 import type { BoundAddress, Listener } from "../../host/http/listener.ts";
 import { advertisedAltSvc } from "../../host/listen/alt-svc.ts";
 import { ServeError } from "../../host/listen/errors.ts";
+import { activatedSockets } from "../../host/system/activation.ts";
+import { dropPrivileges } from "../../host/system/privileges.ts";
 import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
 import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
@@ -56,6 +58,8 @@ export class SupervisedServer extends Server {
   /** Resolves to the error if no worker can serve any more; never otherwise. */
   readonly failure: Promise<Error>;
   readonly #supervisor: Supervisor;
+  /** Those that come from an authority are obtained here, for all workers. */
+  readonly #own: Certificates;
 
   constructor(
     host: string,
@@ -68,6 +72,7 @@ export class SupervisedServer extends Server {
     const bound = { listeners: [workers], addresses: supervisor.addresses };
     super(host, bound, service, certificates, undefined, metricsUrl);
     this.#supervisor = supervisor;
+    this.#own = certificates;
     this.steering = supervisor.steering;
     this.problem = supervisor.problem;
     this.failure = new Promise((resolve) => {
@@ -90,11 +95,13 @@ export class SupervisedServer extends Server {
    */
   override async reload({ tls }: ReloadOptions = {}): Promise<void> {
     if (tls === undefined) {
+      if (this.#own.takesAuto) await this.#own.reload();
       await this.#supervisor.reload();
       return;
     }
     const sources = [tls].flat();
     if (sources.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
+    if (this.#own.takesAuto) await this.#own.reload(sources as readonly CertificateSource[]);
     await this.#supervisor.replaceCertificates(sources);
   }
 }
@@ -118,7 +125,13 @@ export async function startSupervised(
   if (process.argv[1] === undefined) {
     throw new ServeError("OPTION_INVALID", "workers run the program again, so it must be a file");
   }
-  const { port, host, quic, engine } = options;
+  const { port, host, quic, engine, user, group, onBound } = options;
+  if (options.systemd === true && activatedSockets().length > 0) {
+    throw new ServeError(
+      "OPTION_INVALID",
+      "workers cannot share sockets of systemd: use one of them without the other",
+    );
+  }
   const supervisor = await Supervisor.start({
     port,
     host,
@@ -129,6 +142,10 @@ export async function startSupervised(
     udp: (await chooseEngine(engine)).udp,
     program,
     log,
+    onBound: async (addresses) => {
+      await onBound?.({ addresses });
+      if (user !== undefined) dropPrivileges({ user, group });
+    },
   });
   const protocols = (["h3", "h2", "http/1.1"] as const).filter((version) =>
     transports.includes(version === "h3" ? "udp" : "tcp"),

@@ -31,6 +31,13 @@ const LINES = Buffer.alloc(16_000, Buffer.from([0x10, 1, 0x61, 1, 0x62]));
 /** RFC 7541: POST, the path "/", https, :authority "localhost", and content-length "1". */
 const ONE_BYTE_POST = Buffer.from(`8384870109${Buffer.from("localhost").toString("hex")}0f0d0131`, "hex");
 
+/** GET, "/", https, and a field of 4,000 bytes that the table keeps, referred to 12,000 times: 48 MB. */
+const BOMB = Buffer.concat([
+  Buffer.from([0x82, 0x84, 0x87, 0x40, 1, 0x61, 0x7f, 0xa1, 0x1e]),
+  Buffer.alloc(4_000, 0x62),
+  Buffer.alloc(12_000, 0xbe),
+]);
+
 const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void])[] = [
   ["requests that are reset immediately", (client) => client.reset(client.request("GET"), 0x8)],
   [
@@ -45,6 +52,10 @@ const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void]
   [
     "CONTINUATION without end",
     (client, i) => client.sendFrame(i === 0 ? frame(HEADERS, 0, 1, LINES) : frame(CONTINUATION, 0, 1, LINES)),
+  ],
+  [
+    "heads that expand 4000-fold",
+    (client, i) => client.sendFrame(frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, BOMB)),
   ],
   [
     "DATA without content",

@@ -28,12 +28,12 @@ export class RedirectListener implements Bindable {
     this.#answerChallenge = answerChallenge;
   }
 
-  listen(port: number, host: string): Promise<BoundAddress> {
+  listen(port: number, host: string, descriptor?: number): Promise<BoundAddress> {
     const limits = { headersTimeout: HEAD_TIMEOUT, requestTimeout: HEAD_TIMEOUT };
     const server = createServer(limits, redirectTo(this.#httpsPort, this.#answerChallenge));
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ port, host }, () => {
+      server.listen(descriptor === undefined ? { port, host } : { fd: descriptor }, () => {
         server.off("error", reject);
         // The system could not accept a connection (EMFILE). Keep listening, since the next attempt may succeed.
         const report = guard("redirect error", reportFault, (error: Error) =>

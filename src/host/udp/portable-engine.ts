@@ -1,7 +1,13 @@
 /** The engine on node:dgram, so available on every Node. */
 
 import { bindEveryAddress, bindEverySharedAddress } from "./every-address.ts";
-import { bindPortableSocket, bindSharedSocket, connectPortableSocket, hasReusePort } from "./portable-socket.ts";
+import {
+  adoptPortableSocket,
+  bindPortableSocket,
+  bindSharedSocket,
+  connectPortableSocket,
+  hasReusePort,
+} from "./portable-socket.ts";
 import { NO_CAPABILITIES, type UdpEngine } from "./udp-socket.ts";
 
 export const portableUdp: UdpEngine = {
@@ -9,6 +15,7 @@ export const portableUdp: UdpEngine = {
   capabilities: NO_CAPABILITIES,
   bind: (port, host, sendArenaSize) =>
     host === "::" || host === "0.0.0.0" ? bindEveryAddress(port, host) : bindPortableSocket(port, host, sendArenaSize),
+  adopt: adoptPortableSocket,
   connect: connectPortableSocket,
   shared: {
     spreads: hasReusePort,

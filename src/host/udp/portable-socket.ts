@@ -3,7 +3,7 @@
  * go to the kernel immediately, one by one, and wait in libuv's queue only if the kernel's buffer is full.
  */
 
-import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { type BindOptions, createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import {
   ReceivedBatch,
   type SlotWriter,
@@ -63,6 +63,11 @@ export async function bindSharedSocket(port: number, host: string): Promise<UdpS
   return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, FULL_SEND_ARENA, false);
 }
 
+/** A socket that another program has bound. On all addresses, the kernel chooses the source address of answers. */
+export async function adoptPortableSocket(descriptor: number, family: 4 | 6): Promise<UdpSocket> {
+  return new PortableSocket(await open({ fd: descriptor }, family, {}), family, FULL_SEND_ARENA, false);
+}
+
 interface Sharing {
   readonly reuseAddr?: boolean;
   readonly reusePort?: boolean;
@@ -74,8 +79,10 @@ export const hasReusePort = process.platform === "linux" && (nodeMajor > 22 || (
 /** Windows allows a wildcard beside specific addresses anyway; SO_REUSEADDR would let other processes take the port. */
 const SHARING: Sharing = process.platform === "win32" ? {} : hasReusePort ? { reusePort: true } : { reuseAddr: true };
 
-async function bind(port: number, host: string, sharing: Sharing = {}): Promise<Socket> {
-  const family = host.includes(":") ? 6 : 4;
+const bind = (port: number, host: string, sharing: Sharing = {}): Promise<Socket> =>
+  open({ port, address: host }, host.includes(":") ? 6 : 4, sharing);
+
+async function open(place: BindOptions, family: 4 | 6, sharing: Sharing): Promise<Socket> {
   const socket = createSocket({
     ...sharing,
     type: family === 6 ? "udp6" : "udp4",
@@ -85,7 +92,7 @@ async function bind(port: number, host: string, sharing: Sharing = {}): Promise<
   });
   await new Promise<void>((resolve, reject) => {
     socket.once("error", reject);
-    socket.bind({ port, address: host }, () => {
+    socket.bind(place, () => {
       socket.off("error", reject);
       resolve();
     });

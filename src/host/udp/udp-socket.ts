@@ -101,6 +101,8 @@ export interface UdpEngine {
    * address unless `local` names one.
    */
   connect(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
+  /** A socket that another program has opened and bound, such as systemd. */
+  adopt(descriptor: number, family: 4 | 6): Promise<UdpSocket>;
   /** Absent if the engine cannot pass on descriptors. */
   readonly groups?: SocketGroups;
   /** Binds addresses that other processes bind as well. Absent for an engine with groups. */

@@ -47,6 +47,8 @@ export interface SupervisorOptions extends Omit<SocketRequest, "program"> {
   readonly drainTimeout: number;
   readonly program: WorkerProgram;
   readonly log: (line: string) => void;
+  /** Called when the sockets are open, before a worker starts. */
+  readonly onBound?: (addresses: readonly BoundAddress[]) => Promise<void>;
 }
 
 export class WorkerError extends Error {
@@ -127,6 +129,10 @@ export class Supervisor {
     const { idKey } = keys;
     const program = steeringProgram({ idKey, clientKey: bytes(CLIENT_KEY_LENGTH), workers: options.workers });
     const sockets = await openSockets({ ...options, program: encodeProgram(program) });
+    await options.onBound?.(sockets.addresses).catch((error: unknown) => {
+      sockets.close();
+      throw error;
+    });
     const supervisor = new Supervisor(options, sockets, keys);
     supervisor.#run();
     await supervisor.#started;

@@ -22,6 +22,7 @@ export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
       const opened = udp.open({ family: host.includes(":") ? 6 : 4, host, port }, options);
       return new FastSocket(udp, opened, sendArenaSize);
     },
+    adopt: async (descriptor) => new FastSocket(udp, udp.adopt(descriptor), FULL_SEND_ARENA),
     groups: {
       open: (address, count, program) => openGroup(udp, address, count, program),
       adopt: (descriptor) =>

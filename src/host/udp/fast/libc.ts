@@ -43,6 +43,9 @@ export const UDP_GRO = 104;
 
 export const POLLIN = 1;
 
+export const F_SETFL = 4;
+export const O_NONBLOCK = 0o4000;
+
 /** All return -1 for an error, and zero or a length otherwise. */
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number;
@@ -56,6 +59,7 @@ export interface Libc {
   /** Blocks; only for the probe. */
   poll(descriptors: number, count: number, milliseconds: number): number;
   close(descriptor: number): number;
+  fcntl(descriptor: number, command: number, argument: number): number;
   if_nametoindex(name: number): number;
   if_indextoname(index: number, name: number): number;
   /** The error number of the last call; must be read immediately. */
@@ -73,6 +77,7 @@ const SIGNATURES: Readonly<Record<Exclude<keyof Libc, "errno">, readonly string[
   recvmsg: ["int", "uintptr_t", "int"],
   poll: ["uintptr_t", "ulong", "int"],
   close: ["int"],
+  fcntl: ["int", "int", "int"],
   if_nametoindex: ["uintptr_t"],
   if_indextoname: ["uint32_t", "uintptr_t"],
 };

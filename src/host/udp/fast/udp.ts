@@ -75,6 +75,17 @@ export class FastUdp {
     }
   }
 
+  /** Prepares a bound socket that another program has opened. Throws a `SystemError`. */
+  adopt(descriptor: number): OpenedSocket {
+    const address = this.localAddress(descriptor);
+    if (this.libc.fcntl(descriptor, sys.F_SETFL, sys.O_NONBLOCK) < 0) {
+      throw new SystemError("fcntl", this.libc.errno());
+    }
+    // An IPv6 socket may have been opened for IPv4 too, which cannot be changed any more.
+    this.#configure(descriptor, address.family, true);
+    return { descriptor, address };
+  }
+
   #configure(descriptor: number, family: 4 | 6, dualStack: boolean): void {
     const ipv4 = family === 4 || dualStack;
     if (family === 6) this.setOption(descriptor, sys.IPPROTO_IPV6, sys.IPV6_V6ONLY, dualStack ? 0 : 1);
