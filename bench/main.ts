@@ -7,6 +7,7 @@ import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
 import { connections } from "./connections.ts";
 import { controllers } from "./controllers.ts";
+import { cookies } from "./cookies.ts";
 import { fairness } from "./fairness.ts";
 import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
@@ -46,6 +47,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "cold-start": coldStart,
   certificates,
   controllers,
+  cookies,
   fairness,
   simulator,
   "packet-protection": packetProtection,

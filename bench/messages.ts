@@ -169,3 +169,10 @@ export interface SimulatedTransferDone {
   readonly took: number;
   readonly cpu: number;
 }
+
+/** What a jar of cookies costs: microseconds for each set and lookup, megabytes when it is full. */
+export interface CookieJarCost {
+  readonly set: number;
+  readonly get: number;
+  readonly heap: number;
+}

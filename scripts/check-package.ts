@@ -29,7 +29,7 @@ const modules = join(root, "node_modules");
 const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
 const manifest = readJson<Manifest>(join(root, "package.json"));
 const entries = Object.keys(manifest.exports)
-  .filter((path) => path !== "./package.json")
+  .filter((path) => !path.endsWith(".json"))
   .map((path) => manifest.name + path.slice(1));
 
 /** The oldest supported TypeScript, and the newest. */

@@ -37,11 +37,11 @@ function exportsOf(path: string): string[] {
   return [...named, ...all];
 }
 
-const exported = ["edge", "node", "undici", "client", "testkit"].flatMap((folder) =>
+const exported = ["edge", "node", "undici", "client", "cookies", "testkit"].flatMap((folder) =>
   exportsOf(`src/${folder}/index.ts`),
 );
 
-test("every export of nagare, nagare/node, nagare/undici, nagare/client and nagare/testing is marked, and nothing else is", () => {
+test("every export of nagare, nagare/node, nagare/undici, nagare/client, nagare/cookies and nagare/testing is marked, and nothing else is", () => {
   expect(exported.length).toBeGreaterThan(40);
   expect([...marked].sort()).toEqual([...new Set(exported)].sort());
 });
@@ -57,6 +57,7 @@ test("every code of every error is listed", () => {
     ["IdentityError", codesOf("src/host/certificates/identity.ts", "IdentityProblem")],
     ["AcmeError", codesOf("src/host/acme/errors.ts", "AcmeErrorCode")],
     ["SimulateError", codesOf("src/testkit/errors.ts", "SimulateProblem")],
+    ["CookieFileError", codesOf("src/host/cookies/cookie-file.ts", "CookieFileProblem")],
     ["ClientError", Object.keys(CLIENT_ERRORS)],
   ] as const) {
     const [, cell] = new RegExp(`^\\| \`${name}\`[^|]*\\| (.+) \\|$`, "m").exec(errors)!;

@@ -9,16 +9,26 @@ const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boole
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { record: { type: "boolean", default: false }, only: { type: "string", default: "" } },
+  options: {
+    record: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    source: { type: "string" },
+  },
 });
 const [name = ""] = positionals;
 const oracle = ORACLES[name];
 if (oracle === undefined || positionals.length > 1) {
-  process.stderr.write(`usage: npm run oracle -- ${Object.keys(ORACLES).join("|")} [--record] [--only PART]\n`);
+  process.stderr.write(
+    `usage: npm run oracle -- ${Object.keys(ORACLES).join("|")} [--record] [--only PART] [--source HTTP_STATE]\n`,
+  );
   process.exit(2);
 }
 try {
-  const agrees = await oracle({ ...values, log: (line) => void process.stderr.write(`${line}\n`) });
+  const agrees = await oracle({
+    ...values,
+    source: values.source,
+    log: (line) => void process.stderr.write(`${line}\n`),
+  });
   process.exitCode = agrees ? 0 : 1;
 } catch (error) {
   if (!(error instanceof Skip)) throw error;

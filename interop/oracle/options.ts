@@ -5,5 +5,7 @@ export interface OracleOptions {
   readonly record: boolean;
   /** Only the parts whose name contains this. */
   readonly only: string;
+  /** A checkout of abarth/http-state, to compare its vectors instead. */
+  readonly source: string | undefined;
   readonly log: (line: string) => void;
 }

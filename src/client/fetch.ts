@@ -1,6 +1,7 @@
 // The client's implementation of the Fetch standard: requests, redirects and responses.
 // Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
+import type { CookieContext } from "../agent/cookies/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
@@ -22,6 +23,10 @@ export interface FetchInit {
   readonly signal?: AbortSignal | null;
   /** Accepted for compatibility with fetch. A response may always arrive while a streamed body is being sent. */
   readonly duplex?: "half";
+  /** `omit` neither sends nor keeps cookies of the client's jar. Other values are accepted for compatibility with fetch. */
+  readonly credentials?: "omit" | "same-origin" | "include";
+  /** The documents around the request, for the client's jar. Default: a request of a program, which is same-site with its URL. */
+  readonly cookieContext?: CookieContext;
   /** Called for each 1xx response. */
   readonly onInformational?: (status: number, headers: Headers, fields: readonly Field[]) => void;
   /** Called each time a connection accepts the request, including retries after a lost connection and redirects. */
@@ -44,6 +49,10 @@ interface RequestState {
   readonly onInformational: FetchInit["onInformational"];
   readonly onSend: FetchInit["onSend"];
   readonly exact: boolean;
+  /** Undefined if no cookies are used. */
+  readonly cookieContext: CookieContext | undefined;
+  /** The URLs that redirected to this one. */
+  readonly visited: string[];
 }
 
 const MAX_REDIRECTS = 20;
@@ -72,6 +81,7 @@ export async function fetchWith(
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
+    storeCookies(answer.fields, state, settings);
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -115,6 +125,8 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
     onInformational: init.onInformational,
     onSend: init.onSend,
     exact,
+    cookieContext: (init.credentials ?? base?.credentials) === "omit" ? undefined : (init.cookieContext ?? {}),
+    visited: [],
   };
 }
 
@@ -129,6 +141,7 @@ async function sendRequest(
   const authority = headers.get("host") ?? url.host;
   headers.delete("host");
   if (!state.exact) addDefaults(headers, settings);
+  addCookies(headers, state, settings);
   // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is no content.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
@@ -162,6 +175,24 @@ function addDefaults(headers: Headers, settings: ClientSettings): void {
   }
 }
 
+/** The jar's cookies follow those that the caller has given. */
+function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSettings): void {
+  const context = currentContext(state);
+  const value = context && cookies?.header(state.url, context);
+  if (value === undefined) return;
+  const given = headers.get("cookie");
+  headers.set("cookie", given === null ? value : `${given}; ${value}`);
+}
+
+function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
+  const context = currentContext(state);
+  if (context === undefined || cookies === undefined) return;
+  for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
+}
+
+const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>
+  cookieContext && { method, redirects: visited, ...cookieContext };
+
 /** "HTTP-redirect fetch", steps 3 to 19. */
 function follow(state: RequestState, status: number, location: string): void {
   let next: URL;
@@ -194,6 +225,7 @@ function follow(state: RequestState, status: number, location: string): void {
     );
   }
   if (next.origin !== state.url.origin) for (const name of CREDENTIAL_FIELDS) state.headers.delete(name);
+  state.visited.push(state.url.href);
   state.url = next;
 }
 

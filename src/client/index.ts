@@ -13,6 +13,7 @@ export {
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the interface to QUIC
 export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup
 export type * from "../host/client/session.ts"; // the contract of a connection
+export type { ClientCookies } from "../host/cookies/client-cookies.ts"; // what a client asks of a jar
 export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HTTP/3's connections do
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
 export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC

@@ -7,6 +7,7 @@ import { ownHttp3 } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
+import type { ClientCookies } from "../host/cookies/client-cookies.ts";
 import { engineChoice } from "../host/engine/choice.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
@@ -62,6 +63,8 @@ export interface ClientOptions {
    * timeouts (RFC 9002 §6.2): it may have restarted. Default: true.
    */
   readonly replaceSilent?: boolean;
+  /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
+  readonly cookies?: ClientCookies | undefined;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -92,6 +95,7 @@ export interface ClientSettings extends DialerSettings {
   readonly replaceSilent: boolean;
   readonly decompress: boolean;
   readonly userAgent: string;
+  readonly cookies: ClientCookies | undefined;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -123,6 +127,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     replaceSilent: options.replaceSilent ?? true,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
+    cookies: options.cookies,
     race: raceSettings(options.happyEyeballs, clock),
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace),
     clock,

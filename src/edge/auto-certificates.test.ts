@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await server.close({ timeout: 0 });
+  await server.close({ timeout: 1_000 });
   await authority.close();
   rmSync(folder, { recursive: true, force: true });
 });

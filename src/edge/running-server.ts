@@ -202,6 +202,7 @@ export class Server implements AsyncDisposable {
 
   async #close(listeners: Promise<unknown>, timeout: number): Promise<void> {
     await listeners;
+    await within(this.#certificates.settled(), timeout);
     if (this.#service.settled !== undefined) await within(this.#service.settled(), timeout);
     await this.#service.close?.();
     await this.#qlog?.close();

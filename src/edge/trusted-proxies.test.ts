@@ -51,6 +51,12 @@ test.each([
   expect(trusted.clientOf(from(peer, fields)).address).toBe(expected);
 });
 
+test("a client that moves keeps the address at which its connection began", () => {
+  const firstAddress = { address: "192.0.2.1", port: 1, family: "IPv4" };
+  const moved = { ...from("192.0.2.2", []), firstAddress } as unknown as ServerExchange;
+  expect(trusted.clientOf(moved).address).toBe("192.0.2.1");
+});
+
 test("long lists are cut, and parsing them takes linear time", () => {
   const list = `${"10.0.0.1, ".repeat(200_000)}10.0.0.2`;
   expect(trusted.pathOf(from("10.0.0.1", [["x-forwarded-for", list]])).addresses).toHaveLength(100);

@@ -13,6 +13,9 @@ type Answer = ServerResponse & Http2ServerResponse;
 const FILE = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 const SHOWN = ["accept", "authorization", "content-type", "cookie", "range", "referer", "accept-encoding"];
 
+/** Within the 400 days that browsers keep cookies at most; curl's limit is another. */
+const LATE = new Date(Math.ceil(Date.now() / 86_400_000 + 30) * 86_400_000).toUTCString();
+
 /** HTTP/2 and HTTP/1.1 on one port. `attempts` counts requests for /flaky. */
 export function serveAnswers(): Promise<TestServer> {
   let attempts = 0;
@@ -45,9 +48,9 @@ async function answer(request: Request, response: Answer, flaky: () => number): 
     case "cookies":
       response.setHeader("set-cookie", [
         "plain=1",
-        "wide=2; Domain=localhost; Path=/; Secure; HttpOnly",
+        "wide=2; Path=/; Secure; HttpOnly",
         "gone=3; Max-Age=0",
-        "late=4; Expires=Wed, 01 Jan 2070 00:00:00 GMT; Path=/sub",
+        `late=4; Expires=${LATE}; Path=/sub`,
         "foreign=5; Domain=example.com",
       ]);
       response.end("set\n");

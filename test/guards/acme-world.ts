@@ -25,7 +25,7 @@ async function automatic(): Promise<void> {
   const client = createClient({ protocols: ["h2"], rejectUnauthorized: false, resolve: () => ["127.0.0.1"] });
   await all(client.fetch(`https://stranger.test:${server.port}/`));
   await client.destroy();
-  await server.close({ timeout: 0 });
+  await server.close({ timeout: 1_000 });
 }
 
 async function challenged(): Promise<void> {

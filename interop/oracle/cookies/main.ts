@@ -2,18 +2,27 @@
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { createIdentities } from "../../certificates.ts";
 import { type JudgeBrowser, startBrowser } from "../browser.ts";
 import type { OracleOptions } from "../options.ts";
 import { type SiteHandler, type Sites, startSites } from "../sites.ts";
 import { compareOrRecord } from "../vectors.ts";
+import { compareHttpState } from "./http-state.ts";
 import { judgeSituations, SituationServer } from "./judge-send.ts";
 import { judgeSets, SetServer } from "./judge-set.ts";
 import { setCases } from "./lines.ts";
 import { isAgedToo, type Situation, situations } from "./situations.ts";
 
 export async function cookies(options: OracleOptions): Promise<boolean> {
+  const { source, log } = options;
+  if (source !== undefined) {
+    const server = new SetServer();
+    return withChromium(
+      () => server.handler,
+      (browser, sites) => compareHttpState(resolve(source), browser, sites, server, log),
+    );
+  }
   const results: boolean[] = [];
   for (const [name, part] of Object.entries(PARTS)) if (name.includes(options.only)) results.push(await part(options));
   return results.every(Boolean);

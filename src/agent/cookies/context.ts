@@ -67,19 +67,29 @@ export function situationOf(target: Origin, context: CookieContext, rules: Situa
   const initiator = initiatorOf(context, kind, documents, target);
   const mode = (schemeful: boolean): SameSiteMode => {
     const isFirstParty = kind === "top-level" || isSiteForCookies(documents, target, schemeful);
-    const redirects = rules.redirectChain ? (context.redirects ?? []).map(parseOrigin) : [];
-    const isSame = [initiator, ...redirects].every((each) => isSameSite(each, target, schemeful));
+    const redirects = rules.redirectChain ? (context.redirects ?? []) : [];
+    const isSame =
+      isSameSite(initiator, target, schemeful) &&
+      redirects.every((each) => isSameSite(parseOrigin(each), target, schemeful));
     if (isFirstParty && isSame) return "strict";
     if (kind !== "top-level") return "cross-site";
     return SAFE_METHODS.has(context.method ?? "GET") ? "lax" : "lax-unsafe";
   };
-  const isThirdParty = kind !== "top-level" && !isSiteForCookies(documents, target, true);
+  const isTopLevel = kind === "top-level";
+  const schemeful = mode(true);
+  let key: PartitionKey | undefined;
+  let isKeyKnown = false;
   return {
-    mode: mode(true),
-    schemelessMode: mode(false),
-    partitionKey: partitionKeyOf(target, documents, kind),
-    isThirdParty,
-    isTopLevel: kind === "top-level",
+    mode: schemeful,
+    schemelessMode: schemeful === "strict" ? "strict" : mode(false),
+    // Only partitioned cookies need it, and it takes longer than all else.
+    get partitionKey() {
+      if (!isKeyKnown) key = partitionKeyOf(target, documents, kind);
+      isKeyKnown = true;
+      return key;
+    },
+    isThirdParty: !isTopLevel && !isSiteForCookies(documents, target, true),
+    isTopLevel,
     script,
   };
 }

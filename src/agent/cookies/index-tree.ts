@@ -19,11 +19,24 @@ export interface Group {
   /** The number of unpartitioned cookies. */
   unpartitioned: number;
   readonly partitions: Map<string, { count: number; bytes: number }>;
+  /** Changes with the cookies. */
+  version: number;
 }
 
 /** RFC 6265bis §5.8.3: longer paths first, then the older cookie. */
 export const bySendOrder = (a: StoredCookie, b: StoredCookie): number =>
   b.cookie.path.length - a.cookie.path.length || a.cookie.created - b.cookie.created || a.serial - b.serial;
+
+/** Two sorted runs, the second from `middle` on, become one in place. */
+export function mergeRuns(list: StoredCookie[], middle: number): void {
+  const first = list.slice(0, middle);
+  let from = middle;
+  let at = 0;
+  for (const stored of first) {
+    while (from < list.length && bySendOrder(list[from]!, stored) < 0) list[at++] = list[from++]!;
+    list[at++] = stored;
+  }
+}
 
 export const pairBytes = ({ cookie }: StoredCookie): number => byteLength(cookie.name) + byteLength(cookie.value);
 
@@ -76,7 +89,7 @@ export class CookieIndex {
     const site = siteHost(domain);
     let group = this.#groups.get(site);
     if (group === undefined) {
-      group = { site, domains: new Map(), unpartitioned: 0, partitions: new Map() };
+      group = { site, domains: new Map(), unpartitioned: 0, partitions: new Map(), version: 0 };
       this.#groups.set(site, group);
     }
     if (list === undefined) {
@@ -88,6 +101,7 @@ export class CookieIndex {
     while (at > 0 && bySendOrder(list[at - 1]!, stored) > 0) at -= 1;
     list.splice(at, 0, stored);
     this.#size += 1;
+    group.version += 1;
     if (partitionKey === undefined) group.unpartitioned += 1;
     else {
       const key = partitionText(partitionKey);
@@ -106,6 +120,7 @@ export class CookieIndex {
     this.#size -= 1;
     const site = siteHost(domain);
     const group = this.#groups.get(site)!;
+    group.version += 1;
     if (partitionKey === undefined) group.unpartitioned -= 1;
     else {
       const key = partitionText(partitionKey);

@@ -15,7 +15,7 @@ export {
 } from "./cookie.ts";
 export { parseCookieDate } from "./date.ts";
 export type { StoredCookie } from "./index-tree.ts";
-export { type CookieRules, DEFAULT_RULES, hides, judgeSend, judgeSet, type Visit, visitOf } from "./judge.ts";
+export { type CookieRules, carries, DEFAULT_RULES, hides, judgeSend, judgeSet, type Visit, visitOf } from "./judge.ts";
 export { type CookieLimits, DEFAULT_LIMITS } from "./limits.ts";
 export { type CookieFileContent, formatCookieFile, parseCookieFile } from "./netscape.ts";
 export { type ParsedCookie, type ParseRules, parseSetCookie } from "./parse.ts";

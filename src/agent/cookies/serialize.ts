@@ -3,8 +3,14 @@
 import type { Cookie, PartitionKey, SameSite } from "./cookie.ts";
 
 /** RFC 6265bis §5.8.3: the value of the field `cookie`. A cookie without a name is its bare value. */
-export const cookieString = (cookies: readonly Pick<Cookie, "name" | "value">[]): string =>
-  cookies.map(({ name, value }) => (name === "" ? value : `${name}=${value}`)).join("; ");
+export function cookieString(cookies: readonly Pick<Cookie, "name" | "value">[]): string {
+  let text = "";
+  for (const { name, value } of cookies) {
+    const pair = name === "" ? value : `${name}=${value}`;
+    text = text === "" ? pair : `${text}; ${pair}`;
+  }
+  return text;
+}
 
 /** A cookie in JSON. Members with their usual value are left out. */
 export interface CookieJson {

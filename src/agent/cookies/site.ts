@@ -29,6 +29,21 @@ export function parseOrigin(text: string): Origin | undefined {
  * labels, which are sites of their own.
  */
 export function registrableDomain(host: string): string | undefined {
+  let found = known.get(host);
+  if (found === undefined) {
+    found = lookUp(host) ?? NONE;
+    // Hosts come from others; the answers never change.
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(host, found);
+  }
+  return found === NONE ? undefined : found;
+}
+
+const NONE = "";
+const MAX_KNOWN = 2_000;
+const known = new Map<string, string>();
+
+function lookUp(host: string): string | undefined {
   if (isIp(host)) return undefined;
   // A trailing dot makes another name, also for Chromium.
   if (host.endsWith(".")) {

@@ -190,3 +190,54 @@ test("any line is stored or refused with a reason, and what is stored survives J
     { numRuns: runs(300) },
   );
 });
+
+test("a request carries exactly the cookies that nothing speaks against", () => {
+  const store = new CookieStore();
+  const lines = [
+    "st=1; SameSite=Strict",
+    "la=1; SameSite=Lax; HttpOnly",
+    "no=1; SameSite=None; Secure",
+    "un=1",
+    "se=1; Secure",
+    "do=1; Domain=site-a.test",
+    "pa=1; Secure; SameSite=None; Partitioned",
+    "ex=1; Max-Age=60",
+    "ot=1; Path=/other",
+  ];
+  for (const host of ["site-a.test", "sub.site-a.test", "site-b.test"])
+    for (const line of lines) store.set(line, at(host, "/dir/x"), {}, NOW);
+  const origin = fc.constantFrom(
+    "https://site-a.test",
+    "http://site-a.test",
+    "https://sub.site-a.test",
+    "https://site-b.test",
+    "null",
+  );
+  const context = fc.record(
+    {
+      topLevel: origin,
+      frames: fc.array(origin, { maxLength: 2 }),
+      initiator: origin,
+      method: fc.constantFrom("GET", "POST"),
+      kind: fc.constantFrom("top-level" as const, "frame" as const, "subresource" as const),
+      script: fc.boolean(),
+    },
+    { requiredKeys: [] },
+  );
+  const target = fc.record({
+    scheme: fc.constantFrom("https", "http"),
+    host: fc.constantFrom("site-a.test", "sub.site-a.test", "deep.sub.site-a.test", "site-b.test"),
+    path: fc.constantFrom("/", "/dir/x", "/other/y"),
+  });
+  fc.assert(
+    fc.property(target, context, fc.constantFrom(0, 61_000, 130_000), (to, around, age) => {
+      const found = store
+        .explain(to, around, NOW + age)
+        .filter(({ reasons }) => reasons.length === 0)
+        .map(({ cookie }) => cookie);
+      expect(store.get(to, around, NOW + age)).toEqual(found);
+      expect(store.get(to, around, NOW + age)).toEqual(found);
+    }),
+    { numRuns: runs(300) },
+  );
+});

@@ -5,9 +5,10 @@
 
 import type { CookieContext, Target } from "./context.ts";
 import { type Cookie, partitionText } from "./cookie.ts";
-import { bySendOrder, CookieIndex, type Group, pairBytes, type StoredCookie } from "./index-tree.ts";
+import { bySendOrder, CookieIndex, type Group, mergeRuns, pairBytes, type StoredCookie } from "./index-tree.ts";
 import {
   type CookieRules,
+  carries,
   DEFAULT_RULES,
   hides,
   isExpired,
@@ -18,7 +19,9 @@ import {
 } from "./judge.ts";
 import { byUse, type CookieLimits, DEFAULT_LIMITS, victims } from "./limits.ts";
 import { parseSetCookie } from "./parse.ts";
+import { isPlain, type Plan, Plans } from "./plans.ts";
 import type { Reason, Warning } from "./reasons.ts";
+import { cookieString } from "./serialize.ts";
 import { registrableDomain } from "./site.ts";
 
 /** What became of one Set-Cookie line. */
@@ -56,6 +59,7 @@ export class CookieStore {
   readonly rules: CookieRules;
   readonly limits: CookieLimits;
   readonly #index = new CookieIndex();
+  readonly #plans = new Plans();
   readonly #onChange: ((change: CookieChange) => void) | undefined;
   #serial = 0;
 
@@ -102,19 +106,46 @@ export class CookieStore {
 
   /** The cookies for a request, in the order of sending (RFC 6265bis §5.8). */
   get(target: Target, context: CookieContext, now: number): readonly Cookie[] {
-    const lists = this.#index.listsFor(target.host);
-    if (lists.length === 0) return [];
-    const visit = visitOf(target, context, this.rules);
+    const plan = this.#planFor(target, context, now);
+    return plan === undefined ? this.#find(target, context, now).map(({ cookie }) => cookie) : plan.cookies;
+  }
+
+  /** The value of the field `cookie`; empty if there is none. */
+  header(target: Target, context: CookieContext, now: number): string {
+    return this.#planFor(target, context, now)?.text ?? cookieString(this.get(target, context, now));
+  }
+
+  /** Undefined if the request has a context, or the site no cookies. */
+  #planFor(target: Target, context: CookieContext, now: number): Plan | undefined {
+    const { redirectChain } = this.rules;
+    if (!isPlain(context) || (redirectChain && context.redirects !== undefined)) return undefined;
+    let plan = this.#plans.get(target, now);
+    if (plan === undefined) {
+      const group = this.#index.groupOf(target.host);
+      if (group === undefined) return undefined;
+      plan = this.#plans.add(target, this.#find(target, context, now), group);
+    }
+    for (const stored of plan.found) stored.lastAccess = now;
+    return plan;
+  }
+
+  #find(target: Target, context: CookieContext, now: number): StoredCookie[] {
     const found: StoredCookie[] = [];
+    const lists = this.#index.listsFor(target.host);
+    if (lists.length === 0) return found;
+    const visit = visitOf(target, context, this.rules);
     for (const list of lists) {
+      // Only the first may be that of the host itself; hosts below it get its domain cookies.
+      const isOwn = list[0]!.cookie.domain === target.host;
+      const first = found.length;
       for (const stored of list) {
-        if (judgeSend(stored.cookie, visit, now).length > 0) continue;
+        if (!(isOwn || !stored.cookie.hostOnly) || !carries(stored.cookie, visit, now)) continue;
         stored.lastAccess = now;
         found.push(stored);
       }
+      if (first > 0 && found.length > first) mergeRuns(found, first);
     }
-    if (lists.length > 1) found.sort(bySendOrder);
-    return found.map(({ cookie }) => cookie);
+    return found;
   }
 
   /** Judges every cookie of the site for a request, and changes nothing. */

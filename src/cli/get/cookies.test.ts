@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { saveCookies } from "./cookie-file.ts";
-import { CookieJar } from "./cookies.ts";
+import { GetCookies } from "./cookies.ts";
 
 /** The `cookie` field for `to` after a response from each of `from`. */
 async function sent(to: string, ...from: readonly (readonly [url: string, setCookie: string])[]) {
-  const jar = await CookieJar.from([], true);
+  const jar = await GetCookies.from([], true);
   for (const [url, value] of from) jar.store([["set-cookie", value]], new URL(url));
   return jar.header(new URL(to), false, false);
 }
@@ -17,6 +17,7 @@ describe("a cookie of a server", () => {
     ["for its own host", "https://a.example.com/", "a=b", "https://a.example.com/", "a=b"],
     ["for its domain", "https://a.example.com/", "a=b; domain=example.com", "https://b.example.com/", "a=b"],
     ["for another domain", "https://a.example.com/", "a=b; domain=other.com", "https://other.com/", undefined],
+    ["for a public suffix", "https://a.co.uk/", "a=b; domain=co.uk", "https://b.co.uk/", undefined],
     ["for a top-level domain", "https://a.com/", "a=b; domain=com", "https://b.com/", undefined],
     ["for a top-level domain with a trailing dot", "https://a.com./", "a=b; domain=com.", "https://b.com./", undefined],
     ["with a tab in its name", "https://a.com/", "a\tb=c", "https://a.com/", undefined],
@@ -45,13 +46,13 @@ describe("a cookie of a server", () => {
 
   test("is one line of seven columns in the file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "nagare-cookies-"));
-    const jar = await CookieJar.from([], true);
+    const jar = await GetCookies.from([], true);
     const lines = ["a=b", "c=d\te", "f\tg=h", "i=j; path=/\tTRUE\t0\tk\tl"];
     jar.store(
       lines.map((line) => ["set-cookie", line] as const),
       new URL("https://a.com/"),
     );
-    await saveCookies(join(folder, "jar"), jar.cookies, {} as never);
+    await saveCookies(join(folder, "jar"), jar.cookieFile(), {} as never);
     const rows = (await readFile(join(folder, "jar"), "utf8")).split("\n").filter((row) => row.startsWith("a.com"));
     expect(rows).toEqual(["a.com\tFALSE\t/\tFALSE\t0\ta\tb"]);
     await rm(folder, { recursive: true });

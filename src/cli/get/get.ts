@@ -6,7 +6,7 @@ import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { qlogFrom } from "../qlog.ts";
 import { saveCookies } from "./cookie-file.ts";
-import { CookieJar } from "./cookies.ts";
+import { GetCookies } from "./cookies.ts";
 import { checkEngine } from "./engine.ts";
 import { checkCombinations, clientOptionsFrom, type GetFlags, urlFrom } from "./flags.ts";
 import { openKeyLog } from "./keylog.ts";
@@ -49,7 +49,7 @@ async function getAll(
     client,
     flags,
     io,
-    jar: await CookieJar.from(flags.cookie ?? [], flags.cookieJar !== undefined),
+    jar: await GetCookies.from(flags.cookie ?? [], flags.cookieJar !== undefined),
     writeOut: flags.writeOut === undefined ? undefined : writeOutFrom(flags.writeOut),
     dump,
   };
@@ -72,7 +72,7 @@ async function getAll(
   } finally {
     await client.destroy();
     await dump?.close();
-    if (flags.cookieJar !== undefined) await saveCookies(flags.cookieJar, session.jar.cookies, io);
+    if (flags.cookieJar !== undefined) await saveCookies(flags.cookieJar, session.jar.cookieFile(), io);
     keylog?.close();
   }
 }

@@ -6,7 +6,7 @@ import { Timer } from "../../host/timer.ts";
 import { parseContentLength } from "../../http/index.ts";
 import { CliError, EXIT, exitCodeOf } from "../fail.ts";
 import { colorsFor, type Io, write } from "../io.ts";
-import type { CookieJar } from "./cookies.ts";
+import type { GetCookies } from "./cookies.ts";
 import { withCurlCode } from "./exit-codes.ts";
 import { factsOf } from "./facts.ts";
 import { type GetFlags, milliseconds } from "./flags.ts";
@@ -40,7 +40,7 @@ export interface Session {
   readonly client: Client;
   readonly flags: GetFlags;
   readonly io: Io;
-  readonly jar: CookieJar;
+  readonly jar: GetCookies;
   readonly writeOut: WriteOut | undefined;
   /** The destination of -D. */
   readonly dump: Destination | undefined;

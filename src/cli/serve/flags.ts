@@ -260,8 +260,8 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     logQuery: flags.logQuery,
     metrics: metricsOf(flags) ?? configuredMetrics(configured.operations.metrics),
     limits: limitsOf(flags) ?? configured.operations.limits,
-    user: userOf(flags),
-    group: flags.group,
+    user: userOf(flags) ?? listen.user,
+    group: flags.group ?? (flags.user === undefined ? listen.group : undefined),
     names,
     http3,
     altSvc: {

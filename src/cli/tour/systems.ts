@@ -157,13 +157,14 @@ export const SYSTEMS: readonly System[] = [
     ["http", "agent"],
     ["published feeds"],
   ),
-  planned(
-    "cookies",
-    "Cookies: SameSite=Lax by default, CHIPS",
-    ["draft-ietf-httpbis-rfc6265bis"],
-    ["agent"],
-    ["Chromium"],
-  ),
+  {
+    name: "cookies",
+    title: "Cookies: SameSite=Lax by default, CHIPS",
+    specs: ["draft-ietf-httpbis-rfc6265bis", "draft-cutler-httpbis-partitioned-cookies"],
+    folders: ["agent/cookies", "host/cookies", "cookies"],
+    shownAgainst: ["Chromium"],
+    status: "built",
+  },
   planned("isolation", "COOP, COEP, CORP", ["HTML Standard", "Fetch Standard"], ["agent"], ["Chromium"]),
   planned(
     "media",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
+import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
@@ -29,6 +30,7 @@ const ROWS: readonly Row[] = [
   ...VERSION_2_ROWS,
   ...MEMCACHED_ROWS,
   ...DNS_ROWS,
+  ...COOKIE_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
 ];

@@ -37,6 +37,8 @@ export const LISTEN = section("ListenConfig", {
       v.custom<number>((value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_WORKERS),
     ]),
   ),
+  user: v.optional(text("a user")),
+  group: v.optional(text("a group")),
   grace: v.optional(DURATION),
   drainTimeout: v.optional(DURATION),
   stallTimeout: v.optional(DURATION),

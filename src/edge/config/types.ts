@@ -106,6 +106,10 @@ export interface ListenConfig {
   readonly publicPort?: number | undefined;
   /** Serves with this many processes; "auto" for one per core. */
   readonly workers?: number | "auto" | undefined;
+  /** The user that root becomes once the ports are open. */
+  readonly user?: string | undefined;
+  /** Its group. The user's own by default. */
+  readonly group?: string | undefined;
   /** How long requests in progress may take when the server stops. 10 s by default. */
   readonly grace?: Duration | undefined;
   /** How long connections may last after a reload of workers. 5 min by default. */

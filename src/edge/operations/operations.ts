@@ -4,14 +4,13 @@ import type { Fault } from "../../host/guard.ts";
 import { describeFault } from "../../host/guard.ts";
 import type { PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
 import type { BoundAddress, ListenerOptions } from "../../host/http/listener.ts";
-import { AddressSet } from "../../host/listen/address-set.ts";
 import { Registry } from "../../host/metrics/registry.ts";
 import { StatusListener } from "../../host/metrics/status-listener.ts";
 import type { TraceConnection } from "../../host/quic/tracing.ts";
 import type { ServiceManager } from "../../host/system/service-manager.ts";
 import type { Service } from "../running-server.ts";
+import { TrustedProxies } from "../trusted-proxies.ts";
 import { AccessLog } from "./access-log/access-log.ts";
-import { clientAddress } from "./addresses/client-address.ts";
 import { RequestIds } from "./identification/request-id.ts";
 import { TraceContexts } from "./identification/traceparent.ts";
 import { Limits } from "./limits/limits.ts";
@@ -38,7 +37,7 @@ type State = "starting" | "ready" | "draining";
 export class Operations {
   readonly metrics: ServerMetrics | undefined;
   readonly #accessLogs: readonly AccessLog[];
-  readonly #proxies: AddressSet;
+  readonly #proxies: TrustedProxies;
   readonly #ids: RequestIds | undefined;
   readonly #traces: TraceContexts | undefined;
   readonly #limits: Limits | undefined;
@@ -51,7 +50,7 @@ export class Operations {
   private constructor(options: OperationsOptions, context: OperationsContext, accessLogs: readonly AccessLog[]) {
     const { requestId = accessLogs.length > 0, traceContext = false, metrics } = options;
     this.#accessLogs = accessLogs;
-    this.#proxies = new AddressSet("trustedProxies", options.trustedProxies ?? []);
+    this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
     this.#ids = requestId === false ? undefined : new RequestIds(requestId === true ? {} : requestId);
     this.#traces = traceContext === false ? undefined : new TraceContexts(traceContext === true ? {} : traceContext);
     const { limits, trustedProxies = [] } = options;
@@ -201,12 +200,12 @@ export class Operations {
   /** Returns undefined if a limit has refused the request. */
   #observe(exchange: ServerExchange): ObservedExchange | undefined {
     const { metrics } = this;
-    const client = clientAddress(exchange, this.#proxies);
+    const client = this.#proxies.clientOf(exchange).address;
     const refusal = this.#limits?.begin(client);
     const observed = new ObservedExchange(
       exchange,
       client,
-      this.#identify(exchange, this.#proxies.has(exchange.remoteAddress.address)),
+      this.#identify(exchange, this.#proxies.pathOf(exchange).isTrusted),
       () => {
         if (refusal === undefined) this.#limits?.end();
         metrics?.end(observed);

@@ -1,6 +1,6 @@
 /** The server of a process that only supervises: its workers are the ones that serve. */
 
-import type { Certificates } from "../../host/certificates/certificates.ts";
+import type { CertificateSource, Certificates } from "../../host/certificates/certificates.ts";
 import { chooseEngine } from "../../host/engine/engine.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { HttpVersion } from "../../host/http/exchange.ts";
@@ -58,6 +58,8 @@ export class SupervisedServer extends Server {
   /** Resolves to the error if no worker can serve any more; never otherwise. */
   readonly failure: Promise<Error>;
   readonly #supervisor: Supervisor;
+  /** Those that come from an authority are obtained here, for all workers. */
+  readonly #own: Certificates;
 
   constructor(
     host: string,
@@ -70,6 +72,7 @@ export class SupervisedServer extends Server {
     const bound = { listeners: [workers], addresses: supervisor.addresses };
     super(host, bound, service, certificates, undefined, metricsUrl);
     this.#supervisor = supervisor;
+    this.#own = certificates;
     this.steering = supervisor.steering;
     this.problem = supervisor.problem;
     this.failure = new Promise((resolve) => {
@@ -92,11 +95,13 @@ export class SupervisedServer extends Server {
    */
   override async reload({ tls }: ReloadOptions = {}): Promise<void> {
     if (tls === undefined) {
+      if (this.#own.takesAuto) await this.#own.reload();
       await this.#supervisor.reload();
       return;
     }
     const sources = [tls].flat();
     if (sources.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
+    if (this.#own.takesAuto) await this.#own.reload(sources as readonly CertificateSource[]);
     await this.#supervisor.replaceCertificates(sources);
   }
 }

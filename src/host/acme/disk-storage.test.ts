@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -38,6 +39,16 @@ test("a lock has one holder among many, also when it has expired", async () => {
     now += 101;
   }
   expect(readdirSync(join(folder, "locks"))).toEqual(["a,b.5"]);
+});
+
+test("a lock of a process that was killed is free at once", async () => {
+  await open().lock("a", 100);
+  const path = join(folder, "locks", "a.1");
+  const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+  writeFileSync(path, readFileSync(path, "utf8").replace(` ${process.pid} `, ` ${dead} `));
+  expect(await open().lock("a", 100)).toBeDefined();
+  writeFileSync(join(folder, "locks", "a.2"), `elsewhere ${dead} 1\n${now + 50}\n`);
+  expect(await open().lock("a", 100)).toBeUndefined();
 });
 
 test("a lock is extended by its holder, until another has it", async () => {

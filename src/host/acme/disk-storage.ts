@@ -50,7 +50,7 @@ export class DiskStorage implements Storage {
     const path = this.#path(`locks/${key.replaceAll("/", ",")}`);
     const owner = `${hostname()} ${process.pid} ${randomBytes(8).toString("hex")}`;
     const last = await this.#lastLock(path);
-    if (last !== undefined && last.expires > this.#now()) return undefined;
+    if (last !== undefined && last.expires > this.#now() && !isAbandoned(last.owner)) return undefined;
     const number = (last?.number ?? 0) + 1;
     const lock = new DiskLock(`${path}.${number}`, owner, lifetime, this.#now);
     if (!(await lock.take())) return undefined;
@@ -70,12 +70,13 @@ export class DiskStorage implements Storage {
     return join(this.folder, ...key.split("/"));
   }
 
-  async #lastLock(path: string): Promise<{ readonly number: number; readonly expires: number } | undefined> {
+  async #lastLock(path: string): Promise<LastLock | undefined> {
     const numbers = await this.#lockNumbers(path);
     if (numbers.length === 0) return undefined;
     const number = Math.max(...numbers);
     const content = await readFile(`${path}.${number}`, "utf8").catch(() => "");
-    return { number, expires: Number(content.split("\n")[1] ?? 0) };
+    const [owner = "", expires = "0"] = content.split("\n");
+    return { number, owner, expires: Number(expires) };
   }
 
   async #lockNumbers(path: string): Promise<number[]> {
@@ -88,6 +89,25 @@ export class DiskStorage implements Storage {
 
   async #removeBefore(path: string, number: number): Promise<void> {
     for (const each of await this.#lockNumbers(path)) if (each < number) await rm(`${path}.${each}`, { force: true });
+  }
+}
+
+interface LastLock {
+  readonly number: number;
+  /** The machine, the process id, and a random number. */
+  readonly owner: string;
+  readonly expires: number;
+}
+
+/** True if the owner was a process of this machine that has ended. */
+function isAbandoned(owner: string): boolean {
+  const [host, pid] = owner.split(" ");
+  if (host !== hostname()) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
   }
 }
 

@@ -53,10 +53,6 @@ describe("DNS-01", () => {
 });
 
 describe("on demand", () => {
-  beforeEach(() => {
-    world.clock.short = 10_000; // less than the patience of handshakes
-  });
-
   const select = (certificates: ManagedCertificates, name: string) =>
     new Promise<Identity | undefined>((resolve, reject) => {
       const done = (error: Error | null, selected?: { readonly identity?: Identity | undefined }): void =>

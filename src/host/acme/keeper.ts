@@ -3,6 +3,7 @@
  * While an order fails, the previous certificate stays in use.
  */
 
+import { join } from "node:path";
 import { type Identity, loadIdentity } from "../certificates/identity.ts";
 import { secureContextOf } from "../certificates/secure-context.ts";
 import type { Account } from "./account.ts";
@@ -10,6 +11,7 @@ import type { ChallengeKind } from "./answers.ts";
 import { BackOff, type FailedAttempts } from "./back-off.ts";
 import type { AcmeClient } from "./client.ts";
 import { jittered } from "./clock.ts";
+import { DiskStorage } from "./disk-storage.ts";
 import { AcmeError } from "./errors.ts";
 import type { Gate } from "./gate.ts";
 import { groupKey } from "./names.ts";
@@ -36,7 +38,8 @@ export interface KeeperHost {
   readonly onChange: (isOwn: boolean) => Promise<void>;
 }
 
-const LOCK_LIFETIME = 120_000;
+/** A process that was killed on another machine delays the others for so many milliseconds. */
+const LOCK_LIFETIME = 30_000;
 const LOCK_POLL = 1_000;
 const SHORTEST_USE = 3_600_000;
 /** The next look at a certificate for which nothing else is planned. */
@@ -267,7 +270,12 @@ export class CertificateKeeper {
   #withRemedy(error: Error): Error {
     if (!(error instanceof AcmeError) || error.code !== "ACME_ACCOUNT_DEACTIVATED") return error;
     const { account } = this.#host;
-    const message = `${error.message}: to open a new one, delete ${account.storageKey} from the storage`;
+    const { storage } = this.#host.options;
+    const place =
+      storage instanceof DiskStorage
+        ? join(storage.folder, account.storageKey)
+        : `${account.storageKey} from the storage`;
+    const message = `${error.message}: to open a new one, delete ${place}`;
     return new AcmeError(error.code, message, { cause: error, names: error.names, retryAt: error.retryAt });
   }
 

@@ -123,6 +123,10 @@ export class ManagedCertificates extends Certificates {
     for (const manager of this.#managers) manager.close();
   }
 
+  override async settled(): Promise<void> {
+    await Promise.all(this.#managers.map((manager) => manager.settled()));
+  }
+
   get #managers(): readonly AcmeManager[] {
     return this.#entries.filter((entry) => entry instanceof AcmeManager);
   }

@@ -47,6 +47,7 @@ export class AcmeManager {
   readonly #keepers: readonly CertificateKeeper[];
   readonly #onDemand: OnDemand | undefined;
   readonly #changes: string;
+  readonly #running: Promise<void>[] = [];
   readonly #placeholders = new Map<CertificateKeeper, Identity>();
   readonly #standIns: readonly Identity[];
   #known: string | undefined;
@@ -147,8 +148,15 @@ export class AcmeManager {
     return this.#onDemand?.select(serverName);
   }
 
+  /** Resolves when orders that `close` has interrupted have released their locks. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
   #run(keeper: CertificateKeeper): void {
-    detach("acme certificate", this.#report, keeper.run());
+    const running = keeper.run();
+    this.#running.push(running);
+    detach("acme certificate", this.#report, running);
   }
 
   readonly #report = (fault: Fault): void => this.#log(describeFault(fault));

@@ -3,6 +3,8 @@
 import { createHash } from "node:crypto";
 import { domainToASCII } from "node:url";
 import { ipVersion } from "../../wire/ip-address.ts";
+import { addressBytes } from "../certificates/der-writer.ts";
+import { formatAddressBytes } from "../certificates/host-name.ts";
 import { invalidOption } from "./errors.ts";
 
 /** Names of one certificate, at most; authorities allow 100. */
@@ -10,15 +12,21 @@ const MAX_NAMES = 100;
 
 /** Lowercase, in ASCII. Throws an `AcmeError` for what is neither a DNS name, a wildcard, nor an address. */
 export function checkName(name: string): string {
-  if (ipVersion(name) !== undefined) return name.toLowerCase();
+  const address = addressBytes(name);
+  if (address !== undefined) return formatAddressBytes(address);
+  // Otherwise a part of it would pass as the host of a URL.
+  if (/[\s/\\?#@:%[\]]/.test(name)) throw notName(name);
   const isWildcard = name.startsWith("*.");
   const ascii = domainToASCII(isWildcard ? name.slice(2) : name).replace(/\.$/, "");
   const labels = ascii.split(".");
   const isName =
     ascii.length <= 253 && labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
-  if (!isName) throw invalidOption(`${name} is not a domain name: give one such as www.example.com`);
+  if (!isName) throw notName(name);
   return isWildcard ? `*.${ascii}` : ascii;
 }
+
+const notName = (name: string): Error =>
+  invalidOption(`${name} is not a domain name: give one such as www.example.com`);
 
 /** Each entry is the names of one certificate. */
 export function checkDomains(domains: readonly (string | readonly string[])[]): readonly (readonly string[])[] {

@@ -53,7 +53,7 @@ const CASES: [name: string, step: string, failure: Failure, line: RegExp][] = [
     "a deactivated account",
     "newOrder",
     { type: "unauthorized", status: 401 },
-    /the account with localhost:\d+ is deactivated or revoked: to open a new one, delete accounts\/localhost_\d+-\w+\.json/,
+    /the account with localhost:\d+ is deactivated or revoked: to open a new one, delete \/.*accounts\/localhost_\d+-\w+\.json/,
   ],
   ["an internal fault", "newOrder", { type: "serverInternal", status: 500 }, /has an internal fault/],
   [

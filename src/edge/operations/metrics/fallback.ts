@@ -6,7 +6,7 @@
 import { peerAddressFrom } from "../../../host/http/tcp-connection.ts";
 import type { ConnectionTraceEvent, TraceConnection } from "../../../host/quic/tracing.ts";
 import type { CloseReason } from "../../../quic/index.ts";
-import { clientKey } from "../addresses/client-address.ts";
+import { clientKey } from "../addresses/client-key.ts";
 
 export type FallbackReason =
   /** This server has no HTTP/3: switched off, or there is no UDP. */

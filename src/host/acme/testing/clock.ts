@@ -3,14 +3,15 @@
 import { setTimeout } from "node:timers/promises";
 import type { AcmeClock } from "../clock.ts";
 
+/** Milliseconds: more than polls and retries wait, less than the patience of handshakes and the beat of locks. */
+const SHORT = 9_500;
+
 interface Waiter {
   readonly until: number;
   resolve(): void;
 }
 
 export class TestClock implements AcmeClock {
-  /** Waits of fewer milliseconds are short. */
-  short = 30_000;
   #now = Date.now();
   readonly #waiters = new Set<Waiter>();
   /** Milliseconds that were waited for shortly, for tests of Retry-After. */
@@ -26,7 +27,7 @@ export class TestClock implements AcmeClock {
 
   async wait(milliseconds: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (milliseconds < this.short) {
+    if (milliseconds < SHORT) {
       this.waited.push(milliseconds);
       await setTimeout(5);
       signal.throwIfAborted();

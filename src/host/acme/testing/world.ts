@@ -19,6 +19,7 @@ export class AcmeWorld {
   readonly folder = mkdtempSync(join(tmpdir(), "nagare-acme-"));
   readonly lines: string[] = [];
   readonly #running = new Set<ManagedCertificates>();
+  readonly #started: ManagedCertificates[] = [];
   #redirect: RedirectListener | undefined;
 
   static async open(): Promise<AcmeWorld> {
@@ -54,6 +55,7 @@ export class AcmeWorld {
     });
     certificates.start(() => undefined);
     this.#running.add(certificates);
+    this.#started.push(certificates);
     return certificates;
   }
 
@@ -74,6 +76,7 @@ export class AcmeWorld {
 
   async close(): Promise<void> {
     for (const certificates of [...this.#running]) this.stop(certificates);
+    await Promise.all(this.#started.map((certificates) => certificates.settled()));
     await this.#redirect?.close();
     await this.authority.close();
     rmSync(this.folder, { recursive: true, force: true });

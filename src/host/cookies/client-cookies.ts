@@ -1,0 +1,11 @@
+/** What a client asks of a jar. The jar decides; nothing of it is loaded until a program makes one. */
+
+import type { CookieContext, SetOutcome } from "../../agent/cookies/index.ts";
+
+/** `CookieJar` is one. */
+export interface ClientCookies {
+  /** The value of the field `cookie`; undefined if there is none. */
+  header(url: URL, context: CookieContext): string | undefined;
+  /** Handles one Set-Cookie line of a response. */
+  set(line: string, url: URL, context: CookieContext): SetOutcome;
+}
