@@ -1,7 +1,11 @@
 /** One attacker on an HTTP server, in a process of its own. */
 
+import { constants, setPriority } from "node:os";
 import { HTTP_ATTACKS, type Score } from "../hostile/http-attacks.ts";
 import type { HttpAttackOrder } from "../messages.ts";
+
+// An attacker elsewhere does not take processor time from the server and its clients.
+setPriority(constants.priority.PRIORITY_LOW);
 
 process.on("message", ({ name, port, seconds }: HttpAttackOrder) => {
   const score: Score = { cut: 0, opened: 0 };
