@@ -2,11 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { createClient } from "../../client/index.ts";
+import { type Server, serve } from "../../edge/index.ts";
 import { peerPath, runPeer } from "./peer.ts";
 import type { Row, RowContext } from "./row.ts";
 
@@ -14,12 +13,12 @@ export const EDGE_ROWS: readonly Row[] = [
   {
     system: "edge",
     peer: "curl",
-    against: "curl, a server of node:http",
+    against: "curl, own origin",
     command: "nagare serve --config nagare.config.ts",
     async run(context) {
       const curl = await peerPath(context, "curl");
       const origin = await startOrigin();
-      const configured = new ConfiguredServer(context, (origin.address() as AddressInfo).port);
+      const configured = new ConfiguredServer(context, origin.port);
       try {
         const url = await configured.start();
         const asked = async (path: string, ...options: string[]): Promise<string> =>
@@ -39,8 +38,7 @@ export const EDGE_ROWS: readonly Row[] = [
         return "a proxy, a folder and a redirect of one file, which was changed while they answered";
       } finally {
         await configured.stop();
-        origin.close();
-        origin.closeAllConnections();
+        await origin.close({ timeout: 0 });
       }
     },
   },
@@ -51,14 +49,11 @@ function expectText(what: string, text: string, wanted: string): void {
 }
 
 /** Answers with the path, and with the version that Via says the client used. */
-async function startOrigin(): Promise<Server> {
-  const server = createServer((request, response) => {
-    response.end(`origin: ${request.url} by ${String(request.headers.via).replace(/-[0-9a-f]+$/, "")}`);
+const startOrigin = (): Promise<Server> =>
+  serve({ port: 0, host: "localhost" }, (request) => {
+    const via = request.headers.get("via")?.replace(/-[0-9a-f]+$/, "");
+    return new Response(`origin: ${new URL(request.url).pathname} by ${via}`);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return server;
-}
 
 class ConfiguredServer {
   readonly #context: RowContext;
@@ -100,7 +95,11 @@ class ConfiguredServer {
 
   #write(more: readonly object[]): Promise<void> {
     const routes = [
-      { path: "/api/*", stripPrefix: "/api", proxy: `http://127.0.0.1:${this.#origin}` },
+      {
+        path: "/api/*",
+        stripPrefix: "/api",
+        proxy: { origins: [`https://localhost:${this.#origin}`], rejectUnauthorized: false },
+      },
       { path: "/old/:id", redirect: "/new/:id" },
       ...more,
       { path: "/*", files: ".", headers: { "x-site": "tour" }, compress: true },
