@@ -4,6 +4,7 @@ import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { loadConfig } from "../config/load.ts";
 import type { ValidConfig } from "../config/schema.ts";
+import type { ServiceStatus } from "../operations/index.ts";
 import type { Server, Service } from "../running-server.ts";
 import { ActionStore } from "./action-store.ts";
 import { certificateSources } from "./certificate-sources.ts";
@@ -73,6 +74,10 @@ export class ConfiguredSites implements Service {
     const done = retired.catch(() => undefined).finally(() => this.#retiring.delete(done));
     this.#retiring.add(done);
     detach("sites retired", onFault, retired);
+  }
+
+  status(): ServiceStatus {
+    return this.#current.status();
   }
 
   async settled(): Promise<void> {

@@ -2,6 +2,7 @@
 
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { respondText } from "../../host/http/respond-text.ts";
+import type { ServiceStatus } from "../operations/index.ts";
 import { routingPath } from "./path-pattern.ts";
 import type { Route } from "./route.ts";
 import type { SiteTable } from "./site-table.ts";
@@ -51,6 +52,12 @@ export class Generation {
 
   async release(): Promise<void> {
     await Promise.all(this.#all.flatMap(({ routes }) => routes.map(({ options }) => options.held.release())));
+  }
+
+  /** The origins of all proxies; an action that several routes share counts once. */
+  status(): ServiceStatus {
+    const actions = new Set(this.#all.flatMap(({ routes }) => routes.map(({ options }) => options.held.action)));
+    return { origins: [...actions].flatMap((action) => action.status?.().origins ?? []) };
   }
 
   async settled(): Promise<void> {

@@ -205,6 +205,7 @@ test("a reload keeps actions that have not changed, and closes those that are go
   await configured.reconfigure(fake);
   write(["http://127.0.0.1:2"]);
   await configured.reconfigure(fake);
+  expect(configured.status().origins).toMatchObject([{ origin: "http://127.0.0.1:2" }]);
   await configured.close();
 });
 
