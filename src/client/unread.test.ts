@@ -64,3 +64,30 @@ test("over HTTP/3 a response that arrived completely is read after the server is
   await server.close({ timeout: 0 });
   expect(await response.text()).toBe(whole);
 });
+
+test.each(["http/1.1", "h2", "h3"] as const)(
+  "over %s a response of unknown length is complete, however slowly it is read",
+  async (protocol) => {
+    const chunk = new Uint8Array(64 * 1024);
+    const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, () => {
+      let left = 16;
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+        if (left-- > 0) controller.enqueue(chunk.slice());
+        else controller.close();
+      };
+      return new Response(new ReadableStream({ pull }));
+    });
+    closers.push(() => server.close({ timeout: 0 }));
+    const client = createClient({ protocols: [protocol], rejectUnauthorized: false });
+    closers.push(() => client.destroy());
+    const response = await client.fetch(server.url);
+    const reader = response.body!.getReader();
+    let total = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      total += next.value.byteLength;
+      // A few turns of the event loop, in which the rest of the response arrives.
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    }
+    expect(total).toBe(16 * chunk.byteLength);
+  },
+);

@@ -3,6 +3,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
+import { Timer } from "../timer.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { watchEndStream } from "./http2-end-stream.ts";
 import { NodeBody } from "./node-body.ts";
@@ -59,7 +60,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#wasCut = () => !hasEnded();
     this.body = new NodeBody(stream, endStream, onFault, this.#wasCut);
     tcp.exchanges.add(this);
-    if (!endStream) {
+    // Node resets a stream whose readable side nobody has touched once its response is written, and this RST_STREAM overtakes
+    // END_STREAM when the socket is full: the client could not tell that the response is complete.
+    if (endStream) stream.resume();
+    else {
       stream.on(
         "trailers",
         guard("http2 trailers", onFault, (_headers: unknown, _flags: number, raw?: string[]) => {
@@ -242,7 +246,12 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     // RFC 9113 §8.1: after a complete response, ask the client to stop sending the rest of the body.
     if (this.body.state !== "open" || this.readsOn) return;
     const stop = guard("http2 stop", this.#handleFault, () => {
-      if (this.body.state !== "open") return;
+      if (this.body.state !== "open" || this.#isGone()) return;
+      // RST_STREAM must not overtake END_STREAM, which waits while the socket is full or the client's window closed.
+      if (this.#stream.state.localClose !== 1) {
+        new Timer(stop, STOP_INTERVAL).unref();
+        return;
+      }
       this.#stream.close(constants.NGHTTP2_NO_ERROR);
       // Wake a reader of the request: no more content will arrive.
       this.body.abort();
@@ -272,6 +281,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.onClose?.();
   }
 }
+
+/** Milliseconds between two looks whether a response has left, so that the rest of its request can be refused. */
+const STOP_INTERVAL = 10;
 
 /** Singleton fields, of which only the first is sent if an origin sent several. */
 const SINGLE = new Set(["location", "content-type", "content-location", "etag", "last-modified", "retry-after"]);
