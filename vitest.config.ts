@@ -11,6 +11,8 @@ const pure = layers.floors
   .slice(0, layers.lastPureFloor + 1)
   .flat()
   .map((folder) => `src/${folder}/**/*.test.ts`);
+/** Engines on those floors that use Node. Garbage collection calls them back, perhaps when another file is running. */
+const impure = layers.impure.map((folder) => `src/${folder}/**/*.test.ts`);
 
 export default defineConfig({
   resolve: {
@@ -22,7 +24,10 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: "pure", include: pure, isolate: false } },
+      {
+        extends: true,
+        test: { name: "pure", include: pure, exclude: [...configDefaults.exclude, ...impure], isolate: false },
+      },
       {
         extends: true,
         test: {
@@ -37,6 +42,7 @@ export default defineConfig({
           exclude: [...configDefaults.exclude, ...pure],
         },
       },
+      { extends: true, test: { name: "engines", include: impure } },
     ],
     // Loads fast-check, which most files do without.
     setupFiles: PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"],
