@@ -36,9 +36,16 @@ const REQUEST_TIMEOUT = 2_000;
 
 const controlFolder = (): string => join(cacheDirectory(), "servers");
 
-/** Creates the folder. Rejects if another user could enter it. */
+const IS_WINDOWS = process.platform === "win32";
+
+/** Windows has named pipes in place of sockets in a folder; the secret keeps strangers out of both. */
+const socketPath = (folder: string, pid: number): string =>
+  IS_WINDOWS ? `\\\\.\\pipe\\nagare-${pid}` : join(folder, `${pid}.sock`);
+
+/** Creates the folder. Rejects if another user could enter it; on Windows, that of a user is private by inheritance. */
 async function checkedFolder(folder: string): Promise<void> {
   await makeDirectory(folder);
+  if (IS_WINDOWS) return;
   const { mode, uid } = lstatSync(folder);
   if (uid !== process.getuid?.() || (mode & 0o077) !== 0) {
     throw new Error(`${folder} is open to other users: make it private (chmod 700)`);
@@ -77,11 +84,11 @@ export class ControlSocket {
   static async open(options: ControlOptions): Promise<ControlSocket> {
     const control = new ControlSocket(options);
     await checkedFolder(control.#folder);
-    const path = control.#path("sock");
-    rmSync(path, { force: true });
+    const path = socketPath(control.#folder, options.facts.pid);
+    if (!IS_WINDOWS) rmSync(path, { force: true });
     await bindServer(control.#server, { path }, options.onFault);
     control.#server.unref();
-    chmodSync(path, 0o600);
+    if (!IS_WINDOWS) chmodSync(path, 0o600);
     const entry: Entry = { ...options.facts, secret: control.#secret };
     await placeFile(control.#path("json"), JSON.stringify(entry), async () => undefined);
     return control;
@@ -168,7 +175,7 @@ export function listServers(folder: string = controlFolder()): readonly Entry[] 
 
 /** Asks a server to reload, and resolves to its answer, which takes as long as the reload. */
 export function requestReload(entry: Entry, folder: string = controlFolder()): Promise<ControlAnswer> {
-  const socket = createConnection(join(folder, `${entry.pid}.sock`));
+  const socket = createConnection(socketPath(folder, entry.pid));
   return new Promise((resolve, reject) => {
     let text = "";
     socket.once("error", reject);
