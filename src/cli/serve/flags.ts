@@ -3,6 +3,7 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { ValidConfig } from "../../edge/config/index.ts";
+import { parseDuration as parseDurationText, parseSize as parseSizeText } from "../../edge/config/units.ts";
 import type { AccessLogFormat, LimitsOptions, MetricsOptions, QueryPolicy } from "../../edge/operations/index.ts";
 import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { ManagedSource } from "../../host/acme/managed-certificates.ts";
@@ -347,22 +348,21 @@ function workers(
   throw usageError(`--workers ${text} is not a number of processes`, `give a number from 1 to ${MAX_WORKERS}, or auto`);
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 /** Parses a duration such as 500ms, 10s or 2m, in milliseconds. A number alone means seconds. */
 export function parseDuration(text: string, option: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
-  const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
-  if (Number.isNaN(milliseconds))
+  const milliseconds = parseDurationText(/^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text);
+  if (milliseconds === undefined)
     throw usageError(`${option} ${text} is not a duration`, "give one such as 10s or 500ms");
   return milliseconds;
 }
 
-/** Parses a size such as 512K, 256M or 2G. A number alone means bytes. */
+/** Parses a size such as 512K, 256M or 20GB. A number alone means bytes, and a letter alone a power of 1024. */
 export function parseSize(text: string, option: string): number {
-  const match = /^(\d+(?:\.\d+)?)([KMG])?$/i.exec(text);
-  const bytes = match === null ? Number.NaN : Number(match[1]) * 1024 ** " KMG".indexOf(match[2]?.toUpperCase() ?? " ");
-  if (!(bytes > 0)) throw usageError(`${option} ${text} is not a size`, "give one such as 256M or 2G");
+  const unit = /\d$/.test(text) ? "B" : /[KMG]$/i.test(text) ? "iB" : "";
+  const bytes = parseSizeText(text + unit);
+  if (bytes === undefined || bytes === 0) {
+    throw usageError(`${option} ${text} is not a size`, "give one such as 256M or 2G");
+  }
   return bytes;
 }
 

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { loadConfig } from "./load.ts";
 import { type ConfigError, describeProblem } from "./problem.ts";
 import { positionOf } from "./source-position.ts";
-import { parseDuration, parseSize } from "./values.ts";
+import { parseDuration, parseSize } from "./units.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nagare-config-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { Handler } from "../../host/http/fetch-handler.ts";
 import { isToken } from "../../http/index.ts";
+import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import { PROXY } from "./proxy-schema.ts";
@@ -77,12 +78,9 @@ const RESPOND = either("a status, or an object", [
   } satisfies Members<RespondAction>),
 ]);
 
-const isHandler = (value: unknown): value is Handler | FetchObject =>
-  typeof value === "function" || typeof (value as { fetch?: unknown } | null)?.fetch === "function";
-
 const HANDLER = either("a function, an object with fetch, or the file of a module", [
   text("the file of a module"),
-  v.custom<Handler | FetchObject>(isHandler),
+  v.custom<Handler | FetchObject>((value) => asHandler(value) !== undefined),
 ]);
 
 const COMPRESS = either("true, false, or an object", [

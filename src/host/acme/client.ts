@@ -16,7 +16,7 @@ const MAX_NONCES = 20;
 const NONCE_ATTEMPTS = 8;
 /** Pauses before the next attempt after no answer or a fault of the authority, in milliseconds. */
 const PAUSES = [500, 2_000, 8_000];
-/** A longer Retry-After is for whoever plans the next order. */
+/** Milliseconds. After a longer Retry-After the request fails, and the next order waits instead. */
 const LONGEST_PAUSE = 20_000;
 
 export interface AcmeClientOptions {

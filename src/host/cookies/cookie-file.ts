@@ -1,6 +1,6 @@
 /**
  * Cookies in a file that several processes may use at once. A file is replaced as a whole, after its successor has reached the
- * disk: whoever reads it finds the old or the new one, also after kill -9. A lock file names the process that writes.
+ * disk: a reader finds the old file or the new one, even after kill -9. A lock file names the process that writes.
  */
 
 import { randomBytes } from "node:crypto";
@@ -36,7 +36,7 @@ export interface CookieFileOptions {
 
 /** Milliseconds between two looks at the lock. */
 const LOCK_PAUSE = 5;
-/** Milliseconds after which a lock counts as left behind, whoever holds it; writing takes a few. */
+/** Milliseconds after which a lock counts as left behind, even if its process lives; writing takes a few. */
 const LOCK_LIFETIME = 30_000;
 
 export class CookieFile implements CookieStorage {

@@ -1,4 +1,4 @@
-/** What of a client's address limits count by, and what logs may hold. */
+/** The part of a client's address that identifies it for limits, and the part that logs may hold. */
 
 import { formatIpAddress, parseIpAddress } from "../../../wire/ip-address.ts";
 
