@@ -6,11 +6,15 @@ import { PROPERTY_SCALE } from "./test/properties/runs.ts";
 /** The package by its own name, as examples import it: its sources, so that tests need no build. */
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Tests of the pure floors: no state outlives a test, so they share loaded modules, which saves two fifths of their time. */
+/**
+ * Tests of the pure floors, and of those in virtual time: no state outlives a test, so they share loaded modules, which saves
+ * two fifths of their time.
+ */
 const pure = layers.floors
   .slice(0, layers.lastPureFloor + 1)
   .flat()
-  .map((folder) => `src/${folder}/**/*.test.ts`);
+  .map((folder) => `src/${folder}/**/*.test.ts`)
+  .concat(["simulator", "qlog", "tcp", "conformance"].map((folder) => `test/${folder}/**/*.test.ts`));
 /** Engines on those floors that use Node. Garbage collection calls them back, perhaps when another file is running. */
 const impure = layers.impure.map((folder) => `src/${folder}/**/*.test.ts`);
 
