@@ -1,6 +1,6 @@
 // Checks that references in the documents resolve: files, headings, commands and options, scripts, exports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { Command } from "commander";
 import { beforeAll, describe, expect, test } from "vitest";
 import { COMMANDS } from "../src/cli/commands.ts";
@@ -13,7 +13,8 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ];
-const { scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+const { files, scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
 };
@@ -45,6 +46,7 @@ describe.each(DOCUMENTS)("%s", (document) => {
       const [path = "", heading] = target.split("#");
       const file = path === "" ? join(ROOT, document) : join(ROOT, dirname(document), path);
       expect(existsSync(file), `${target} does not exist`).toBe(true);
+      if (isPacked(document)) expect(isPacked(relative(ROOT, file)), `${target} is not in the package`).toBe(true);
       if (heading !== undefined) expect(headingsOf(readFileSync(file, "utf8")), target).toContain(heading);
     }
   });
@@ -82,6 +84,11 @@ describe("commands in code blocks", () => {
     }
   });
 });
+
+/** Whether the package has it. Sources and tests, which it does not have, may be linked to all the same. */
+const isPacked = (file: string): boolean =>
+  files.some((each) => file === each || file.startsWith(`${each}/`)) ||
+  /\.(ts|json)$|(^|\/)(src|test|fuzz|interop|bench)(\/|$)/.test(file);
 
 const linksOf = (text: string): string[] => [
   ...[...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!),
