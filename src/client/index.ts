@@ -9,6 +9,7 @@ export {
   certificateNotYetValid,
   certificateUnknownAuthority,
   certificateWrongName,
+  TunnelRefusedError,
 } from "../host/client/errors.ts";
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the interface to QUIC
 export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup

@@ -1,8 +1,7 @@
 // Every way a request can fail, as stable codes. A ClientError is a TypeError because fetch rejects with a TypeError.
 
-import { combinedFieldValue } from "../../http/index.ts";
+import { combinedFieldValue, type FieldSection } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
-import type { Field } from "./session.ts";
 
 /** Each code with its meaning. */
 export const CLIENT_ERRORS = {
@@ -73,11 +72,11 @@ export class NoExtendedConnectError extends ClientError {
 /** The server answered a request for a tunnel with another response than one that opens it. */
 export class TunnelRefusedError extends ClientError {
   readonly status: number;
-  readonly fields: readonly Field[];
+  readonly fields: FieldSection;
   /** The beginning of the response's content. */
   readonly content: string;
 
-  constructor(url: string, status: number, fields: readonly Field[], content: string) {
+  constructor(url: string, status: number, fields: FieldSection, content: string) {
     const why = combinedFieldValue(fields, "proxy-status");
     super(
       "TUNNEL_REFUSED",
