@@ -166,12 +166,17 @@ export class H3Connection {
 
   /** Server: the number of requests whose head has not arrived completely. */
   get incompleteHeads(): number {
-    return this.#requests.incompleteHeads;
+    return this.#requests.incompleteHeads + this.#bidi.undecided;
   }
 
   /** Server: the lowest id that no request has used. */
   get nextRequestId(): StreamId {
     return this.#bidi.nextRequestId;
+  }
+
+  /** Server: the lowest id of a stream that the client has not opened for a request. */
+  get nextStreamId(): StreamId {
+    return this.#bidi.nextStreamId;
   }
 
   /** Bytes held for requests, besides those of the transport: parts of heads, and content that was read with them. */
@@ -300,6 +305,7 @@ export class H3Connection {
   /** Server: answers 408 to requests below the id `before` whose head has not arrived completely. */
   refuseIncompleteHeads(before: StreamId): void {
     try {
+      this.#bidi.decideLate(before);
       this.#requests.refuseIncompleteHeads(before);
       this.#checkDrained();
     } catch (error) {

@@ -5,6 +5,7 @@
 
 import type { Instant } from "../../base/time.ts";
 import {
+  CapsuleError,
   CapsuleReader,
   type CapsuleTreatment,
   CapsuleType,
@@ -31,11 +32,6 @@ export interface DatagramTunnelOptions {
    * follow. If that has happened already, it is called by the constructor.
    */
   readonly onAbort: (reason: Error) => void;
-}
-
-/** The peer broke the rules of capsules, and the tunnel was reset. */
-export class CapsuleError extends Error {
-  override readonly name = "CapsuleError";
 }
 
 export class DatagramTunnel {
@@ -88,6 +84,11 @@ export class DatagramTunnel {
   /** Sends a capsule, however congested the stream is. */
   sendCapsule(type: VarInt, ...parts: readonly Uint8Array[]): void {
     if (!this.#isEnded) this.#hasRoom = this.#tunnel.write(capsule(type, ...parts));
+  }
+
+  /** The capsule that is being handled is the last one of the peer: more bytes reset the tunnel. */
+  expectEnd(): void {
+    this.#reader.expectEnd();
   }
 
   /** Ends our direction. */
