@@ -4,5 +4,12 @@ import { ACME_TRAFFIC } from "./acme-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
-export const TRAFFIC = { ...ACME_TRAFFIC, ...DNS_TRAFFIC, ...SITES_TRAFFIC, ...OPERATIONS_TRAFFIC };
+export const TRAFFIC = {
+  ...ACME_TRAFFIC,
+  ...DNS_TRAFFIC,
+  ...SITES_TRAFFIC,
+  ...OPERATIONS_TRAFFIC,
+  ...WEBTRANSPORT_TRAFFIC,
+};

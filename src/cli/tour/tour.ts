@@ -19,6 +19,7 @@ import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
+import { WEBTRANSPORT_ROWS } from "./webtransport.ts";
 import { WORKERS_ROWS } from "./workers.ts";
 
 /** All rows. Rows of the same system are adjacent, in the order of the table. */
@@ -32,6 +33,7 @@ const ROWS: readonly Row[] = [
   ...MEMCACHED_ROWS,
   ...DNS_ROWS,
   ...COOKIE_ROWS,
+  ...WEBTRANSPORT_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,

@@ -55,7 +55,7 @@ export class WebTransport extends WebTransportSession {
     super();
     this.congestionControl = options.congestionControl ?? "default";
     const onFault = (fault: Fault): void => this.fail(sessionError(fault.error.message));
-    detach("webtransport connect", onFault, this.#connect(parsed, options, hashes, protocols));
+    detach("client webtransport connect", onFault, this.#connect(parsed, options, hashes, protocols));
   }
 
   async #connect(
@@ -87,7 +87,7 @@ export class WebTransport extends WebTransportSession {
         () => pool.close({ timeout: CLOSE_TIMEOUT }),
         (error: Error) => pool.destroy(error),
       );
-      detach("webtransport closed", ignore, gone);
+      detach("client webtransport closed", ignore, gone);
       this.begin(sessionIn(tunnel), {
         clock: systemClock,
         onFault: (fault) => tunnel.reset(fault.error),

@@ -1,7 +1,6 @@
 // A server's certificate by its hash, as in the W3C's WebTransport: "serverCertificateHashes" replaces trust in authorities.
 import { createHash, timingSafeEqual, X509Certificate } from "node:crypto";
 import { ClientError } from "./errors.ts";
-import type { Refusal } from "./verdict.ts";
 
 /** W3C WebTransport §5.1 (custom certificate requirements). */
 const MAX_VALIDITY = 14 * 24 * 60 * 60 * 1000;
@@ -12,11 +11,10 @@ export function judgeByHash(
   hashes: readonly Uint8Array[],
   servername: string,
   now: Date,
-): Refusal | undefined {
+): ClientError | undefined {
   const problem = der === undefined ? "there is none" : problemOf(der, hashes, now);
   if (problem === undefined) return undefined;
-  const error = new ClientError("CERTIFICATE_INVALID", `certificate of ${servername} is refused: ${problem}`);
-  return { error, verdict: undefined };
+  return new ClientError("CERTIFICATE_INVALID", `certificate of ${servername} is refused: ${problem}`);
 }
 
 function problemOf(der: Uint8Array, hashes: readonly Uint8Array[], now: Date): string | undefined {

@@ -37,7 +37,10 @@ export async function judgeCertificate(
   now: Date,
 ): Promise<Refusal | undefined> {
   const { servername, ca, rejectUnauthorized, certificateHashes } = options;
-  if (certificateHashes !== undefined) return judgeByHash(chain[0], certificateHashes, servername, now);
+  if (certificateHashes !== undefined) {
+    const error = judgeByHash(chain[0], certificateHashes, servername, now);
+    return error && { error, verdict: undefined };
+  }
   if (!rejectUnauthorized) return undefined;
   try {
     const verdict = await verifierFor(ca).verify(chain, servername, now);

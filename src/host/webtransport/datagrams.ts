@@ -153,8 +153,12 @@ export class WebTransportDatagramDuplexStream {
 
   /** One turn of the event loop, in which the transport sends. */
   #turn(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.defer(guard("webtransport datagrams", this.#onFault, resolve));
+    return new Promise((resolve, reject) => {
+      const fail = (fault: Fault): void => {
+        this.#onFault(fault);
+        reject(fault.error);
+      };
+      this.#clock.defer(guard("client webtransport turn", fail, resolve));
     });
   }
 }

@@ -4,6 +4,15 @@ import type { StreamId } from "../../quic/index.ts";
 import type { Session } from "../../webtransport/index.ts";
 import { codeIn, WebTransportError } from "./error.ts";
 
+type Sink = NonNullable<ConstructorParameters<typeof WritableStream<Uint8Array>>[0]>;
+
+interface ByteSource {
+  readonly type: "bytes";
+  start(controller: ReadableByteStreamController): void;
+  pull(): Promise<void>;
+  cancel(reason: unknown): void;
+}
+
 /** Streams of a group are sent by their send order; groups take turns (W3C WebTransport §7). */
 export class WebTransportSendGroup {}
 
@@ -41,7 +50,7 @@ export class SendHalf implements StreamEnds {
     this.#onOver = onOver;
     this.stream = new WebTransportSendStream(
       {
-        start: (controller) => {
+        start: (controller: WritableStreamDefaultController) => {
           this.#controller = controller;
         },
         write: (chunk: unknown) => {
@@ -108,7 +117,7 @@ export class WebTransportSendStream extends WritableStream<Uint8Array> {
   #sendGroup: WebTransportSendGroup | null;
 
   constructor(
-    sink: UnderlyingSink<Uint8Array>,
+    sink: Sink,
     { sendOrder = 0, sendGroup = null }: SendStreamOptions,
     setOrder: (order: { group: object | undefined; sendOrder: number }) => void,
     stats: () => SendStreamStats,
@@ -232,9 +241,9 @@ export class ReceiveHalf implements StreamEnds {
 export class WebTransportReceiveStream extends ReadableStream<Uint8Array> {
   readonly #stats: () => ReceiveStreamStats;
 
-  constructor(source: UnderlyingByteSource, stats: () => ReceiveStreamStats) {
+  constructor(source: ByteSource, stats: () => ReceiveStreamStats) {
     // Nothing is read ahead: what is not read takes the peer's credit.
-    super(source as UnderlyingSource<Uint8Array>, { highWaterMark: 0 });
+    super(source as never, { highWaterMark: 0 });
     this.#stats = stats;
   }
 

@@ -49,6 +49,7 @@ export interface WebTransportConnectionStats {
 /** What a session needs to know of its connection. */
 export interface SessionSurroundings {
   readonly clock: HostClock;
+  /** Ends what carries the session. */
   readonly onFault: (fault: Fault) => void;
   /** The subprotocol that both sides agreed on; "" if none. */
   readonly protocol: string;
@@ -177,7 +178,11 @@ export class WebTransportSession {
     }
     this.#session = session;
     this.#surroundings = surroundings;
-    const { clock, onFault } = surroundings;
+    const { clock } = surroundings;
+    const onFault = (fault: Fault): void => {
+      surroundings.onFault(fault);
+      this.fail(sessionError(`the session failed: ${fault.error.message}`));
+    };
     this.#datagrams = new WebTransportDatagramDuplexStream(session, clock, onFault);
     this.#resolveReady();
     session.onEvent = () => this.#poll();
