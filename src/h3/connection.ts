@@ -45,6 +45,7 @@ const MAX_BLOCKED_BYTES = 1024 * 1024;
 /** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
 const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
 
+/** One HTTP/3 connection, client or server, over a QUIC connection. */
 export class H3Connection {
   readonly #transport: StreamTransport;
   readonly #rng: Rng;
@@ -165,6 +166,7 @@ export class H3Connection {
     return this.#requests.bytesHeld + this.#decoder.blockedBytes;
   }
 
+  /** Takes an event of the QUIC connection. */
   handleTransportEvent(event: TransportEvent): void {
     if (this.#state === "closed") return;
     try {
