@@ -45,10 +45,7 @@ try {
     console.log(`${each.name} ${each.version} at ${each.url}`);
   }
   {
-    const { child, url } = await proxyOf(
-      origins.map((each) => each.url),
-      ["--retries", "8"],
-    );
+    const { child, url } = await proxyOf(origins.map((each) => each.url));
     await check("killed origins", () => survivesKills(url, origins, Number(values.requests)));
     await child[Symbol.asyncDispose]();
   }

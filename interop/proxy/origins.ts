@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { freePort } from "../../src/host/udp/free-port.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
+import { newCaddyProgram } from "../peers/caddy.ts";
 
 export interface Origin {
   readonly name: string;
@@ -136,7 +137,7 @@ http {
 
 /** HTTP/2 without TLS. */
 export async function createCaddy(directory: string, log: (line: string) => void): Promise<Origin> {
-  const path = await debianProgram("caddy", "caddy", log);
+  const { path, version } = await newCaddyProgram(log);
   const port = await freePort();
   const file = join(directory, "Caddyfile");
   await writeFile(
@@ -155,5 +156,5 @@ http://127.0.0.1:${port} {
   );
   const env = { XDG_DATA_HOME: directory, XDG_CONFIG_HOME: directory, HOME: directory };
   const command = [path, "run", "--config", file, "--adapter", "caddyfile"];
-  return new Program("caddy", await versionOf([path, "version"]), ["h2c", port], command, env);
+  return new Program("caddy", version, ["h2c", port], command, env);
 }
