@@ -46,7 +46,12 @@ try {
   }
   {
     const { child, url } = await proxyOf(origins.map((each) => each.url));
-    await check("killed origins", () => survivesKills(url, origins, Number(values.requests)));
+    const linesAbout = (path: string): string =>
+      child.stderr
+        .split("\n")
+        .filter((line) => line.includes(path))
+        .join("\n");
+    await check("killed origins", () => survivesKills(url, origins, Number(values.requests), linesAbout));
     await child[Symbol.asyncDispose]();
   }
   {
