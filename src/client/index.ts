@@ -16,18 +16,21 @@ export {
   certificateNotYetValid,
   certificateUnknownAuthority,
   certificateWrongName,
+  TunnelRefusedError,
 } from "../host/client/errors.ts";
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the interface to QUIC
 export type { TimedDecision } from "../host/client/race.ts"; // why a connection was chosen
 export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup
 export type * from "../host/client/session.ts"; // the contract of a connection
 export type { ClientCookies } from "../host/cookies/client-cookies.ts"; // what a client asks of a jar
+export type { TunnelDatagrams } from "../host/http/tunnel.ts"; // datagrams beside a tunnel
 export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HTTP/3's connections do
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
 export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an option has an invalid duration
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
+export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
