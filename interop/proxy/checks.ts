@@ -4,11 +4,9 @@ import { readFileSync } from "node:fs";
 import { WebSocket } from "undici";
 import { type Client, createClient } from "../../src/client/index.ts";
 import { Agent } from "../../src/undici/index.ts";
-import type { Origin } from "./origins.ts";
+import type { Origin, Protocol } from "./origins.ts";
 
-const PROTOCOLS = ["http/1.1", "h2", "h3"] as const;
-type Protocol = (typeof PROTOCOLS)[number];
-
+const PROTOCOLS: readonly Protocol[] = ["http/1.1", "h2", "h3"];
 const clientOf = (protocol: Protocol): Client => createClient({ protocols: [protocol], rejectUnauthorized: false });
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -8,6 +8,8 @@ import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
 import { newCaddyProgram } from "../peers/caddy.ts";
 
+export type Protocol = "http/1.1" | "h2" | "h3";
+
 export interface Origin {
   readonly name: string;
   readonly version: string;
@@ -53,7 +55,7 @@ server.keepAliveTimeout = 60000;
 server.listen(Number(process.env.APP_PORT), "127.0.0.1");
 `;
 
-const isListening = (port: number): Promise<boolean> =>
+export const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.on("connect", () => {
