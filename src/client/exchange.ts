@@ -52,6 +52,7 @@ export interface SentRequest {
   /** True if the connection has carried requests before. */
   readonly reused: boolean;
   readonly connection: ConnectionTimings;
+  /** Statistics of the connection. */
   stats(): SessionStats;
 }
 

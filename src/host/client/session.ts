@@ -8,6 +8,7 @@ import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
 
+/** A version of HTTP: "http/1.1", "h2" or "h3". */
 export type Protocol = HttpVersion;
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */
@@ -54,9 +55,11 @@ export interface ResponseHandler {
   onRequestSent(): void;
   /** A 1xx response. `spelled` has the field names in the peer's own case, in HTTP/1.1 only. */
   onInformational(status: number, fields: readonly Field[], spelled?: readonly Field[]): void;
+  /** The final response's head. `spelled` has the field names in the peer's own case, in HTTP/1.1 only. */
   onHead(status: number, fields: readonly Field[], statusText: string, spelled?: readonly Field[]): void;
   /** The receiver owns the chunk: the session does not reuse or change its memory. */
   onData(chunk: Uint8Array): void;
+  /** The response is complete. `trailers` is empty without a trailer section. */
   onEnd(trailers: readonly Field[], spelled?: readonly Field[]): void;
   /**
    * `unprocessed` is true if the server cannot have acted on the request (RFC 9113 §8.7, RFC 9114 §5.2): any method may
@@ -73,6 +76,7 @@ export interface ClientExchange {
   readonly sessionStreams?: SessionStreams | undefined;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
+  /** Continues onData after `pause`. */
   resume(): void;
   /** Cancels both directions: RST_STREAM, RESET_STREAM with STOP_SENDING, or the end of an HTTP/1.1 connection. */
   reset(reason: Error): void;
@@ -109,6 +113,7 @@ export interface SessionStats {
   readonly details: Readonly<Record<string, string | number>>;
 }
 
+/** A connection that takes requests, over any version of HTTP. Times are in milliseconds. */
 export interface Session {
   readonly protocol: Protocol;
   readonly remoteAddress: string;
@@ -128,7 +133,9 @@ export interface Session {
   supersede?(): void;
   /** Moves the connection to another address of this machine, over HTTP/3 (RFC 9000 §9). Rejects if that is impossible. */
   migrate?(options?: MigrateOptions): Promise<void>;
+  /** Sends a request and reports what follows to `handler`. Call it only while `room` is more than 0. */
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
+  /** Statistics of the connection so far. */
   stats(): SessionStats;
   /** Takes no more requests, finishes those in progress, then closes. */
   close(): Promise<void>;
@@ -167,6 +174,7 @@ export interface DialOptions {
   readonly onChange: () => void;
 }
 
+/** An address of a host, and its family. */
 export interface ResolvedAddress {
   readonly address: string;
   readonly family: 4 | 6;
