@@ -2,12 +2,13 @@
 
 export { H3Connection } from "./connection.ts";
 /** Error codes, and the error that a command throws for an invalid message. */
-export { H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";
+export { connectionError, H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";
 export type { H3Event } from "./events.ts";
 /** The frame table. */
 export { FRAMES, FrameType } from "./frames.ts";
 /** Content that goes out with its head. */
 export { MAX_JOINED_CONTENT } from "./headers-frames.ts";
+export type { HttpDatagrams } from "./http-datagrams.ts";
 /** Message heads. */
 export type { RequestHead, ResponseHead } from "./message.ts";
 /** Content read from a message. */

@@ -3,6 +3,7 @@
 import { H3_ERRORS, MAX_JOINED_CONTENT, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
+import { type SessionStreams, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
 import { guard } from "../guard.ts";
 import type {
   ClientIdentity,
@@ -15,6 +16,7 @@ import type {
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { H3Body, type H3ExchangeHost, type H3StreamHandler } from "./h3-stream.ts";
 import { H3Tunnel } from "./h3-tunnel.ts";
+import { H3TunnelDatagrams } from "./h3-tunnel-datagrams.ts";
 
 const EMPTY = new Uint8Array(0);
 const NO_FIELDS: FieldSection = [];
@@ -40,6 +42,8 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly #id: StreamId;
   /** False if the handshake was complete when the request arrived. */
   readonly #cameEarly: boolean;
+  readonly #datagrams: H3TunnelDatagrams | undefined;
+  readonly #sessionStreams: SessionStreams | undefined;
   #isEnded = false;
   #isClosed = false;
 
@@ -53,6 +57,8 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.fields = head.fields;
     this.body = new H3Body(host, id, fin);
     this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
+    if (head.protocol !== undefined) this.#datagrams = new H3TunnelDatagrams(host.h3, id);
+    if (head.protocol === WEBTRANSPORT_PROTOCOL) this.#sessionStreams = host.webTransport?.add(id);
   }
 
   get remoteAddress(): PeerAddress {
@@ -161,7 +167,8 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   acceptTunnel(fields: FieldSection): Tunnel {
     const offer = checkOffer(this.tunnelOffer, this.status);
     this.status = 200;
-    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, (aborted) => {
+    const parts = { datagrams: this.#datagrams, sessionStreams: this.#sessionStreams };
+    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, parts, (aborted) => {
       this.aborted ??= aborted;
       this.onClose?.();
     });
@@ -215,6 +222,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.body.trailers = fields;
   }
 
+  handleDatagram(payload: Uint8Array): void {
+    this.#datagrams?.handle(payload);
+  }
+
   handleFinished(): void {
     this.body.finish();
     if (this.#isEnded) this.#close();
@@ -236,6 +247,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.#host.room.settle(this);
     // Wake a reader of the request: no more content will arrive.
     this.body.abort();
+    this.#sessionStreams?.close();
     this.#host.onExchangeClosed(this.#id);
     this.onClose?.();
   }
