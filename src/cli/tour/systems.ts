@@ -180,7 +180,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Chromium"],
     status: "built",
   },
-  planned("isolation", "COOP, COEP, CORP", ["HTML Standard", "Fetch Standard"], ["agent"], ["Chromium"]),
+  {
+    name: "isolation",
+    title: "COOP, COEP, CORP",
+    specs: ["HTML Standard", "Fetch Standard", "WICG document-isolation-policy", "WICG connection-allowlists"],
+    folders: ["agent/isolation", "isolation"],
+    shownAgainst: ["Chromium"],
+    status: "built",
+  },
   planned(
     "media",
     "Warp and MoQ Transport",

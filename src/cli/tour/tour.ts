@@ -8,6 +8,7 @@ import { colorsFor, type Io, write } from "../io.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
+import { ISOLATION_ROWS } from "./isolation.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
@@ -34,6 +35,7 @@ const ROWS: readonly Row[] = [
   ...DNS_ROWS,
   ...COOKIE_ROWS,
   ...WEBTRANSPORT_ROWS,
+  ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
