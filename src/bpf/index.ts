@@ -1,5 +1,7 @@
 /** eBPF (RFC 9669): assembler, object files, verifier, maps, helpers, and two engines. */
 
+export { Btf, parseBtf } from "./btf/index.ts";
+export { type BpfObject, type ObjectMap, type ObjectOptions, type ObjectProgram, parseObject } from "./elf/index.ts";
 export { BpfError, type BpfErrorCode, type SourceLine } from "./errors.ts";
 export {
   type ArgumentKind,
@@ -13,6 +15,7 @@ export * from "./isa/index.ts";
 export {
   type EngineName,
   type LoadedProgram,
+  loadObject,
   Machine,
   type MachineOptions,
   type ProgramSource,

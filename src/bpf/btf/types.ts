@@ -62,13 +62,7 @@ const refuse = (reason: string): never => {
 };
 
 /** Kinds that only wrap another type. */
-const WRAPPERS: ReadonlySet<number> = new Set([
-  KIND.typedef,
-  KIND.volatile,
-  KIND.const,
-  KIND.restrict,
-  KIND.typeTag,
-]);
+const WRAPPERS: ReadonlySet<number> = new Set([KIND.typedef, KIND.volatile, KIND.const, KIND.restrict, KIND.typeTag]);
 
 export class Btf {
   readonly types: readonly BtfType[];

@@ -294,8 +294,7 @@ export class Interpreter {
       case 0:
         return w[d] === w[s] && w[d + 1] === w[s + 1];
       case 1:
-        registers.below(s, d);
-        return;
+        return registers.below(s, d);
       case 2:
         return !registers.below(d, s);
       case 3:
@@ -303,13 +302,11 @@ export class Interpreter {
       case 4:
         return w[d] !== w[s] || w[d + 1] !== w[s + 1];
       case 5:
-        registers.less(s, d);
-        return;
+        return registers.less(s, d);
       case 6:
         return !registers.less(d, s);
       case 7:
-        registers.below(d, s);
-        return;
+        return registers.below(d, s);
       case 8:
         return !registers.below(s, d);
       case 9:

@@ -42,7 +42,8 @@ export function encodeCode(operations: readonly Operation[]): Uint8Array<ArrayBu
   return bytes;
 }
 
-function checkTargets(code: Code): void {
+/** Throws a `BpfError` if a jump leads out of the code, or if its end is not the end of a path. */
+export function checkTargets(code: Code): void {
   code.forEach((operation, pc) => {
     if (operation === undefined) return;
     const isLast = pc + (operation.kind === "load64" ? 2 : 1) === code.length;
