@@ -81,15 +81,15 @@ function readPrograms(elf: ElfFile, section: Section, from: number, to: number):
 }
 
 function definitionOf(name: string, facts: Readonly<Record<string, number>>): MapDefinition {
-  const type = mapTypeOf(facts["type"] ?? 0);
+  const type = mapTypeOf(facts.type ?? 0);
   // Sizes that the source may leave out, since the type has only one.
   const isReference = type === "prog-array" || type === "devmap" || type === "cpumap" || type === "xskmap";
   return {
     name,
     type,
-    keySize: facts["key_size"] ?? (isReference ? 4 : 0),
-    valueSize: facts["value_size"] ?? (isReference ? 4 : 0),
-    maxEntries: facts["max_entries"] ?? 0,
+    keySize: facts.key_size ?? (isReference ? 4 : 0),
+    valueSize: facts.value_size ?? (isReference ? 4 : 0),
+    maxEntries: facts.max_entries ?? 0,
   };
 }
 

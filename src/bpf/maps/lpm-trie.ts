@@ -87,7 +87,11 @@ export class LpmTrie extends BpfMap {
     view.setUint32(at + NODE.isReal, isReal ? 1 : 0, true);
     view.setUint32(at + NODE.left, 0, true);
     view.setUint32(at + NODE.right, 0, true);
-    bytes.copyWithin(at + NODE.bits, bits, bits + this.#maxBits / 8);
+    // Bits beyond the length mean nothing, and are kept as zeros.
+    const [whole, rest, last] = [length >> 3, length & 7, this.#maxBits / 8];
+    bytes.fill(0, at + NODE.bits, at + NODE.bits + last);
+    bytes.copyWithin(at + NODE.bits, bits, bits + whole);
+    if (rest > 0) bytes[at + NODE.bits + whole] = bytes[bits + whole]! & (0xff00 >> rest);
     return id;
   }
 
