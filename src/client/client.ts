@@ -2,6 +2,7 @@
 // createClient: fetch over a pool of connections, and details of its responses.
 import { ClientError } from "../host/client/errors.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
+import { type ClientTunnel, type ConnectInit, connectWith } from "./connect.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import type { ClientOptions } from "./options.ts";
@@ -23,6 +24,17 @@ export class Client {
     const { response, facts } = await fetchWith((url) => pool.origin(url), pool.settings, input, init);
     this.#facts.set(response, facts);
     return response;
+  }
+
+  /**
+   * Requests a tunnel: bytes of another protocol, such as "websocket" or "connect-udp", in both directions, over the best
+   * version of HTTP that the server has. Without `protocol`, a plain CONNECT through a proxy to `init.target`. Rejects with
+   * a `TunnelRefusedError` if the server answers anything else than a tunnel, and otherwise like `fetch`.
+   */
+  async connect(url: string | URL, init: ConnectInit = {}): Promise<ClientTunnel> {
+    const pool = this.#pool;
+    if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
+    return connectWith((at) => pool.origin(at), pool.settings, url, init);
   }
 
   /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */

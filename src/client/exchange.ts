@@ -17,6 +17,7 @@ import type {
 import { isForTunnel, opensTunnel } from "../host/client/tunnel.ts";
 import { millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
+import type { TunnelDatagrams } from "../host/http/tunnel.ts";
 import { captureScope, type Scope } from "../host/request-scope.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
@@ -123,6 +124,11 @@ export class Exchange implements Waiter, ResponseHandler {
   /** The session that took the request last. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  /** HTTP Datagrams of a tunnel over HTTP/3. */
+  get datagrams(): TunnelDatagrams | undefined {
+    return this.#exchange?.datagrams;
   }
 
   get reused(): boolean {

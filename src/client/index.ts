@@ -9,6 +9,7 @@ export {
   certificateNotYetValid,
   certificateUnknownAuthority,
   certificateWrongName,
+  TunnelRefusedError,
 } from "../host/client/errors.ts";
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the interface to QUIC
 export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup
@@ -20,6 +21,7 @@ export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-optio
 export { DurationError } from "../host/timer.ts"; // an option has an invalid duration
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
+export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch

@@ -7,10 +7,10 @@ import { SparseMap } from "../base/sparse-map.ts";
 import { isServerInitiated, type StreamId, type StreamTransport } from "../quic/transport.ts";
 import { concat } from "../wire/text.ts";
 import type { VarInt } from "../wire/varint.ts";
+import { VarintReader } from "../wire/varint-reader.ts";
 import { connectionError, H3_ERRORS } from "./errors.ts";
 import type { Requests } from "./requests.ts";
 import type { StreamClaims, StreamEvent } from "./stream-claims.ts";
-import { VarintReader } from "./varint-reader.ts";
 
 const EMPTY = new Uint8Array(0);
 

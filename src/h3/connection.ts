@@ -21,6 +21,7 @@ import { EventQueue } from "./event-queue.ts";
 import type { H3Event } from "./events.ts";
 import type { Role } from "./frames.ts";
 import { HeadersFrames } from "./headers-frames.ts";
+import { HttpDatagrams } from "./http-datagrams.ts";
 import { FRAME_WORK, IgnoredBudget, INSTRUCTION_WORK } from "./limits.ts";
 import { LocalStreams } from "./local-streams.ts";
 import type { ContentChunk } from "./message-reader.ts";
@@ -46,6 +47,8 @@ const MAX_BLOCKED_BYTES = 1024 * 1024;
 const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
 
 export class H3Connection {
+  /** Undefined if `H3Options.datagrams` is. */
+  readonly datagrams: HttpDatagrams | undefined;
   readonly #transport: StreamTransport;
   readonly #rng: Rng;
   readonly #settings: KnownSettings;
@@ -118,12 +121,23 @@ export class H3Connection {
       date: options.date,
       trace: options.trace,
       allowsProtocol: settings.enableConnectProtocol,
+      onRequest: (id) => this.datagrams?.handleRequest(id),
+      onEnd: (id) => this.datagrams?.close(id),
     });
     this.#bidi = new BidiStreams(transport, this.#requests, claims);
+    this.datagrams =
+      options.datagrams &&
+      new HttpDatagrams(options.datagrams, {
+        maySend: (id) => this.#requests.get(id)?.writer.isOpen === true,
+        place: (id) => this.#requests.datagramPlace(id, this.#bidi.nextRequestId),
+        refuse: (id) => this.#requests.refuseDatagram(id),
+        deliver: (id, payload) => this.#events.push({ type: "datagram", id, payload }),
+      });
     this.#remembered = options.rememberedSettings;
     // QPACK's table stays empty until SETTINGS arrive; of the other settings, requests depend on the size of fields.
     if (this.#remembered === undefined) return;
     this.#requests.peerMaxFieldSectionSize = this.#remembered.maxFieldSectionSize;
+    if (this.datagrams !== undefined) this.datagrams.isNegotiated = this.#remembered.h3Datagram;
     this.#trace?.({ type: "http3:parameters-restored", settings: this.#remembered });
   }
 
@@ -162,7 +176,7 @@ export class H3Connection {
 
   /** Bytes held for requests, besides those of the transport: parts of heads, and content that was read with them. */
   get bytesHeld(): number {
-    return this.#requests.bytesHeld + this.#decoder.blockedBytes;
+    return this.#requests.bytesHeld + this.#decoder.blockedBytes + (this.datagrams?.bytesHeld ?? 0);
   }
 
   handleTransportEvent(event: TransportEvent): void {
@@ -203,7 +217,7 @@ export class H3Connection {
       this.#requestRefused = true;
       return undefined;
     }
-    this.#requests.open(id, request.method);
+    this.#requests.open(id, request);
     this.#writeSection(id, lines, fin);
     return id;
   }
@@ -347,7 +361,7 @@ export class H3Connection {
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "datagram-readable":
-        // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+        this.datagrams?.handleReadable();
         break;
       case "handshake-complete":
         if (!event.acceptedEarlyData) this.#remembered = undefined;
@@ -358,6 +372,7 @@ export class H3Connection {
       case "closed":
         this.#state = "closed";
         this.#claims.clear();
+        this.datagrams?.clear();
         if (this.role === "client") this.#requests.keepReceived();
         else this.#requests.clear();
         this.#events.push({ type: "closed", reason: event.reason });
@@ -412,6 +427,7 @@ export class H3Connection {
   #handleSettings(settings: Settings): void {
     if (this.#remembered !== undefined) checkKept(this.#remembered, settings);
     this.#peerSettings = settings;
+    if (this.datagrams !== undefined) this.datagrams.isNegotiated = settings.h3Datagram;
     this.#trace?.({ type: "http3:parameters-set", initiator: "remote", settings });
     this.#requests.peerMaxFieldSectionSize = settings.maxFieldSectionSize;
     this.#encoder.setLimits({
@@ -457,6 +473,7 @@ export class H3Connection {
   #end(): void {
     this.#state = "closed";
     this.#requests.clear();
+    this.datagrams?.clear();
     this.#claims.clear();
   }
 

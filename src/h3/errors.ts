@@ -20,6 +20,7 @@ export const H3_ERRORS = defineErrors({
   H3_REQUEST_INCOMPLETE: [0x10d, "the stream ended before the request was complete"],
   H3_MESSAGE_ERROR: [0x10e, "the message is malformed"],
   H3_CONNECT_ERROR: [0x10f, "the connection to CONNECT's target was reset or closed"],
+  H3_DATAGRAM_ERROR: [0x33, "an HTTP datagram that is malformed or must not be sent here"],
   H3_VERSION_FALLBACK: [0x110, "the request must be retried over HTTP/1.1"],
 });
 

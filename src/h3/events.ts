@@ -41,6 +41,8 @@ export type H3Event =
   | { readonly type: "stopped"; readonly id: StreamId; readonly code: VarInt }
   /** There is room again after `writeData` returned false. */
   | { readonly type: "writable"; readonly id: StreamId }
+  /** An HTTP Datagram (RFC 9297) of a request with `:protocol`. */
+  | { readonly type: "datagram"; readonly id: StreamId; readonly payload: Uint8Array }
   /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
   /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */

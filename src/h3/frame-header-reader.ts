@@ -1,6 +1,6 @@
 /** Reads frame headers, type and length (RFC 9114 §7.1), from a stream that may be split anywhere. */
 
-import { VarintReader } from "./varint-reader.ts";
+import { VarintReader } from "../wire/varint-reader.ts";
 
 export class FrameHeaderReader {
   readonly #varint = new VarintReader();

@@ -8,6 +8,7 @@ export type { H3Event } from "./events.ts";
 export { FRAMES, FrameType } from "./frames.ts";
 /** Content that goes out with its head. */
 export { MAX_JOINED_CONTENT } from "./headers-frames.ts";
+export type { HttpDatagrams } from "./http-datagrams.ts";
 /** Message heads. */
 export type { RequestHead, ResponseHead } from "./message.ts";
 /** Content read from a message. */

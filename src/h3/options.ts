@@ -1,6 +1,7 @@
 /** Options of an HTTP/3 connection. */
 
 import type { Rng } from "../base/rng.ts";
+import type { DatagramTransport } from "../quic/transport.ts";
 import type { ExtensionSetting, KnownSettings, Settings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import type { H3Trace } from "./trace.ts";
@@ -16,6 +17,8 @@ export interface H3Options {
   readonly maxFieldSectionSize?: number;
   /** Server: sends SETTINGS_ENABLE_CONNECT_PROTOCOL and accepts requests with `:protocol` (RFC 9220). */
   readonly enableConnectProtocol?: boolean;
+  /** The transport's datagrams: sends SETTINGS_H3_DATAGRAM, and accepts HTTP Datagrams (RFC 9297). */
+  readonly datagrams?: DatagramTransport | undefined;
   /** Server: returns the value of `date` for responses that HTTP/3 itself generates (RFC 9110 §6.6.1). */
   readonly date?: () => string;
   /** Client: the server's settings in the session that this connection resumes (RFC 9114 §7.2.4.2). */
@@ -33,4 +36,5 @@ export const settingsFrom = (options: Omit<H3Options, "rng">): KnownSettings => 
   qpackBlockedStreams: options.qpackBlockedStreams ?? 16,
   maxFieldSectionSize: options.maxFieldSectionSize ?? 65_536,
   enableConnectProtocol: options.enableConnectProtocol ?? false,
+  h3Datagram: options.datagrams !== undefined,
 });

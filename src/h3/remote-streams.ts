@@ -2,13 +2,13 @@
 
 import { SparseMap } from "../base/sparse-map.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { VarintReader } from "../wire/varint-reader.ts";
 import { connectionError, H3_ERRORS } from "./errors.ts";
 import { isGreaseId, type Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
 import { STREAM_TYPE_NAMES, StreamType } from "./local-streams.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import type { H3StreamType, H3Trace } from "./trace.ts";
-import { VarintReader } from "./varint-reader.ts";
 
 /** The readers of the critical streams. */
 export interface CriticalStreamReaders {

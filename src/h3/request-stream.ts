@@ -12,6 +12,8 @@ export class RequestStream {
   method = "";
   /** True if the application knows the request: it received its head or made the request. */
   announced = false;
+  /** True if the request has a protocol of its own (`:protocol`), which may use datagrams. */
+  hasProtocol = false;
   /** True if the request was counted as cancelled. */
   cancelled = false;
 

@@ -355,6 +355,7 @@ describe("our own streams", () => {
       maxFieldSectionSize: 65_536,
       qpackBlockedStreams: 16,
       enableConnectProtocol: false,
+      h3Datagram: false,
       extensions: [],
     });
     expect(pair.server.connection.peerSettings).toEqual(pair.client.connection.peerSettings);

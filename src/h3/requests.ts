@@ -12,10 +12,11 @@ import { H3_ERRORS, malformed, RefusedRequest, StreamError } from "./errors.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
+import type { DatagramPlace } from "./http-datagrams.ts";
 import { CancellationBudget, FRAME_WORK, type IgnoredBudget } from "./limits.ts";
 import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
-import { responseLines } from "./outgoing.ts";
+import { type OutgoingRequest, responseLines } from "./outgoing.ts";
 import { RequestStream } from "./request-stream.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import type { H3Trace } from "./trace.ts";
@@ -33,6 +34,10 @@ export interface RequestsOptions {
   /** True if we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
   readonly allowsProtocol: boolean;
   readonly trace?: H3Trace | undefined;
+  /** Called after a request's event. */
+  readonly onRequest: (id: StreamId) => void;
+  /** Called when a request has ended in both directions. */
+  readonly onEnd: (id: StreamId) => void;
 }
 
 export class Requests implements MessageReaderHost {
@@ -47,6 +52,8 @@ export class Requests implements MessageReaderHost {
   readonly #claims: StreamClaims;
   readonly #date: (() => string) | undefined;
   readonly #allowsProtocol: boolean;
+  readonly #onRequest: (id: StreamId) => void;
+  readonly #onEnd: (id: StreamId) => void;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new SparseMap<StreamId, RequestStream>();
   /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
@@ -67,6 +74,8 @@ export class Requests implements MessageReaderHost {
     this.trace = options.trace;
     this.#date = options.date;
     this.#allowsProtocol = options.allowsProtocol;
+    this.#onRequest = options.onRequest;
+    this.#onEnd = options.onEnd;
   }
 
   get size(): number {
@@ -83,9 +92,10 @@ export class Requests implements MessageReaderHost {
   }
 
   /** Client: adds a stream that was just opened for a request. */
-  open(id: StreamId, method: string): RequestStream {
+  open(id: StreamId, { method, protocol }: Pick<OutgoingRequest, "method" | "protocol">): RequestStream {
     const stream = new RequestStream(this, this.#transport, id);
     stream.method = method;
+    stream.hasProtocol = protocol !== undefined;
     stream.announced = true;
     this.#streams.set(id, stream);
     this.trace?.({ type: "http3:stream-type-set", id, initiator: "local", streamType: "request" });
@@ -272,7 +282,26 @@ export class Requests implements MessageReaderHost {
   /** Removes a stream once both directions have ended. */
   settle(stream: RequestStream): void {
     if (!stream.isDone || !this.#streams.delete(stream.id)) return;
+    this.#onEnd(stream.id);
     if (!stream.writer.isDelivered) this.#undelivered.add(stream.id);
+  }
+
+  /** What a datagram for a stream finds there. `unseen` is the lowest id that no request has used. */
+  datagramPlace(id: StreamId, unseen: StreamId): DatagramPlace {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return this.peer === "client" && id >= unseen ? "early" : "gone";
+    // RFC 9297 §2.1: silently dropped once the receiving side has closed.
+    if (stream.reader.isDone) return "gone";
+    if (!stream.announced) return "early";
+    return stream.hasProtocol ? "accepts" : "unexpected";
+  }
+
+  /** Ends a request for which a datagram has no meaning (RFC 9297 §2). */
+  refuseDatagram(id: StreamId): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    this.#handleError(stream, new StreamError("H3_DATAGRAM_ERROR", "a datagram, which has no meaning for the request"));
+    this.settle(stream);
   }
 
   // ── Events of the readers ─────────────────────────────────────────────────────────────────────────────────────────
@@ -333,10 +362,12 @@ export class Requests implements MessageReaderHost {
     const head = parseRequestHead(fields, this.#allowsProtocol);
     if (fin) checkEmpty(head.contentLength);
     stream.method = head.method;
+    stream.hasProtocol = head.protocol !== undefined;
     stream.announced = true;
     // RFC 9114 §4.4: after CONNECT, only DATA frames follow.
     stream.reader.expectContent(head.contentLength, head.method !== "CONNECT");
     this.#events.push({ type: "request", id: stream.id, head, fin });
+    this.#onRequest(stream.id);
   }
 
   #handleResponseHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {

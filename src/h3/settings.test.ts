@@ -20,6 +20,7 @@ describe("the table", () => {
       maxFieldSectionSize: 2 ** 53 - 1,
       qpackBlockedStreams: 0,
       enableConnectProtocol: true,
+      h3Datagram: true,
     };
     const payload = emitSettings(ours, [], GREASE);
     expect(parseSettings(payload)).toEqual({ ...ours, extensions: [] });
@@ -51,9 +52,9 @@ describe("the table", () => {
 });
 
 describe("settings that an extension registers", () => {
-  const datagram = {
-    id: 0x33,
-    name: "SETTINGS_H3_DATAGRAM",
+  const flag = {
+    id: 0x4d44,
+    name: "SETTINGS_EXAMPLE",
     value: 1,
     problem: (value: unknown) => (value === 0 || value === 1 ? undefined : "neither 0 nor 1"),
   };
@@ -62,33 +63,33 @@ describe("settings that an extension registers", () => {
     const wide = { id: WIDE, name: "SETTINGS_WIDE", value: wideInt(0x2000_0000, 7) };
     const readOnly = { id: WIDE, name: "SETTINGS_WIDE" };
     const pair = new H3Pair({
-      client: { extensionSettings: [datagram, readOnly] },
-      server: { extensionSettings: [wide, datagram] },
+      client: { extensionSettings: [flag, readOnly] },
+      server: { extensionSettings: [wide, flag] },
     }).run();
     const { peerSettings } = pair.client.connection;
-    expect(extensionValue(peerSettings, 0x33)).toBe(1);
+    expect(extensionValue(peerSettings, 0x4d44)).toBe(1);
     expect(extensionValue(peerSettings, WIDE)).toEqual(wide.value);
     // A setting without a value is only read, not sent.
     expect(extensionValue(pair.server.connection.peerSettings, WIDE)).toBeUndefined();
-    expect(extensionValue(pair.server.connection.peerSettings, 0x33)).toBe(1);
+    expect(extensionValue(pair.server.connection.peerSettings, 0x4d44)).toBe(1);
   });
 
   test("are ignored by a peer that did not register them", () => {
-    const pair = new H3Pair({ server: { extensionSettings: [datagram] } }).run();
+    const pair = new H3Pair({ server: { extensionSettings: [flag] } }).run();
     expect(pair.client.connection.peerSettings.extensions).toEqual([]);
   });
 
   test("close the connection if their owner rejects a value", () => {
-    const peer = new RawPeer("server", { extensionSettings: [datagram] });
-    peer.openControl(settings([0x33, 2]));
+    const peer = new RawPeer("server", { extensionSettings: [flag] });
+    peer.openControl(settings([0x4d44, 2]));
     expect(peer.closeCode).toBe(SETTINGS_ERROR);
-    expect(peer.victim.transport.closed?.phrase).toContain("SETTINGS_H3_DATAGRAM");
+    expect(peer.victim.transport.closed?.phrase).toContain("SETTINGS_EXAMPLE");
   });
 
   test.each([
     ["HTTP/3's own", [{ id: 0x08, name: "A" }]],
     ["HTTP/2's", [{ id: 0x04, name: "A" }]],
-    ["another's", [datagram, { id: 0x33, name: "A" }]],
+    ["another's", [flag, { id: 0x4d44, name: "A" }]],
   ])("cannot have an identifier that is %s", (_, extensionSettings) => {
     expect(() => new H3Pair({ client: { extensionSettings } })).toThrow(RangeError);
   });

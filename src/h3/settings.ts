@@ -29,6 +29,7 @@ export const SETTINGS = {
   maxFieldSectionSize:   { id: 0x06, name: "SETTINGS_MAX_FIELD_SECTION_SIZE",   source: "RFC 9114 §7.2.4.1", kind: "limit", default: Number.POSITIVE_INFINITY },
   qpackBlockedStreams:   { id: 0x07, name: "SETTINGS_QPACK_BLOCKED_STREAMS",    source: "RFC 9204 §5",       kind: "limit", default: 0 },
   enableConnectProtocol: { id: 0x08, name: "SETTINGS_ENABLE_CONNECT_PROTOCOL",  source: "RFC 9220 §3",       kind: "flag",  default: false },
+  h3Datagram:            { id: 0x33, name: "SETTINGS_H3_DATAGRAM",              source: "RFC 9297 §2.1.1",   kind: "flag",  default: false },
 } as const satisfies Record<string, LimitRow | FlagRow>;
 
 type KnownName = keyof typeof SETTINGS;
@@ -104,7 +105,7 @@ export function parseSettings(payload: Uint8Array, registered: readonly Extensio
 function knownValue(row: LimitRow | FlagRow, value: VarInt): number | boolean {
   // Above 2^53, the nearest double still compares correctly with all our limits.
   if (row.kind === "limit") return typeof value === "number" ? value : value.high * 0x1_0000_0000 + value.low;
-  // RFC 9220 §3, RFC 8441 §3
+  // RFC 9220 §3, RFC 8441 §3, RFC 9297 §2.1.1
   if (value !== 0 && value !== 1) throw settingsError(`${row.name} is ${formatVarInt(value)}, neither 0 nor 1`);
   return value === 1;
 }

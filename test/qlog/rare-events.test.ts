@@ -213,6 +213,7 @@ describe("HTTP/3", () => {
       maxFieldSectionSize: Number.POSITIVE_INFINITY,
       qpackBlockedStreams: 0,
       enableConnectProtocol: true,
+      h3Datagram: true,
     };
     const events = recorded(
       frameOf({ type: "goaway", id: 8 }),
@@ -223,6 +224,11 @@ describe("HTTP/3", () => {
       { type: "http3:parameters-set", initiator: "remote", settings },
       { type: "http3:parameters-restored", settings },
     );
-    expect(events.at(-1)!.data).toEqual({ max_table_capacity: 0, blocked_streams_count: 0, extended_connect: 1 });
+    expect(events.at(-1)!.data).toEqual({
+      max_table_capacity: 0,
+      blocked_streams_count: 0,
+      extended_connect: 1,
+      h3_datagram: 1,
+    });
   });
 });

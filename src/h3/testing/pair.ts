@@ -4,11 +4,14 @@ import { SeededRng } from "../../base/rng.ts";
 import { H3Connection } from "../connection.ts";
 import type { H3Event } from "../events.ts";
 import type { H3Options } from "../options.ts";
+import { memoryDatagrams } from "./memory-datagrams.ts";
 import { type MemoryOptions, type MemoryTransport, memoryPair } from "./memory-transport.ts";
 
 export interface PairOptions extends MemoryOptions {
   readonly client?: Partial<H3Options>;
   readonly server?: Partial<H3Options>;
+  /** True for HTTP Datagrams. */
+  readonly datagrams?: boolean;
 }
 
 export class H3Side {
@@ -54,8 +57,9 @@ export class H3Pair {
 
   constructor(options: PairOptions = {}) {
     const { client, server } = memoryPair(options);
-    this.client = new H3Side(client, options.client ?? {});
-    this.server = new H3Side(server, options.server ?? {});
+    const datagrams = options.datagrams === true ? memoryDatagrams(client, server) : undefined;
+    this.client = new H3Side(client, { datagrams: datagrams?.client, ...options.client });
+    this.server = new H3Side(server, { datagrams: datagrams?.server, ...options.server });
   }
 
   /** Runs until both sides are idle. */

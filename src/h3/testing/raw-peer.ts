@@ -8,6 +8,7 @@ import type { VarInt } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
 import { FrameType, type Role } from "../frames.ts";
 import type { H3Options } from "../options.ts";
+import { type MemoryDatagrams, memoryDatagrams } from "./memory-datagrams.ts";
 import { type MemoryOptions, type MemoryTransport, memoryPair } from "./memory-transport.ts";
 import { H3Side } from "./pair.ts";
 
@@ -44,12 +45,16 @@ export const RESPONSE: FieldSection = [[":status", "200"]];
 export class RawPeer {
   /** The connection under test. */
   readonly victim: H3Side;
+  /** Datagrams to the victim, and those that it sent. */
+  readonly datagrams: MemoryDatagrams;
   readonly transport: MemoryTransport;
 
   constructor(victim: Role, options: MemoryOptions & Partial<H3Options> = {}) {
     const pair = memoryPair(options);
-    this.victim = new H3Side(pair[victim], { ...options, rng: new SeededRng(1) });
+    const datagrams = memoryDatagrams(pair.client, pair.server);
+    this.victim = new H3Side(pair[victim], { datagrams: datagrams[victim], ...options, rng: new SeededRng(1) });
     this.transport = pair[victim === "client" ? "server" : "client"];
+    this.datagrams = datagrams[victim === "client" ? "server" : "client"];
     this.run();
   }
 
@@ -61,6 +66,12 @@ export class RawPeer {
   /** Sends on a stream and lets the victim react. */
   send(id: number, bytes: Uint8Array, fin = false): this {
     this.transport.write(id, bytes, fin);
+    return this.run();
+  }
+
+  /** Sends a datagram and lets the victim react. */
+  sendDatagram(bytes: Uint8Array): this {
+    this.datagrams.peer.deliver(bytes);
     return this.run();
   }
 

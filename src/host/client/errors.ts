@@ -1,5 +1,6 @@
 // Every way a request can fail, as stable codes. A ClientError is a TypeError because fetch rejects with a TypeError.
 
+import { combinedFieldValue, type FieldSection } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
 
 /** Each code with its meaning. */
@@ -25,6 +26,7 @@ export const CLIENT_ERRORS = {
   TOO_MANY_REDIRECTS: "there were too many redirects",
   REQUEST_INVALID: "the request cannot be sent as it is",
   REQUEST_BODY_FAILED: "reading the request's body failed",
+  TUNNEL_REFUSED: "the server did not open the tunnel",
   MIGRATION_FAILED: "the connection could not move to another address",
   CLIENT_CLOSED: "the client was closed",
 } as const;
@@ -64,6 +66,25 @@ export class ServerGoneError extends ClientError {
 export class NoExtendedConnectError extends ClientError {
   constructor() {
     super("PROTOCOL_UNAVAILABLE", "the server does not support extended CONNECT (RFC 8441, RFC 9220)");
+  }
+}
+
+/** The server answered a request for a tunnel with another response than one that opens it. */
+export class TunnelRefusedError extends ClientError {
+  readonly status: number;
+  readonly fields: FieldSection;
+  /** The beginning of the response's content. */
+  readonly content: string;
+
+  constructor(url: string, status: number, fields: FieldSection, content: string) {
+    const why = combinedFieldValue(fields, "proxy-status");
+    super(
+      "TUNNEL_REFUSED",
+      `${url} answered ${status} instead of opening the tunnel${why === undefined ? "" : `: ${why}`}`,
+    );
+    this.status = status;
+    this.fields = fields;
+    this.content = content;
   }
 }
 

@@ -191,6 +191,7 @@ async function dialFlight<P extends DialedProtocol>(
       ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
       ...(keyUpdateAfter === undefined ? {} : { keyUpdateAfter }),
       limits: { maxUnread: MAX_UNREAD },
+      datagrams: {},
     }),
   });
   const driver = new QuicDriver(endpoint, [socket], environment);

@@ -1,7 +1,6 @@
 // HTTP/3 on one QUIC connection: our own stack as a Session.
 import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event, type Settings } from "../../h3/index.ts";
-import { isHttp1Only } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
@@ -9,24 +8,20 @@ import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
 import { versionTitle } from "../quic/quic-options.ts";
 import type { ClientSockets, MigrateOptions } from "./client-sockets.ts";
-import { asClientError, ClientError, NoExtendedConnectError, ServerGoneError } from "./errors.ts";
+import { ClientError, ServerGoneError } from "./errors.ts";
+import { H3ClientExchange, type H3ExchangeOwner } from "./h3-client-exchange.ts";
 import type { Http3Session } from "./http3.ts";
 
 import type {
   ClientExchange,
   ClientRequestHead,
   ConnectionTimings,
-  Field,
   RequestContent,
   ResponseHandler,
   SessionStats,
 } from "./session.ts";
 import type { SessionEvent } from "./session-store.ts";
 import { StarvationWatch } from "./starvation.ts";
-import { isForTunnel } from "./tunnel.ts";
-
-/** RFC 8470 §5.2 */
-const TOO_EARLY = 425;
 
 export interface H3SessionParts {
   readonly connection: Connection;
@@ -40,7 +35,7 @@ export interface H3SessionParts {
   readonly keepSession: (event: SessionEvent, settings: Settings | undefined) => void;
 }
 
-export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
+export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler, H3ExchangeOwner {
   readonly protocol = "h3";
   readonly timings: ConnectionTimings;
   readonly closed: Promise<void>;
@@ -174,12 +169,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     };
   }
 
-  /** Call after an exchange has read content: there may be further events, and flow control credit to send. */
   pump(): void {
     this.#pump.pump();
   }
 
-  /** Removes a finished exchange. */
   release(id: StreamId | undefined, exchange: H3ClientExchange): void {
     if (id !== undefined) this.#exchanges.delete(id);
     else {
@@ -206,7 +199,6 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     if (this.#isClosed) for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
   }
 
-  /** Sends a request again that the server refused only because it came early. */
   repeat(id: StreamId, exchange: H3ClientExchange): void {
     this.#parts.h3.cancel(id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
     this.#exchanges.delete(id);
@@ -286,211 +278,5 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     for (const exchange of [...this.#waiting, ...this.#unconfirmed]) exchange.fail(error, true);
     detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
     this.#parts.onChange();
-  }
-}
-
-class H3ClientExchange implements ClientExchange {
-  readonly #h3: H3Connection;
-  readonly #session: QuicHttp3Session;
-  readonly #head: ClientRequestHead;
-  readonly #content: RequestContent | undefined;
-  readonly #handler: ResponseHandler;
-  #id: StreamId | undefined;
-  #cameEarly = false;
-  /** True if the server has answered 425 once. */
-  #wasTooEarly = false;
-  #isPaused = false;
-  #hasData = false;
-  #isDone = false;
-  #isFinished = false;
-  #isSending = false;
-  #trailers: readonly Field[] = [];
-  #onWritable: (() => void) | undefined;
-
-  constructor(
-    h3: H3Connection,
-    session: QuicHttp3Session,
-    head: ClientRequestHead,
-    content: RequestContent | undefined,
-    handler: ResponseHandler,
-  ) {
-    this.#h3 = h3;
-    this.#session = session;
-    this.#head = head;
-    this.#content = content;
-    this.#handler = handler;
-  }
-
-  get needsSettings(): boolean {
-    return this.#head.protocol !== undefined;
-  }
-
-  /** RFC 8470 §4: only if repeating it changes nothing. */
-  get mayComeEarly(): boolean {
-    const isSafe = this.#head.method === "GET" || this.#head.method === "HEAD" || this.#head.method === "OPTIONS";
-    return isSafe && this.#content === undefined && this.#head.protocol === undefined && !this.#wasTooEarly;
-  }
-
-  /** Returns the stream id, "blocked" without stream credit, or undefined if the request has failed. */
-  start(isEarly: boolean): StreamId | "blocked" | undefined {
-    if (this.#isDone) return undefined;
-    this.#cameEarly = isEarly;
-    const { scheme, authority, path, protocol } = this.#head;
-    const method = protocol === undefined ? this.#head.method : "CONNECT";
-    const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
-    if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
-    let id: StreamId | undefined;
-    try {
-      const target = this.#head.method === "CONNECT" ? {} : { scheme, path, protocol };
-      id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
-    } catch (error) {
-      const isRefused = protocol !== undefined && !this.#h3.peerSettings.enableConnectProtocol;
-      const invalid = isRefused
-        ? new NoExtendedConnectError()
-        : asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
-      queueMicrotask(
-        guard(
-          "client h3 invalid",
-          (fault) => this.fail(fault.error, true),
-          () => this.fail(invalid, true),
-        ),
-      );
-      return undefined;
-    }
-    if (id === undefined) return "blocked";
-    this.#id = id;
-    if (this.#content === undefined) this.#handler.onRequestSent();
-    else detach("client h3 body", this.#session.handleFault, this.#send(this.#content));
-    return id;
-  }
-
-  async #send(content: RequestContent): Promise<void> {
-    this.#isSending = true;
-    try {
-      for await (const chunk of content.chunks) {
-        if (this.#isDone) return;
-        const hasRoom = this.#h3.writeData(this.#id!, chunk, false);
-        if (!hasRoom) await this.#room();
-      }
-    } catch (error) {
-      this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-      this.fail(asClientError(error, "REQUEST_BODY_FAILED", "reading the request's body failed"), false);
-      return;
-    }
-    if (this.#isDone) return;
-    const trailers = content.trailers?.() ?? [];
-    if (trailers.length > 0) this.#h3.sendTrailers(this.#id!, trailers);
-    else this.#h3.writeData(this.#id!, new Uint8Array(0), true);
-    this.#isSending = false;
-    this.#handler.onRequestSent();
-    if (this.#isFinished) this.#settle();
-  }
-
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onWritable = resolve;
-    });
-  }
-
-  pause(): void {
-    this.#isPaused = true;
-  }
-
-  resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    if (this.#hasData) queueMicrotask(guard("client h3 resume", this.#session.handleFault, () => this.#read()));
-  }
-
-  reset(_reason: Error): void {
-    if (this.#isDone) return;
-    if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-    this.#settle();
-  }
-
-  handleH3(
-    event: Exclude<H3Event, { type: "settings" | "closed" | "request" | "requests-available" | "goaway" | "drained" }>,
-  ): void {
-    switch (event.type) {
-      case "informational":
-        this.#handler.onInformational(event.status, event.fields);
-        break;
-      case "response":
-        if (event.head.status === TOO_EARLY && this.#cameEarly) {
-          this.#wasTooEarly = true;
-          const id = this.#id!;
-          this.#id = undefined;
-          this.#session.repeat(id, this);
-          break;
-        }
-        this.#handler.onHead(event.head.status, event.head.fields, "");
-        break;
-      case "data":
-        this.#hasData = true;
-        this.#read();
-        break;
-      case "trailers":
-        this.#trailers = event.fields;
-        break;
-      case "finished":
-        this.#isFinished = true;
-        this.#end();
-        break;
-      case "writable":
-        this.#wakeWriter();
-        break;
-      case "stopped":
-        // RFC 9114 §4.1: the server may respond without reading the whole request; drop the rest.
-        this.#wakeWriter();
-        break;
-      case "reset":
-        this.fail(new ClientError("CONNECTION_LOST", `the response was cut off: ${event.detail}`), event.retryable);
-        break;
-    }
-  }
-
-  #wakeWriter(): void {
-    const waiting = this.#onWritable;
-    this.#onWritable = undefined;
-    waiting?.();
-  }
-
-  #read(): void {
-    while (!this.#isPaused && !this.#isDone && this.#id !== undefined) {
-      const chunk = this.#h3.readData(this.#id);
-      if (chunk === undefined) {
-        this.#hasData = false;
-        break;
-      }
-      if (chunk.bytes.length > 0) this.#handler.onData(chunk.bytes);
-    }
-    // Reading frees flow control credit, and may have reached the end of the message.
-    this.#session.pump();
-  }
-
-  #end(): void {
-    if (this.#isDone || !this.#isFinished) return;
-    if (this.#head.isHalfOpen === true && this.#isSending) {
-      this.#handler.onEnd(this.#trailers);
-      return;
-    }
-    if (isForTunnel(this.#head)) this.#h3.writeData(this.#id!, new Uint8Array(0), true);
-    // RFC 9114 §4.1: the response may end before the request, whose rest is then not needed.
-    else this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
-    this.#settle();
-    this.#handler.onEnd(this.#trailers);
-  }
-
-  fail(error: Error, unprocessed: boolean): void {
-    if (this.#isDone) return;
-    this.#settle();
-    // A half-open tunnel has had its last event.
-    if (!this.#isFinished) this.#handler.onError(error, unprocessed);
-  }
-
-  #settle(): void {
-    this.#isDone = true;
-    this.#wakeWriter();
-    this.#session.release(this.#id, this);
   }
 }

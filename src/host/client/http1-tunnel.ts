@@ -1,6 +1,7 @@
 // A connection that became a tunnel after 101 (Switching Protocols) or CONNECT (RFC 9110 §7.8, §9.3.6).
 import type { Duplex } from "node:stream";
 import { detach, type Fault, guard } from "../guard.ts";
+import { cutOff } from "./cut-off.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { RequestContent } from "./session.ts";
 
@@ -52,8 +53,9 @@ export class Http1Tunnel {
     this.#socket.resume();
   }
 
+  /** Resets the tunnel. */
   destroy(): void {
-    this.#socket.destroy();
+    cutOff(this.#socket);
   }
 
   /** Has no effect after an orderly end. */

@@ -35,6 +35,7 @@ export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
     const { rng, clock } = dialed.driver.environment;
     const { connection, rememberedSettings } = dialed;
     const trace = h3Trace(connection, clock);
-    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(connection, { rng, rememberedSettings, trace }) });
+    const h3 = new H3Connection(connection, { rng, rememberedSettings, trace, datagrams: connection });
+    return new QuicHttp3Session({ ...dialed, h3 });
   },
 };

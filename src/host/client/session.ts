@@ -4,6 +4,7 @@
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
+import type { TunnelDatagrams } from "../http/tunnel.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
 
 export type Protocol = HttpVersion;
@@ -65,6 +66,8 @@ export interface ResponseHandler {
 
 /** Controls one exchange. */
 export interface ClientExchange {
+  /** Over HTTP/3, for a request with a protocol, once the head of its response has arrived. */
+  readonly datagrams?: TunnelDatagrams | undefined;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
   resume(): void;

@@ -2,6 +2,7 @@
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Fault, guard, ignore } from "../guard.ts";
+import { runsOver } from "./cut-off.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
 import { judgeCertificate } from "./verdict.ts";
@@ -87,6 +88,7 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     rejectUnauthorized: false,
   });
   secured.on("error", ignore);
+  runsOver(secured, socket);
   if (keylog !== undefined) {
     secured.on(
       "keylog",

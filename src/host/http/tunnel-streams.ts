@@ -55,7 +55,8 @@ export class ContextTunnel implements TunnelRequest {
  */
 const isAllowed = (name: string, value: string): boolean => name !== "content-length" && !isHttp1Only(name, value);
 
-function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | undefined): TunnelStreams {
+/** `onAbort` is called first if the peer resets the tunnel. */
+export function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | undefined): TunnelStreams {
   const { body } = tunnel;
   let reading: ReadableStreamDefaultController<Uint8Array> | undefined;
   let writing: WritableStreamDefaultController | undefined;
@@ -117,5 +118,6 @@ function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | unde
       reading?.error(error);
     },
   });
+  if (tunnel.aborted !== undefined) tunnel.onAbort(tunnel.aborted);
   return { readable, writable };
 }

@@ -5,6 +5,8 @@
  *
  * Each direction ends separately. A reset by either side ends both.
  */
+import type { Instant } from "../../base/time.ts";
+import type { SendDatagramResult } from "../../quic/index.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** A client's request for a tunnel. */
@@ -15,7 +17,19 @@ export interface TunnelOffer {
   takeRest?(): Uint8Array;
 }
 
+/** HTTP Datagrams beside the bytes of a tunnel (RFC 9297 §2): they may be lost, and arrive in any order. */
+export interface TunnelDatagrams {
+  /** The largest payload that can be sent now; 0 if the peer takes none, or has not said yet. */
+  readonly maxPayload: number;
+  /** Sends a payload, which is dropped if it could not be sent by `expires`. */
+  send(payload: Uint8Array, expires?: Instant): SendDatagramResult;
+  /** Called with each payload. A few that arrive before it is set wait for it. */
+  onDatagram: ((payload: Uint8Array) => void) | undefined;
+}
+
 export interface Tunnel {
+  /** Present over HTTP/3, for a tunnel with a protocol. Elsewhere datagrams are capsules: see `datagram-tunnel.ts`. */
+  readonly datagrams?: TunnelDatagrams | undefined;
   /** Bytes from the client. Unread bytes stay in the transport, whose flow control slows the client down. */
   readonly body: RequestBody;
   /** Why the tunnel was reset; undefined if it was not. */

@@ -100,4 +100,5 @@ const parametersOf = (settings: Parameters): QlogObject => ({
   max_table_capacity: settings.qpackMaxTableCapacity,
   blocked_streams_count: settings.qpackBlockedStreams,
   extended_connect: settings.enableConnectProtocol ? 1 : 0,
+  h3_datagram: settings.h3Datagram ? 1 : 0,
 });

@@ -39,6 +39,7 @@ export function transportErrorOf(code: VarInt): NamedError {
 /** The names of HTTP/3's errors in qlog begin with "http", and some differ. */
 const H3_NAMES: Readonly<Record<string, string | undefined>> = {
   H3_MESSAGE_ERROR: undefined,
+  H3_DATAGRAM_ERROR: undefined,
 };
 
 /** An error code of the application; only HTTP/3's have names. */

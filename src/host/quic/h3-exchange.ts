@@ -15,6 +15,7 @@ import type {
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { H3Body, type H3ExchangeHost, type H3StreamHandler } from "./h3-stream.ts";
 import { H3Tunnel } from "./h3-tunnel.ts";
+import { H3TunnelDatagrams } from "./h3-tunnel-datagrams.ts";
 
 const EMPTY = new Uint8Array(0);
 const NO_FIELDS: FieldSection = [];
@@ -40,6 +41,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly #id: StreamId;
   /** False if the handshake was complete when the request arrived. */
   readonly #cameEarly: boolean;
+  readonly #datagrams: H3TunnelDatagrams | undefined;
   #isEnded = false;
   #isClosed = false;
 
@@ -53,6 +55,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.fields = head.fields;
     this.body = new H3Body(host, id, fin);
     this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
+    if (head.protocol !== undefined) this.#datagrams = new H3TunnelDatagrams(host.h3, id);
   }
 
   get remoteAddress(): PeerAddress {
@@ -161,7 +164,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   acceptTunnel(fields: FieldSection): Tunnel {
     const offer = checkOffer(this.tunnelOffer, this.status);
     this.status = 200;
-    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, (aborted) => {
+    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, this.#datagrams, (aborted) => {
       this.aborted ??= aborted;
       this.onClose?.();
     });
@@ -213,6 +216,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   handleTrailers(fields: FieldSection): void {
     this.body.trailers = fields;
+  }
+
+  handleDatagram(payload: Uint8Array): void {
+    this.#datagrams?.handle(payload);
   }
 
   handleFinished(): void {

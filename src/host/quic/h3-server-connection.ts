@@ -73,6 +73,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       rng,
       trace: h3Trace(connection, clock),
       enableConnectProtocol: options.acceptsTunnels,
+      datagrams: connection,
       date: () => this.date(),
     });
     this.#pump = new H3EventPump(this.h3, this);
@@ -143,6 +144,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         break;
       case "finished":
         this.#exchanges.get(event.id)?.handleFinished();
+        break;
+      case "datagram":
+        this.#exchanges.get(event.id)?.handleDatagram?.(event.payload);
         break;
       case "writable":
         this.#exchanges.get(event.id)?.handleWritable();

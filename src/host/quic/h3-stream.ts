@@ -20,6 +20,8 @@ export interface H3StreamHandler {
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
   handleFinished(): void;
+  /** Handles an HTTP Datagram. */
+  handleDatagram?(payload: Uint8Array): void;
   /** Called if the peer resets the stream, or the connection ends. */
   abort(reason: Error): void;
 }

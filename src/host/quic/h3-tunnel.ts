@@ -4,11 +4,13 @@ import { H3_ERRORS } from "../../h3/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
 import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
+import type { H3TunnelDatagrams } from "./h3-tunnel-datagrams.ts";
 
 const EMPTY = new Uint8Array(0);
 
 export class H3Tunnel implements Tunnel, H3StreamHandler {
   readonly body: H3Body;
+  readonly datagrams: H3TunnelDatagrams | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
@@ -24,11 +26,13 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     id: StreamId,
     body: H3Body,
     offer: TunnelOffer,
+    datagrams: H3TunnelDatagrams | undefined,
     onClose: (aborted: Error | undefined) => void,
   ) {
     this.#host = host;
     this.#id = id;
     this.body = body;
+    this.datagrams = datagrams;
     this.#onClose = onClose;
     // RFC 9114 §4.4: the target's connection failed. RFC 9220 §3: an extended CONNECT is cancelled.
     this.#resetCode = (offer.protocol === undefined ? H3_ERRORS.H3_CONNECT_ERROR : H3_ERRORS.H3_REQUEST_CANCELLED).code;
@@ -65,6 +69,10 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
 
   handleWritable(): void {
     if (!this.#isClosed && !this.#isEnded) this.onDrain?.();
+  }
+
+  handleDatagram(payload: Uint8Array): void {
+    if (!this.#isClosed) this.datagrams?.handle(payload);
   }
 
   handleFinished(): void {

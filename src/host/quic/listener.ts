@@ -120,6 +120,7 @@ export class QuicListener implements ManagedListener {
       congestionControl: congestionControlNamed(quic?.congestionControl),
       ...(quic?.handshakeTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(quic.handshakeTimeout) }),
       ...(quic?.idleTimeout === undefined ? {} : { maxIdleTimeout: idleLimit(quic.idleTimeout) }),
+      datagrams: {},
       disableActiveMigration: quic?.disableActiveMigration === true,
       ...(limits === undefined ? {} : { limits }),
     });

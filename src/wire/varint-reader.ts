@@ -1,7 +1,7 @@
 /** Reads variable-length integers from a stream that may be split anywhere. */
 
-import { Reader } from "../wire/reader.ts";
-import type { VarInt } from "../wire/varint.ts";
+import { Reader } from "./reader.ts";
+import type { VarInt } from "./varint.ts";
 
 const NOTHING = new Uint8Array(0);
 
