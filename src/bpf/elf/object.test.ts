@@ -5,7 +5,7 @@ import { SeededRng } from "../../base/rng.ts";
 import { BpfError } from "../errors.ts";
 import { loadObject, Machine } from "../machine/index.ts";
 import type { RingBuffer } from "../maps/index.ts";
-import { ipv4Packet } from "../testing/packets.ts";
+import { ipv4Packet, mixedPackets } from "../testing/packets.ts";
 import { parseObject } from "./index.ts";
 
 const u16 = (value: number): Uint8Array => Uint8Array.of(value, value >> 8);
@@ -62,6 +62,13 @@ describe("programs of examples/bpf", () => {
     expect(run(ipv4Packet({ destination: 0x0a01_0001 })).packet[5]).toBe(1);
     expect(run(ipv4Packet({ destination: 0x0b00_0001 })).low).toBe(1);
     expect(number(machine.map("forwarded").get(u32(2)))).toBe(1);
+  });
+
+  test("the parser walks tags, options and extension headers to the end", () => {
+    const { machine, run } = open("parser");
+    const verdicts = mixedPackets(300, 1).map((packet) => run(packet).low);
+    expect(new Set(verdicts)).toEqual(new Set([1, 2, 3]));
+    expect([1, 17, 60].every((option) => number(machine.map("seen").get(u32(option))) > 0)).toBe(true);
   });
 
   test("tail calls reach the programs of the array, and fall through if there is none", () => {
