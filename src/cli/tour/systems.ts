@@ -230,7 +230,14 @@ export const SYSTEMS: readonly System[] = [
     ["ip"],
     ["fragments and ESP over workers"],
   ),
-  planned("ebpf", "eBPF", ["RFC 9669"], ["bpf"], ["clang", "the Linux kernel"]),
+  {
+    name: "ebpf",
+    title: "eBPF",
+    specs: ["RFC 9669"],
+    folders: ["bpf"],
+    shownAgainst: ["clang"],
+    status: "built",
+  },
 ];
 
 function planned(

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
+import { BPF_ROWS } from "./bpf.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
@@ -39,6 +40,7 @@ const ROWS: readonly Row[] = [
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
+  ...BPF_ROWS,
 ];
 /** Milliseconds. */
 const ROW_TIME = 30_000;
