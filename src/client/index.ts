@@ -31,6 +31,8 @@ export { DurationError } from "../host/timer.ts"; // an option has an invalid du
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
 export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
+export type { ConnectUdpInit } from "./connect-udp/connect-udp.ts"; // UDP through a proxy
+export { type UdpAddress, type UdpRemoteInfo, type UdpSocketEvents, UdpTunnelSocket } from "./connect-udp/socket.ts";
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch

@@ -41,6 +41,7 @@ export {
   type AcmeConfig,
   type CompressConfig,
   type Config,
+  type ConnectUdpAction,
   type Duration,
   defineConfig,
   type FilesAction,
@@ -61,6 +62,7 @@ export {
   type Size,
   type TlsFiles,
 } from "./config/types.ts"; // what a configuration file says
+export { type ConnectUdpOptions, createUdpProxy, type UdpProxy, type UdpProxyRequest } from "./connect-udp/index.ts"; // a proxy for UDP; experimental
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
 export type {
   AccessLogFormat,

@@ -9,6 +9,7 @@ import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.t
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
@@ -166,7 +167,7 @@ export interface TlsFiles {
   readonly passphrase?: string | undefined;
 }
 
-/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond` or `handler`. The rest modifies it. */
+/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `connectUdp` or `handler`. The rest modifies it. */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
   readonly path: string;
@@ -181,6 +182,8 @@ export interface RouteConfig {
   readonly redirect?: string | RedirectAction | undefined;
   /** Responds with a status and a text. */
   readonly respond?: number | RespondAction | undefined;
+  /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
+  readonly connectUdp?: ConnectUdpAction | undefined;
   /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
   readonly handler?: string | Handler | FetchObject | undefined;
 
@@ -250,6 +253,9 @@ export interface RespondAction {
   /** "text/plain; charset=utf-8" by default. */
   readonly contentType?: string | undefined;
 }
+
+/** Forwards UDP for clients of CONNECT-UDP (RFC 9298). Experimental. */
+export interface ConnectUdpAction extends WithUnits<Omit<ConnectUdpOptions, "log">> {}
 
 /** When responses are compressed. */
 export interface CompressConfig {

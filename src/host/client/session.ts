@@ -3,6 +3,7 @@
 // sessions between requests, exchange.ts turns events into a Response.
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
+import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
@@ -71,6 +72,8 @@ export interface ResponseHandler {
 export interface ClientExchange {
   /** Over HTTP/3, for a request with a protocol, once the head of its response has arrived. */
   readonly datagrams?: TunnelDatagrams | undefined;
+  /** The same, of a WebTransport session. */
+  readonly sessionStreams?: SessionStreams | undefined;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
   /** Continues onData after `pause`. */
@@ -159,6 +162,8 @@ export interface DialOptions {
   /** For servers that ask for a client certificate. */
   readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;
+  /** SHA-256 of certificates, one of which the server must have, instead of one that an authority issued. */
+  readonly certificateHashes?: readonly Uint8Array[] | undefined;
   /** HTTP/3: true to send requests with safe methods in 0-RTT, which an attacker can repeat (RFC 8470). */
   readonly earlyData?: boolean;
   /** Called with each line of the key log (RFC 9850), without the line feed. */

@@ -82,7 +82,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         // Node may emit "close" (NO_ERROR) before "finish" when the last frame has been sent.
         const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
         if (this.#aborted === undefined && (!this.#ended || !hasAll)) {
-          tcp.countCancelled();
+          tcp.intake?.countCancelled(this);
           this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         }
         this.#close();
