@@ -162,6 +162,10 @@ export const ENTRIES = [
   "proxy protocol closed",
   "proxy tunnel idle",
   "proxy tunnel content",
+  "connect-udp request",
+  "connect-udp lookup",
+  "connect-udp idle",
+  "connect-udp socket",
   // nagare/node
   "node new listener",
   "node signal",
@@ -312,6 +316,9 @@ export const ENTRIES = [
   "client race lookup",
   "client race attempt",
   "client race abort",
+  // UDP through a proxy
+  "client udp early",
+  "client udp closed",
   // The load generator
   "client load room",
   "client load retry",
@@ -319,6 +326,9 @@ export const ENTRIES = [
   "client load closed",
   "client load turn",
   "client load sweep",
+  "client webtransport connect",
+  "client webtransport closed",
+  "client webtransport turn",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",
