@@ -12,6 +12,7 @@ import { type FetchInit, fetchWith } from "./fetch.ts";
 import type { ClientOptions } from "./options.ts";
 import { type CloseOptions, type ConnectionFacts, ConnectionPool } from "./pool.ts";
 
+/** A pool of connections with `fetch`. `await using` closes it. */
 export class Client {
   readonly #pool: ConnectionPool;
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
@@ -96,11 +97,16 @@ export class Client {
     await this.#pool.destroy(error);
   }
 
+  /** Closes the client, like `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 }
 
+/**
+ * Creates a client. Connections are opened by its first request. Throws a `ClientError` for options that it cannot
+ * use.
+ */
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);
 }

@@ -99,6 +99,8 @@ export const ENTRIES = [
   "http2 session end",
   "http2 control frame",
   "http2 stream",
+  "http2 begin",
+  "http2 turn",
   "http2 trailers",
   "http2 closed",
   "http2 drain",
@@ -328,6 +330,9 @@ export const ENTRIES = [
   "client load closed",
   "client load turn",
   "client load sweep",
+  "client webtransport connect",
+  "client webtransport closed",
+  "client webtransport turn",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

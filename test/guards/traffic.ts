@@ -5,6 +5,7 @@ import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
   ...ACME_TRAFFIC,
@@ -12,4 +13,5 @@ export const TRAFFIC = {
   ...DNS_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...WEBTRANSPORT_TRAFFIC,
 };

@@ -90,6 +90,7 @@ type AcmeMembers = {
 /** Where metrics are read, and what they distinguish. */
 export interface MetricsConfig extends Pick<MetricsOptions, "port" | "host" | "sites" | "quic"> {}
 
+/** Limits on clients and on the server's load. */
 export interface LimitsConfig extends WithUnits<LimitsOptions> {}
 
 /** Where the access log goes, and what it says. */
@@ -133,6 +134,7 @@ export interface ListenConfig {
   readonly qlog?: string | QlogConfig | undefined;
 }
 
+/** Which peers announce clients by the PROXY protocol. */
 export interface ProxyProtocolConfig extends WithUnits<ProxyProtocolOptions> {}
 
 /** Records HTTP/3 connections for tools such as qvis. */
@@ -218,10 +220,13 @@ export interface ProxyAction
   readonly retry?: RetryConfig | undefined;
 }
 
+/** Requests that ask origins whether they work. */
 export interface HealthCheckConfig extends WithUnits<HealthCheckOptions> {}
 
+/** When requests that failed make the proxy skip an origin. */
 export interface PassiveHealthConfig extends WithUnits<PassiveHealthOptions> {}
 
+/** Which failed requests are sent again. */
 export interface RetryConfig extends WithUnits<RetryOptions> {}
 
 /** Redirects requests. */

@@ -5,6 +5,7 @@
 
 import type { Instant } from "../../base/time.ts";
 import {
+  CapsuleError,
   CapsuleReader,
   type CapsuleTreatment,
   CapsuleType,
@@ -42,11 +43,6 @@ export interface DatagramTunnelOptions {
 const MAX_EXCESS = 256 * 1024;
 /** What a small datagram takes in memory besides its bytes. */
 const CAPSULE_OVERHEAD = 64;
-
-/** The peer broke the rules of capsules, and the tunnel was reset. */
-export class CapsuleError extends Error {
-  override readonly name = "CapsuleError";
-}
 
 export class DatagramTunnel {
   readonly #tunnel: Tunnel;
@@ -105,6 +101,11 @@ export class DatagramTunnel {
   /** Sends a capsule, however congested the stream is. */
   sendCapsule(type: VarInt, ...parts: readonly Uint8Array[]): void {
     if (!this.#isEnded) this.#tunnel.write(capsule(type, ...parts));
+  }
+
+  /** The capsule that is being handled is the last one of the peer: more bytes reset the tunnel. */
+  expectEnd(): void {
+    this.#reader.expectEnd();
   }
 
   /** Ends our direction. */

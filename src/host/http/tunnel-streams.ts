@@ -3,6 +3,7 @@ import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
+/** Both directions of a tunnel. */
 export interface TunnelStreams {
   /** Bytes from the client. Cancelling drops the rest. */
   readonly readable: ReadableStream<Uint8Array>;
