@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "audit",
+    summary: "judge a page like a browser: isolation, cookies, protocols, caching",
+    register: async (program, io) => (await import("./audit.ts")).registerAudit(program, io),
+  },
+  {
     name: "dns",
     summary: "ask DNS servers",
     register: async (program, io) => (await import("./dns.ts")).registerDns(program, io),
