@@ -19,7 +19,7 @@ const collect = (value: string, before: readonly string[] | undefined): readonly
 export function registerAudit(program: Command, io: Io): void {
   program
     .command("audit")
-    .summary("judge a page like a browser: isolation, cookies, protocols, caching")
+    .summary("judge a page as a browser does, and say what to mend")
     .description(
       "Load a page, its frames and resources, and say what a browser makes of them: what blocks cross-origin isolation and which header mends it, each cookie's fate, HTTP/3 or why not, certificates, compression, caching.",
     )

@@ -42,7 +42,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "audit",
-    summary: "judge a page like a browser: isolation, cookies, protocols, caching",
+    summary: "judge a page as a browser does, and say what to mend",
     register: async (program, io) => (await import("./audit.ts")).registerAudit(program, io),
   },
   {

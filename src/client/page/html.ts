@@ -3,6 +3,7 @@ import { type Token, type TokenHandler, Tokenizer, TokenizerMode } from "parse5"
 import type { Reference, ResourceKind } from "../../agent/audit/index.ts";
 import { scriptReferences } from "./script.ts";
 import { styleReferences } from "./style.ts";
+import { resolveUrl } from "./url.ts";
 
 export interface FrameReference {
   /** `about:srcdoc` with its text, another local URL, or one to load. */
@@ -68,7 +69,7 @@ class PageHandler implements TokenHandler, PageReferences {
     else if (RAW_TEXT.has(name)) this.tokenizer.state = TokenizerMode.RAWTEXT;
     if (this.#inert > 0) return;
     if (name === "base" && !this.#hasBase && attributes.has("href")) {
-      this.#base = resolve(attributes.get("href")!, this.#base) ?? this.#base;
+      this.#base = resolveUrl(attributes.get("href")!, this.#base) ?? this.#base;
       this.#hasBase = true;
     }
     this.#element(name, attributes);
@@ -177,7 +178,7 @@ class PageHandler implements TokenHandler, PageReferences {
     if (this.frames.length >= MAX_REFERENCES) return;
     const text = attributes.get("srcdoc");
     const sandbox = attributes.get("sandbox");
-    const url = text !== undefined ? "about:srcdoc" : src === "" ? "about:blank" : resolve(src, this.#base);
+    const url = text !== undefined ? "about:srcdoc" : src === "" ? "about:blank" : resolveUrl(src, this.#base);
     if (url === undefined) return;
     this.frames.push({
       url,
@@ -189,7 +190,7 @@ class PageHandler implements TokenHandler, PageReferences {
   }
 
   #add(kind: ResourceKind, src: string, from: string, { mode, credentials }: Cors, isBlocking = false): void {
-    const url = src === "" ? undefined : resolve(src, this.#base);
+    const url = src === "" ? undefined : resolveUrl(src, this.#base);
     if (url !== undefined) this.#addAll([{ kind, url, mode, credentials, from, isBlocking }]);
   }
 
@@ -218,12 +219,3 @@ const candidates = (srcset: string): string[] =>
     .map((each) => each.trim().split(/\s+/)[0]!)
     .filter((each) => each !== "")
     .slice(0, MAX_CANDIDATES);
-
-/** Undefined if it is not a URL. */
-export function resolve(url: string, base: string): string | undefined {
-  try {
-    return new URL(url, /^(?:about|data|blob):/i.test(base) ? undefined : base).href;
-  } catch {
-    return undefined;
-  }
-}

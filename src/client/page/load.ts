@@ -122,7 +122,9 @@ class PageLoader {
           for (const wake of this.#wake.splice(0)) wake();
           return;
         }
-        await new Promise<void>((resolve) => void this.#wake.push(resolve));
+        await new Promise<void>((resolve) => {
+          this.#wake.push(resolve);
+        });
         continue;
       }
       this.#active += 1;

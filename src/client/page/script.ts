@@ -1,7 +1,7 @@
 // What a script asks for, as far as its text says: imports of modules, and workers.
 import { parse } from "es-module-lexer/js";
 import type { Reference } from "../../agent/audit/index.ts";
-import { resolve } from "./html.ts";
+import { resolveUrl } from "./url.ts";
 
 const WORKER = /new\s+Worker\(\s*(?:new\s+URL\(\s*)?["'`]([^"'`$\n]+)["'`]/g;
 /** Of one script; more are not looked at. */
@@ -11,7 +11,7 @@ export function* scriptReferences(text: string, base: string, isModule: boolean,
   for (const specifier of isModule ? importsOf(text) : []) {
     // Bare names need an import map.
     if (!/^(?:\.{0,2}\/|https?:)/.test(specifier)) continue;
-    const url = resolve(specifier, base);
+    const url = resolveUrl(specifier, base);
     if (url !== undefined)
       yield {
         kind: "script",
@@ -23,7 +23,7 @@ export function* scriptReferences(text: string, base: string, isModule: boolean,
       };
   }
   for (const [, worker] of text.matchAll(WORKER)) {
-    const url = resolve(worker!, base);
+    const url = resolveUrl(worker!, base);
     if (url !== undefined)
       yield {
         kind: "worker",

@@ -1,6 +1,6 @@
 // What a style sheet asks for: @import, url(), and fonts, which are asked for in CORS mode. (CSS Syntax 3, CSS Fonts 4 §4.8)
 import type { Reference } from "../../agent/audit/index.ts";
-import { resolve } from "./html.ts";
+import { resolveUrl } from "./url.ts";
 
 const COMMENT = /\/\*[\s\S]*?(?:\*\/|$)/g;
 const FONT_FACE = /@font-face\s*\{[^}]*(?:\}|$)/gi;
@@ -29,7 +29,7 @@ export function* styleReferences(text: string, base: string, from: string): Gene
 
 function* urlsIn(text: string, pattern: RegExp, base: string): Generator<string> {
   for (const [, double, single, bare] of text.matchAll(pattern)) {
-    const url = resolve(unescapeCss(double ?? single ?? bare ?? ""), base);
+    const url = resolveUrl(unescapeCss(double ?? single ?? bare ?? ""), base);
     if (url !== undefined) yield url;
   }
 }
