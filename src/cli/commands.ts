@@ -56,6 +56,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./memcache.ts")).registerMemcache(program, io),
   },
   {
+    name: "bpf",
+    summary: "run and inspect eBPF programs",
+    register: async (program, io) => (await import("./bpf.ts")).registerBpf(program, io),
+  },
+  {
     name: "lab",
     summary: "measure what RFCs and papers claim, in a simulated network",
     register: async (program, io) => (await import("./lab.ts")).registerLab(program, io),

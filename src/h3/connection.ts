@@ -1,11 +1,4 @@
-/**
- * An HTTP/3 connection (RFC 9114) in either role, as a machine: transport events in, HTTP events out, and commands that
- * write to the transport. It coordinates its parts: requests, streams, frames, settings and compression.
- *
- * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
- * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
- * connection is closed or the request is finished; `readData` still returns responses that arrived completely before.
- */
+/** An HTTP/3 connection (RFC 9114): coordinates requests, streams, frames, settings and compression. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
@@ -42,10 +35,16 @@ import type { TracedFrame } from "./trace.ts";
 
 /** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
-
 /** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
 const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
 
+/**
+ * An HTTP/3 connection in either role, as a machine: transport events in, HTTP events out, commands to the transport.
+ *
+ * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
+ * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
+ * connection is closed or the request is finished; `readData` still returns responses that arrived completely before.
+ */
 export class H3Connection {
   /** Undefined if `H3Options.datagrams` is. */
   readonly datagrams: HttpDatagrams | undefined;
@@ -184,6 +183,7 @@ export class H3Connection {
     return this.#requests.bytesHeld + this.#decoder.blockedBytes + (this.datagrams?.bytesHeld ?? 0);
   }
 
+  /** Takes an event of the QUIC connection. */
   handleTransportEvent(event: TransportEvent): void {
     if (this.#state === "closed") return;
     try {

@@ -1,4 +1,8 @@
-/** HTTP/3 (RFC 9114) as a machine over QUIC streams. */
+/**
+ * HTTP/3 (RFC 9114) as a machine over QUIC streams. Experimental.
+ *
+ * @module nagare/h3
+ */
 
 export { H3Connection } from "./connection.ts";
 /** Error codes, and the error that a command throws for an invalid message. */

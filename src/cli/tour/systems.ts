@@ -104,7 +104,14 @@ export const SYSTEMS: readonly System[] = [
     ["http", "h3"],
     ["curl", "aioquic"],
   ),
-  planned("webtransport", "WebTransport", ["draft-ietf-webtrans-http3"], ["webtransport"], ["Chromium"]),
+  {
+    name: "webtransport",
+    title: "WebTransport",
+    specs: ["draft-ietf-webtrans-http3", "RFC 9297", "W3C WebTransport"],
+    folders: ["webtransport", "host/webtransport", "client/webtransport"],
+    shownAgainst: ["own client", "Chromium"],
+    status: "built",
+  },
   planned(
     "multipath",
     "Multipath QUIC and XLINK",
@@ -223,7 +230,14 @@ export const SYSTEMS: readonly System[] = [
     ["ip"],
     ["fragments and ESP over workers"],
   ),
-  planned("ebpf", "eBPF", ["RFC 9669"], ["bpf"], ["clang", "the Linux kernel"]),
+  {
+    name: "ebpf",
+    title: "eBPF",
+    specs: ["RFC 9669"],
+    folders: ["bpf"],
+    shownAgainst: ["clang"],
+    status: "built",
+  },
 ];
 
 function planned(

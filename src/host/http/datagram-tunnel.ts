@@ -25,6 +25,8 @@ export interface DatagramTunnelOptions {
   /** Other capsules that its user wants, up to their largest size in bytes. All others are skipped (RFC 9297 §3.3). */
   readonly capsules?: readonly { readonly type: number; readonly maxLength: number }[];
   readonly onCapsule?: (type: number, value: Uint8Array) => void;
+  /** Called when a datagram would find room again, after `send` returned "full" over HTTP/1.1 or HTTP/2. */
+  readonly onDrain?: () => void;
   /** Called once: the peer ended its direction in an orderly way. */
   readonly onEnd: () => void;
   /**
@@ -53,6 +55,7 @@ export class DatagramTunnel {
     });
     tunnel.onDrain = () => {
       this.#hasRoom = true;
+      options.onDrain?.();
     };
     tunnel.onAbort = (reason) => this.#abort(reason);
     if (tunnel.datagrams !== undefined) tunnel.datagrams.onDatagram = (payload) => this.#deliver(payload);

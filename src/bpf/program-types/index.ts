@@ -1,0 +1,3 @@
+/** Kinds of programs and their contexts. */
+
+export * from "./program-type.ts";
