@@ -1,9 +1,10 @@
-/** `npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED]` */
+/** `npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs DIR` */
 
 import { KernelEngine } from "../../src/host/bpf/kernel.ts";
 import { loadKoffi } from "../../src/host/engine/koffi.ts";
 import { runConformance } from "./conformance.ts";
 import { runDifferential, runNoise } from "./differential.ts";
+import { runPrograms } from "./programs.ts";
 
 const [command, first, second] = process.argv.slice(2);
 const count = Number(first ?? 1000);
@@ -23,11 +24,13 @@ async function run(): Promise<boolean> {
       return runConformance(first ?? ".");
     case "differential":
       return runDifferential(count, seed, await openKernel());
+    case "programs":
+      return runPrograms(first ?? ".", await openKernel());
     case "noise":
       return runNoise(count, seed);
     default:
       process.stderr.write(
-        "usage: npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED]\n",
+        "usage: npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs DIR\n",
       );
       process.exit(2);
   }
