@@ -131,7 +131,8 @@ function latencyClient(program: readonly string[], scratch: Scratch): LoadClient
   const command = (load: Load): string[] => [
     ...program,
     ...["--h1", `-n${load.requests}`, `-c${load.concurrency}`, `--log-file=${file}`],
-    `https://${scratch.place.host}:${load.port}${load.path}`,
+    // By name: Caddy answers 200 without content to a host that it does not serve.
+    ...[`--connect-to=${scratch.place.host}:${load.port}`, url(load)],
   ];
   const client = programClient(command, undefined, scratch);
   return {
@@ -139,6 +140,8 @@ function latencyClient(program: readonly string[], scratch: Scratch): LoadClient
     async run(load) {
       await rm(file, { force: true });
       const cost = await client.run(load);
+      const bytes = Number(/^traffic: .*\((\d+)\) data$/m.exec(cost.stdout)?.[1]);
+      if (bytes !== load.bytes) throw new Error(`${bytes} bytes arrived instead of ${load.bytes}`);
       // Start in microseconds, status, duration in microseconds.
       const lines = (await readFile(file, "latin1"))
         .trim()
@@ -175,12 +178,16 @@ function gtlsClient(program: readonly string[], scratch: Scratch): LoadClient {
   );
 }
 
+interface ProgramClient extends LoadClient {
+  run(load: Load): Promise<LoadCost & { readonly stdout: string }>;
+}
+
 /** A program that is started for each round; its CPU time covers its whole life. */
 const programClient = (
   command: (load: Load) => string[],
   download: ((load: Load) => string[]) | undefined,
   scratch: Scratch,
-): LoadClient => ({
+): ProgramClient => ({
   async warmUp(load) {
     await new Child(command(load)).succeeded();
     if (download === undefined) return undefined;
@@ -212,7 +219,8 @@ const programClient = (
     } finally {
       clearInterval(watch);
     }
-    return { cpu: cpuOfEndedChildren() - cpuBefore, seconds: (performance.now() - started) / 1000, peak };
+    const seconds = (performance.now() - started) / 1000;
+    return { cpu: cpuOfEndedChildren() - cpuBefore, seconds, peak, stdout: child.stdout };
   },
   async [Symbol.asyncDispose]() {},
 });

@@ -13,7 +13,8 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ];
-const { files, scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+const { version, files, scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  readonly version: string;
   readonly files: readonly string[];
   readonly scripts: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
@@ -31,6 +32,14 @@ test("the tests named in docs/robustness.md exist", () => {
     for (const [, name] of names!.matchAll(/“([^”]+)”/g))
       expect(text.includes(`"${name}"`), `${file}: ${name}`).toBe(true);
   }
+});
+
+test("the documents name the version of package.json", () => {
+  const text = (document: string): string => readFileSync(join(ROOT, document), "utf8");
+  expect(text("CHANGELOG.md")).toMatch(/^## \[Unreleased\]$/m);
+  expect(text("CHANGELOG.md")).toContain(`\n## [${version}] - `);
+  expect(text("docs/cli.md")).toContain(`nagare             ${version}\n`);
+  expect(text("docs/getting-started.md")).toContain(`nagare-${version}.tgz`);
 });
 
 test("there are documents to check", () => {

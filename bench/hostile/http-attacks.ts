@@ -145,6 +145,51 @@ const BOMB = Buffer.concat([
   Buffer.alloc(12_000, 0xbe),
 ]);
 
+/** The client's encoder stream: a table of 4,096 bytes, and a field of 4,000 bytes in it. */
+const QPACK_INSERT = Buffer.concat([
+  Buffer.from([0x02, 0x3f, 0xe1, 0x1f, 0x41, 0x61, 0x7f, 0xa1, 0x1e]),
+  Buffer.alloc(4_000, 0x62),
+]);
+/** The same request over HTTP/3: GET, "/", https, :authority "localhost", and 12,000 references to that field. */
+const QPACK_BOMB = Buffer.concat([
+  Buffer.from([0x02, 0x00, 0xd1, 0xc1, 0xd7, 0x50, 9]),
+  Buffer.from("localhost"),
+  Buffer.alloc(12_000, 0x80),
+]);
+const STREAM_TYPE_CONTROL = 0x00;
+/** Bytes of a stream in a packet. */
+const PIECE = 1_200;
+/** Requests of an HTTP/3 attacker on a connection; it does not read the credit for more. */
+const MAX_H3_REQUESTS = 100;
+
+async function http3Bombs(port: number, score: Score, isOver: () => boolean): Promise<void> {
+  const one = async (): Promise<void> => {
+    while (!isOver()) {
+      const raw = await RawH3.open(port, "localhost", {}).catch(() => undefined);
+      if (raw === undefined) continue;
+      score.opened += 1;
+      const send = (id: number, bytes: Uint8Array, fin: boolean): void => {
+        for (let offset = 0; offset < bytes.length; offset += PIECE) {
+          const data = bytes.subarray(offset, offset + PIECE);
+          raw.send([{ type: "stream", id, offset, data, fin: fin && offset + PIECE >= bytes.length }]);
+        }
+      };
+      // An empty SETTINGS frame.
+      send(2, Uint8Array.of(STREAM_TYPE_CONTROL, 0x04, 0x00), false);
+      send(6, QPACK_INSERT, false);
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(0x4000 | QPACK_BOMB.length);
+      const request = Buffer.concat([Uint8Array.of(0x01), length, QPACK_BOMB]);
+      for (let i = 0; i < MAX_H3_REQUESTS && !isOver(); i += 1) {
+        send(4 * i, request, true);
+        await pause(1);
+      }
+      raw.close();
+    }
+  };
+  await Promise.all(Array.from({ length: FAST_CLIENTS }, one));
+}
+
 async function http1Bombs(port: number, score: Score, isOver: () => boolean): Promise<void> {
   const bomb = `GET / HTTP/1.1\r\nHost: localhost\r\n${"X-Bomb: b\r\n".repeat(20_000)}\r\n`;
   const one = async (): Promise<void> => {
@@ -176,5 +221,6 @@ export const HTTP_ATTACKS: Readonly<Record<string, HttpAttack>> = {
   "header bombs over HTTP/2": flood((raw, i) =>
     raw.sendFrame(frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, BOMB)),
   ),
+  "header bombs over HTTP/3": http3Bombs,
   "header bombs over HTTP/1.1": http1Bombs,
 };

@@ -126,7 +126,7 @@ export class RawH3 {
   /** Records the source id of the server's first response. */
   #noteDestination(datagram: Uint8Array): void {
     if (this.#destination !== undefined) return;
-    const header = parsePacketHeader(datagram, 0, datagram.length, 8);
+    const header = parsePacketHeader(datagram, 0, datagram.length, 8, true); // our client offers grease_quic_bit (RFC 9287)
     if (header?.form === "initial") this.#destination = header.source.slice();
   }
 

@@ -3,9 +3,10 @@
 import { parseArgs } from "node:util";
 import { Skip } from "../result.ts";
 import { cookies } from "./cookies/main.ts";
+import { isolation } from "./isolation/main.ts";
 import type { OracleOptions } from "./options.ts";
 
-const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies };
+const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies, isolation };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

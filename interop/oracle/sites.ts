@@ -15,6 +15,8 @@ export interface SiteRequest {
   readonly query: URLSearchParams;
   /** The field `cookie`; undefined if there is none. */
   readonly cookie: string | undefined;
+  /** The field `origin`; undefined if there is none. */
+  readonly origin: string | undefined;
 }
 
 export interface SiteAnswer {
@@ -78,7 +80,8 @@ function answerAll(socket: Socket, handler: SiteHandler): void {
       const [method = "", target = ""] = line.split(" ");
       const host = field("host") ?? "";
       const query = new URLSearchParams(target.split("?")[1] ?? "");
-      socket.write(Buffer.from(bytesOf(handler({ method, host, target, query, cookie: field("cookie") })), "latin1"));
+      const request = { method, host, target, query, cookie: field("cookie"), origin: field("origin") };
+      socket.write(Buffer.from(bytesOf(handler(request)), "latin1"));
     }
   });
 }

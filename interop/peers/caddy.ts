@@ -26,14 +26,22 @@ export const caddy: PeerEntry = {
 
 const NEW_VERSION = "2.11.9";
 
+/** Caddy of today, built from its module. */
+export async function newCaddyProgram(
+  log: (line: string) => void,
+): Promise<{ readonly path: string; readonly version: string }> {
+  const path = await goPackage("caddy", `github.com/caddyserver/caddy/v2/cmd/caddy@v${NEW_VERSION}`, log);
+  return { path, version: NEW_VERSION };
+}
+
 /** Built from its module, with a quic-go of today. */
 export const newCaddy: PeerEntry = {
   name: "caddy-new",
   about: "the same of its Go module, with today's quic-go",
   roles: ["client"],
   async install(log) {
-    const path = await goPackage("caddy", `github.com/caddyserver/caddy/v2/cmd/caddy@v${NEW_VERSION}`, log);
-    return { version: NEW_VERSION, server: serverRole(path, new Set([...FEATURES, "ecn"])) };
+    const { path, version } = await newCaddyProgram(log);
+    return { version, server: serverRole(path, new Set([...FEATURES, "ecn"])) };
   },
 };
 

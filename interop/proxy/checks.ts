@@ -4,18 +4,24 @@ import { readFileSync } from "node:fs";
 import { WebSocket } from "undici";
 import { type Client, createClient } from "../../src/client/index.ts";
 import { Agent } from "../../src/undici/index.ts";
-import type { Origin } from "./origins.ts";
+import type { Origin, Protocol } from "./origins.ts";
 
-const PROTOCOLS = ["http/1.1", "h2", "h3"] as const;
-type Protocol = (typeof PROTOCOLS)[number];
-
+const PROTOCOLS: readonly Protocol[] = ["http/1.1", "h2", "h3"];
 const clientOf = (protocol: Protocol): Client => createClient({ protocols: [protocol], rejectUnauthorized: false });
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const random = (below: number): number => Math.floor(Math.random() * below);
 
-/** Mixed requests while origins are killed and started at random; one is always alive. */
-export async function survivesKills(url: string, origins: readonly Origin[], requests: number): Promise<string> {
+/**
+ * Mixed requests while origins are killed and started at random; one is always alive. `linesAbout` returns what the proxy logged
+ * of a path.
+ */
+export async function survivesKills(
+  url: string,
+  origins: readonly Origin[],
+  requests: number,
+  linesAbout: (path: string) => string,
+): Promise<string> {
   let kills = 0;
   let isDone = false;
   const reaper = (async () => {
@@ -33,6 +39,7 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   })();
   const counts = new Map<string, number>();
   const count = (outcome: string): void => void counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
+  const lost: string[] = [];
   let next = 0;
   const methods = ["GET", "GET", "GET", "HEAD", "PUT", "DELETE", "POST"];
   await Promise.all(
@@ -41,18 +48,20 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
       const work = async (): Promise<void> => {
         while (next < requests) {
           next += 1;
+          const path = `${next}-of-${requests}`;
           const method = methods[random(methods.length)]!;
           const body = method === "PUT" || method === "POST" ? { body: "x".repeat(random(20_000)) } : {};
           const isRepeatable = method !== "POST";
           try {
-            const response = await client.fetch(url, { method, ...body });
+            const response = await client.fetch(url + path, { method, ...body });
             await response
               .text()
               .catch(() => count(`${isRepeatable ? "repeatable" : "POST"} cut off within its response`));
             if (response.ok) count("answered");
-            else count(`${isRepeatable ? "LOST" : "POST not repeated:"} ${response.status}`);
+            else if (isRepeatable) lost.push(`${method} by ${protocol}: ${response.status}\n${linesAbout(path)}`);
+            else count(`POST not repeated: ${response.status}`);
           } catch (error) {
-            count(`LOST ${method} ${(error as Error).message}`);
+            lost.push(`${method} by ${protocol}: ${(error as Error).message}\n${linesAbout(path)}`);
           }
         }
       };
@@ -63,7 +72,7 @@ export async function survivesKills(url: string, origins: readonly Origin[], req
   isDone = true;
   await reaper;
   const summary = `${requests} requests, ${kills} kills: ${[...counts].map(([name, n]) => `${n} ${name}`).join(", ")}`;
-  if ([...counts.keys()].some((name) => name.startsWith("LOST"))) throw new Error(summary);
+  if (lost.length > 0) throw new Error(`${summary}\n${lost.length} lost:\n${lost.join("\n")}`);
   return summary;
 }
 

@@ -6,6 +6,9 @@ import { join } from "node:path";
 import { freePort } from "../../src/host/udp/free-port.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
+import { newCaddyProgram } from "../peers/caddy.ts";
+
+export type Protocol = "http/1.1" | "h2" | "h3";
 
 export interface Origin {
   readonly name: string;
@@ -52,7 +55,7 @@ server.keepAliveTimeout = 60000;
 server.listen(Number(process.env.APP_PORT), "127.0.0.1");
 `;
 
-const isListening = (port: number): Promise<boolean> =>
+export const isListening = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     socket.on("connect", () => {
@@ -136,7 +139,7 @@ http {
 
 /** HTTP/2 without TLS. */
 export async function createCaddy(directory: string, log: (line: string) => void): Promise<Origin> {
-  const path = await debianProgram("caddy", "caddy", log);
+  const { path, version } = await newCaddyProgram(log);
   const port = await freePort();
   const file = join(directory, "Caddyfile");
   await writeFile(
@@ -155,5 +158,5 @@ http://127.0.0.1:${port} {
   );
   const env = { XDG_DATA_HOME: directory, XDG_CONFIG_HOME: directory, HOME: directory };
   const command = [path, "run", "--config", file, "--adapter", "caddyfile"];
-  return new Program("caddy", await versionOf([path, "version"]), ["h2c", port], command, env);
+  return new Program("caddy", version, ["h2c", port], command, env);
 }

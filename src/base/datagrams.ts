@@ -64,6 +64,7 @@ export class ReceivedBatch {
     return true;
   }
 
+  /** Empties the batch for reuse. */
   clear(): void {
     this.count = 0;
     this.#used = 0;
@@ -100,13 +101,18 @@ export interface DatagramMachine<Event> {
    * turn polls until both are drained.
    */
   onReady: (() => void) | undefined;
+  /** Takes the datagrams of one wake-up. */
   handleBatch(received: ReceivedBatch, now: Instant): void;
+  /** Does what is due at `now`. */
   handleTimeout(now: Instant): void;
+  /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined;
   /** Returns at most `maxSegments` datagrams, or undefined if nothing may be sent now. */
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined;
   /** `sent` of the train's datagrams left the host; fewer than `count` means the socket is blocked. */
   handleSent(transmit: Transmit, sent: number, now: Instant): void;
+  /** Returns the next event; undefined if there is none. */
   pollEvent(): Event | undefined;
+  /** Returns what the socket's owner should do next; undefined if nothing. */
   pollCommand(): SocketCommand | undefined;
 }

@@ -7,9 +7,11 @@ import type { RequestContent } from "../host/client/session.ts";
 export interface BodySource {
   /** Bytes; undefined if not known beforehand. */
   readonly length?: number | undefined;
+  /** Reads the content from its beginning. */
   open(): AsyncIterable<Uint8Array>;
 }
 
+/** What a request's body may be: everything that fetch accepts, iterables of bytes, and a `BodySource`. */
 export type BodyLike =
   | BodySource
   | string

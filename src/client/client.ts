@@ -3,11 +3,14 @@
 import { ClientError } from "../host/client/errors.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { type ClientTunnel, type ConnectInit, connectWith } from "./connect.ts";
+import { type ConnectUdpInit, connectUdpWith } from "./connect-udp/connect-udp.ts";
+import type { UdpTunnelSocket } from "./connect-udp/socket.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import type { ClientOptions } from "./options.ts";
 import { type CloseOptions, type ConnectionFacts, ConnectionPool } from "./pool.ts";
 
+/** A pool of connections with `fetch`. `await using` closes it. */
 export class Client {
   readonly #pool: ConnectionPool;
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
@@ -35,6 +38,16 @@ export class Client {
     const pool = this.#pool;
     if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
     return connectWith((at) => pool.origin(at), pool.settings, url, init);
+  }
+
+  /**
+   * UDP to a target such as "example.com:443" through a proxy (RFC 9298), as a socket with the shape of node:dgram's connected
+   * one. Rejects like `connect`. Experimental.
+   */
+  async connectUdp(target: string, init: ConnectUdpInit): Promise<UdpTunnelSocket> {
+    const pool = this.#pool;
+    if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
+    return connectUdpWith((at) => pool.origin(at), pool.settings, target, init);
   }
 
   /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */
@@ -68,11 +81,16 @@ export class Client {
     await this.#pool.destroy(error);
   }
 
+  /** Closes the client, like `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 }
 
+/**
+ * Creates a client. Connections are opened by its first request. Throws a `ClientError` for options that it cannot
+ * use.
+ */
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);
 }

@@ -216,6 +216,6 @@ describe.each(VERSIONS)("capsules and datagrams over %s", (protocol) => {
     const near = new Side(client);
     client.write(new Uint8Array([0, 10, 1]));
     near.tunnel.end();
-    expect((await far.aborted.promise).name).toBe("TruncatedCapsuleError");
+    expect((await far.aborted.promise).name).toBe("CapsuleError");
   });
 });

@@ -7,6 +7,7 @@ import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
 import { type OpenedTunnel, openTunnel } from "./tunnel.ts";
 
+/** What a tunnel is for, and the fields of its request. */
 export interface ConnectInit {
   /**
    * The protocol of the tunnel, by its token in the registry of HTTP upgrade tokens: "websocket", "connect-udp". It goes into

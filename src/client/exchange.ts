@@ -21,6 +21,7 @@ import type { TunnelDatagrams } from "../host/http/tunnel.ts";
 import { captureScope, type Scope } from "../host/request-scope.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
+import type { SessionStreams } from "../webtransport/h3/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
@@ -51,6 +52,7 @@ export interface SentRequest {
   /** True if the connection has carried requests before. */
   readonly reused: boolean;
   readonly connection: ConnectionTimings;
+  /** Statistics of the connection. */
   stats(): SessionStats;
 }
 
@@ -129,6 +131,11 @@ export class Exchange implements Waiter, ResponseHandler {
   /** HTTP Datagrams of a tunnel over HTTP/3. */
   get datagrams(): TunnelDatagrams | undefined {
     return this.#exchange?.datagrams;
+  }
+
+  /** The streams of a WebTransport session. */
+  get sessionStreams(): SessionStreams | undefined {
+    return this.#exchange?.sessionStreams;
   }
 
   get reused(): boolean {

@@ -2,6 +2,7 @@
 import type { TimedDecision } from "../host/client/race.ts";
 import type { ConnectionTimings, Field, Protocol, SessionStats } from "../host/client/session.ts";
 
+/** How a response was obtained. */
 export interface ExchangeFacts {
   readonly url: string;
   readonly method: string;

@@ -15,6 +15,7 @@ import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
 import { type ExchangeResponse, exchange } from "./response.ts";
 
+/** The options of one request: those of the Fetch standard, and ours. */
 export interface FetchInit {
   readonly method?: string;
   readonly headers?: Headers | Record<string, string> | readonly (readonly [string, string])[];

@@ -1,10 +1,17 @@
-// nagare/client: fetch over HTTP/1.1, HTTP/2 and HTTP/3, with details of how each response was obtained.
+/**
+ * `fetch` over HTTP/1.1, HTTP/2 and HTTP/3, with details of how each response was obtained. The guide to the library says which names are stable.
+ *
+ * @module nagare/client
+ */
 
+export type { RaceEvent } from "../agent/happy-eyeballs/events.ts"; // a step of the race
+export type { MigrateOptions } from "../host/client/client-sockets.ts"; // moving a connection
 export {
   // all errors, by code
   CLIENT_ERRORS,
   ClientError,
   type ClientErrorCode,
+  type ClientErrorOptions,
   certificateExpired,
   certificateNotYetValid,
   certificateUnknownAuthority,
@@ -12,9 +19,11 @@ export {
   TunnelRefusedError,
 } from "../host/client/errors.ts";
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the interface to QUIC
+export type { TimedDecision } from "../host/client/race.ts"; // why a connection was chosen
 export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup
 export type * from "../host/client/session.ts"; // the contract of a connection
 export type { ClientCookies } from "../host/cookies/client-cookies.ts"; // what a client asks of a jar
+export type { TunnelDatagrams } from "../host/http/tunnel.ts"; // datagrams beside a tunnel
 export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HTTP/3's connections do
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
 export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
@@ -22,10 +31,12 @@ export { DurationError } from "../host/timer.ts"; // an option has an invalid du
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
 export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
+export type { ConnectUdpInit } from "./connect-udp/connect-udp.ts"; // UDP through a proxy
+export { type UdpAddress, type UdpRemoteInfo, type UdpSocketEvents, UdpTunnelSocket } from "./connect-udp/socket.ts";
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
 export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addresses
 export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions } from "./options.ts"; // the options of createClient
-export type { ConnectionFacts } from "./pool.ts"; // an open connection
+export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection

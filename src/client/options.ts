@@ -16,6 +16,7 @@ import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
 import { type HappyEyeballsOptions, raceSettings } from "./happy-eyeballs.ts";
 
+/** The options of `createClient`. All are optional; durations are in milliseconds. */
 export interface ClientOptions {
   /** Allowed protocols in order of preference. Default: h3, h2, http/1.1. */
   readonly protocols?: readonly Protocol[];

@@ -10,6 +10,7 @@ import { guard } from "../host/guard.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
 
+/** An open connection of a client. */
 export interface ConnectionFacts {
   readonly origin: string;
   readonly protocol: Protocol;
@@ -24,6 +25,7 @@ export interface ConnectionFacts {
   readonly migrate: ((options?: MigrateOptions) => Promise<void>) | undefined;
 }
 
+/** How a client closes. */
 export interface CloseOptions {
   /** Milliseconds that responses in progress may take; Infinity for no limit. */
   readonly timeout?: number;

@@ -5,6 +5,7 @@ import type { ClientRequestHead, Field } from "../host/client/session.ts";
 import { opensTunnel } from "../host/client/tunnel.ts";
 import type { BodyState, RequestBody } from "../host/http/request-body.ts";
 import type { Tunnel, TunnelDatagrams } from "../host/http/tunnel.ts";
+import type { SessionStreams } from "../webtransport/h3/index.ts";
 import { OutgoingBody } from "./body.ts";
 import { Exchange, type ExchangeReceiver, type ResponseHead } from "./exchange.ts";
 import type { ClientSettings } from "./options.ts";
@@ -86,6 +87,10 @@ class TunnelReceiver implements ExchangeReceiver, Tunnel, RequestBody {
     return this.exchange.datagrams;
   }
 
+  get sessionStreams(): SessionStreams | undefined {
+    return this.exchange.sessionStreams;
+  }
+
   // ---- As a tunnel
 
   read(): Uint8Array | undefined {
@@ -119,9 +124,7 @@ class TunnelReceiver implements ExchangeReceiver, Tunnel, RequestBody {
     this.#received = [];
     this.#bytesReceived = 0;
     this.exchange.resume();
-    // Without a reader, nothing would notice that the server ends its direction.
     if (this.state === "open") this.state = "aborted";
-    if (this.#isEnded) this.exchange.abort(new ClientError("CLIENT_CLOSED", "the tunnel was closed"));
   }
 
   reset(reason: Error): void {

@@ -123,6 +123,7 @@ const nearest = (window: number, maxDatagramSize: number): number =>
 const curve = ({ k, plateau }: Epoch, seconds: number, maxDatagramSize: number): number =>
   plateau + C * (seconds - k) ** 3 * maxDatagramSize;
 
+/** CUBIC (RFC 9438). */
 export class Cubic extends LossBasedController {
   constructor(maxDatagramSize: number) {
     super(new CubicLaw(), maxDatagramSize);

@@ -82,6 +82,7 @@ export class DeliveryRate {
     this.#appLimitedUntil = Math.max(this.delivered + inFlight, 1);
   }
 
+  /** Counts bytes as lost. */
   onLost(bytes: number): void {
     this.lost += bytes;
   }

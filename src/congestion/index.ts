@@ -1,4 +1,8 @@
-/** Congestion control for QUIC and TCP. */
+/**
+ * Congestion control for QUIC and TCP. Experimental.
+ *
+ * @module nagare/congestion
+ */
 
 export { Bbr } from "./bbr/bbr.ts";
 /** The controller interface; the initial and the minimum window. */

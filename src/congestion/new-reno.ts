@@ -37,6 +37,7 @@ class NewRenoLaw implements AvoidanceLaw {
   }
 }
 
+/** NewReno, as RFC 9002 §7 has it. */
 export class NewReno extends LossBasedController {
   constructor(maxDatagramSize: number) {
     super(new NewRenoLaw(), maxDatagramSize);

@@ -66,6 +66,7 @@ export class Pacer {
     return instant(now + Math.max(1, (needed - this.#tokens) / rate));
   }
 
+  /** Takes what was sent from the budget, in bytes. */
   onSent(bytes: number, _now: Instant): void {
     this.#tokens -= bytes;
   }

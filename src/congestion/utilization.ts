@@ -14,6 +14,7 @@ export class WindowUtilization {
   #peakOfRound = 0;
   #peakOfLastRound = 0;
 
+  /** Notes the bytes in flight after a packet was sent. */
   onPacketSent(bytesInFlight: number): void {
     if (bytesInFlight > this.#peakOfRound) this.#peakOfRound = bytesInFlight;
   }

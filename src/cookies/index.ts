@@ -1,11 +1,17 @@
-// nagare/cookies: cookies as browsers judge them.
+/**
+ * Cookies as browsers judge them. The guide to the library says which names are stable.
+ *
+ * @module nagare/cookies
+ */
 
 export {
   type Cookie, // a stored cookie
   type CookieContext, // the documents around a request
+  type CookieJson, // a cookie in JSON
   type CookieLimits, // how many cookies are kept
   type CookieRules, // the rules of a jar
   type PartitionKey, // the partition of a cookie (CHIPS)
+  type Profile, // whose rules
   REASONS, // why a cookie is refused or withheld, as sentences
   type Reason,
   type SameSite,

@@ -11,6 +11,7 @@ import {
 } from "../agent/cookies/index.ts";
 import { targetOf } from "../host/cookies/jar.ts";
 
+/** The attributes of a cookie, and what it is judged by. */
 export interface SetCookieOptions {
   /** The host, or a domain above it: its other hosts get the cookie too. Default: this host alone. */
   readonly domain?: string;

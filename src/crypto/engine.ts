@@ -7,9 +7,13 @@
 
 import type { Rng } from "../base/rng.ts";
 
+/** The AEAD algorithms of TLS 1.3 that QUIC uses (RFC 9001 §5.3). */
 export type AeadName = "aes-128-gcm" | "aes-256-gcm" | "chacha20-poly1305";
+/** The hash functions of the cipher suites. */
 export type HashName = "sha256" | "sha384";
+/** The key exchange groups on elliptic curves. */
 export type CurveName = "x25519" | "secp256r1" | "secp384r1";
+/** The key exchange groups: the curves, and a hybrid with ML-KEM. */
 export type GroupName = CurveName | "x25519mlkem768";
 
 /** Signature schemes by their IANA names (RFC 8446 §4.2.3). */
@@ -21,19 +25,24 @@ export type SignatureSchemeName =
   | "rsa_pss_rsae_sha384"
   | "rsa_pss_rsae_sha512";
 
+/** Bytes of a hash. */
 export const HASH_LENGTH: Readonly<Record<HashName, number>> = { sha256: 32, sha384: 48 };
+/** Bytes of a key. */
 export const KEY_LENGTH: Readonly<Record<AeadName, number>> = {
   "aes-128-gcm": 16,
   "aes-256-gcm": 32,
   "chacha20-poly1305": 32,
 };
+/** Bytes of an initialization vector. */
 export const IV_LENGTH = 12;
+/** Bytes of an authentication tag. */
 export const TAG_LENGTH = 16;
 /** The bytes of ciphertext from which a header protection mask is made (RFC 9001 §5.4.2). */
 export const SAMPLE_LENGTH = 16;
 
 /** A running hash, for the TLS transcript. */
 export interface RunningHash {
+  /** Adds bytes. */
   update(bytes: Uint8Array): void;
   /** The digest so far; more may be hashed afterwards. */
   digest(): Uint8Array;
@@ -41,6 +50,7 @@ export interface RunningHash {
   digestWith(more: Uint8Array): Uint8Array;
 }
 
+/** One side of a key exchange. */
 export interface KeyPair {
   /**
    * As in a client's key share: 32 bytes for x25519, the uncompressed point for the NIST curves, 1216 bytes for
@@ -106,6 +116,7 @@ export interface PacketKey {
   free(): void;
 }
 
+/** A key of header protection (RFC 9001 §5.4). */
 export interface HeaderKey {
   /**
    * Fills `masks` for packets [from, count) from the sample that starts four bytes after `packetNumberOffset` (RFC 9001
@@ -116,18 +127,23 @@ export interface HeaderKey {
   free(): void;
 }
 
+/** All cryptography that TLS and QUIC need. Every function is synchronous. */
 export interface CryptoEngine {
   /** For display: "portable", "openssl", "pure". */
   readonly name: string;
   /** For display: how it works here, if that depends on the machine. */
   readonly detail?: string;
 
+  /** Begins a hash of bytes that arrive in parts. */
   createHash(hash: HashName): RunningHash;
+  /** The hash of `bytes`. */
   hash(hash: HashName, bytes: Uint8Array): Uint8Array;
   /** `length` is how much of the result is needed; an engine may return all of it nevertheless. */
   hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array, length?: number): Uint8Array;
 
+  /** A key that protects packets (RFC 9001 §5.3). `iv` has 12 bytes. */
   createPacketKey(aead: AeadName, key: Uint8Array, iv: Uint8Array): PacketKey;
+  /** A key that protects headers (RFC 9001 §5.4). */
   createHeaderKey(aead: AeadName, key: Uint8Array): HeaderKey;
 
   /** Single-shot AEAD, for tokens and the Retry tag. The tag is the last 16 bytes of the result. */
@@ -156,5 +172,6 @@ export interface CryptoEngine {
 export interface Signer {
   /** The schemes this key can sign with, in order of preference. */
   readonly schemes: readonly SignatureSchemeName[];
+  /** Signs `message`; throws if the key does not fit the scheme. */
   sign(scheme: SignatureSchemeName, message: Uint8Array): Uint8Array;
 }

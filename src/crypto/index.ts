@@ -1,6 +1,8 @@
 /**
- * The cryptographic interface. Each engine has its own entry point (`portable/`, `pure/`), so that importing the
- * interface loads no engine.
+ * The cryptographic interface. Each engine has its own entry point, so that importing the interface loads no engine.
+ * Experimental.
+ *
+ * @module nagare/crypto
  */
 
 /** A DER reader for parsing keys and certificates. */

@@ -88,11 +88,13 @@ export interface ListenOptions extends OperationsOptions {
   readonly log?: ((line: string) => void) | undefined;
 }
 
+/** What a reload replaces. */
 export interface ReloadOptions {
   /** The new certificates, as for `serve`. By default, certificate files are read again. */
   readonly tls?: CertificateSource | AutoSource | readonly (CertificateSource | AutoSource)[];
 }
 
+/** How a server closes. */
 export interface CloseOptions {
   /** Milliseconds that requests in progress have to finish; Infinity waits for all of them. */
   readonly timeout?: number;
@@ -103,6 +105,7 @@ export interface CloseOptions {
   readonly notice?: number;
 }
 
+/** A running server. `await using` closes it. */
 export class Server implements AsyncDisposable {
   /** The URL for a browser on this machine. */
   readonly url: URL;
@@ -186,16 +189,19 @@ export class Server implements AsyncDisposable {
     await this.#closing;
   }
 
+  /** Keeps the process alive while the server listens, which is the default. */
   ref(): this {
     for (const listener of this.#listeners) listener.ref();
     return this;
   }
 
+  /** Lets the process end although the server listens. */
   unref(): this {
     for (const listener of this.#listeners) listener.unref();
     return this;
   }
 
+  /** Closes the server with the default options. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

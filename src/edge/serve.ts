@@ -29,6 +29,7 @@ import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_PORT = 4433;
 
+/** The options of `serve`. All are optional; durations are in milliseconds, sizes in bytes. */
 export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
   readonly port?: number;
@@ -51,6 +52,7 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   readonly protocols?: readonly HttpVersion[];
   /** Closes the server when aborted, as in Deno. */
   readonly signal?: AbortSignal;
+  /** Called with the first address when the server listens. */
   readonly onListen?: (address: BoundAddress) => void;
   /** Returns the response if a handler throws; a 500 by default. */
   readonly onError?: (error: unknown) => Response | Promise<Response>;
@@ -166,6 +168,10 @@ export interface FetchObject {
   readonly fetch: Handler;
 }
 
+/**
+ * Starts a server for HTTP/1.1, HTTP/2 and HTTP/3 on one port. Rejects with a `ServeError`, an `IdentityError` or an
+ * `AcmeError` if it cannot.
+ */
 export function serve(handler: Handler): Promise<Server>;
 export function serve(options: ServeOptions & FetchObject): Promise<Server>;
 export function serve(options: ServeOptions, handler: Handler | FetchObject): Promise<Server>;

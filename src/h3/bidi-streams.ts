@@ -27,9 +27,11 @@ export class BidiStreams {
   readonly #requests: Requests;
   readonly #claims: StreamClaims;
   /** Bounded by the transport: it limits how many streams the peer may open. */
-  readonly #untyped = new SparseMap<StreamId, Untyped>();
+  readonly #untyped = new SparseMap<StreamId, Untyped | undefined>();
   /** Server: the lowest unseen request ID. */
   nextRequestId = 0;
+  /** Server: the lowest id of a bidirectional stream that the client has not opened. */
+  nextStreamId = 0;
   /** Server: true if new requests are refused. */
   isRefusing = false;
 
@@ -41,14 +43,15 @@ export class BidiStreams {
 
   handleEvent(event: StreamEvent): void {
     if (event.type === "stream-opened") this.#handleOpened(event.id);
-    else if (this.#untyped.has(event.id)) this.#handleUntyped(event, this.#untyped.get(event.id)!);
+    else if (this.#untyped.has(event.id)) this.#handleUntyped(event);
     else this.#handleRequest(event);
   }
 
   #handleOpened(id: StreamId): void {
     if (isServerInitiated(id) && !this.#claims.hasBidi) throw unexpected();
+    if (!isServerInitiated(id)) this.nextStreamId = Math.max(this.nextStreamId, id + 4);
     if (!this.#claims.hasBidi) this.#accept(id);
-    else this.#untyped.set(id, { reader: new VarintReader(), bytes: EMPTY, stopped: undefined });
+    else this.#untyped.set(id, undefined);
   }
 
   #handleRequest(event: StreamEvent): void {
@@ -70,13 +73,13 @@ export class BidiStreams {
     }
   }
 
-  #handleUntyped(event: StreamEvent, stream: Untyped): void {
+  #handleUntyped(event: StreamEvent): void {
     switch (event.type) {
       case "stream-readable":
-        this.#read(event.id, stream);
+        this.#read(event.id);
         break;
       case "stream-stopped":
-        stream.stopped = event;
+        this.#begun(event.id).stopped = event;
         break;
       case "stream-reset":
         this.#untyped.delete(event.id);
@@ -86,19 +89,50 @@ export class BidiStreams {
     }
   }
 
-  #read(id: StreamId, stream: Untyped): void {
-    const { reader } = stream;
+  /** The state of a stream, which most never need: their first bytes have the whole integer. */
+  #begun(id: StreamId): Untyped {
+    let stream = this.#untyped.get(id);
+    if (stream === undefined) {
+      stream = { reader: new VarintReader(), bytes: EMPTY, stopped: undefined };
+      this.#untyped.set(id, stream);
+    }
+    return stream;
+  }
+
+  #read(id: StreamId): void {
     for (let chunk = this.#transport.read(id); chunk !== undefined; chunk = this.#transport.read(id)) {
-      const at = chunk.bytes.length === 0 ? 0 : reader.read(chunk.bytes, 0);
-      const bytes = stream.bytes.length === 0 ? chunk.bytes : concat(stream.bytes, chunk.bytes);
-      if (reader.done || chunk.fin) {
+      const { bytes, fin } = chunk;
+      const first = bytes[0];
+      if (first !== undefined && first < 0x40 && this.#untyped.get(id) === undefined) {
         this.#untyped.delete(id);
-        const type = reader.done ? reader.exact : undefined;
-        this.#handleType(id, type, chunk.bytes.subarray(at), bytes, chunk.fin);
+        this.#handleType(id, first, bytes.subarray(1), bytes, fin);
+        return;
+      }
+      const stream = this.#begun(id);
+      const { reader } = stream;
+      const at = bytes.length === 0 ? 0 : reader.read(bytes, 0);
+      const all = stream.bytes.length === 0 ? bytes : concat(stream.bytes, bytes);
+      if (reader.done || fin) {
+        this.#untyped.delete(id);
+        this.#handleType(id, reader.done ? reader.exact : undefined, bytes.subarray(at), all, fin);
         if (stream.stopped !== undefined) this.#handleEarlyStop(stream.stopped);
         return;
       }
-      stream.bytes = bytes;
+      stream.bytes = all;
+    }
+  }
+
+  /** Server: the number of streams that may become requests. */
+  get undecided(): number {
+    return this.#untyped.size;
+  }
+
+  /** Server: takes undecided streams below the id `before` for requests, whose head is late. */
+  decideLate(before: StreamId): void {
+    for (const [id, stream] of this.#untyped) {
+      if (id >= before || isServerInitiated(id)) continue;
+      this.#untyped.delete(id);
+      if (this.#accept(id)) this.#requests.get(id)?.reader.prepend(stream?.bytes ?? EMPTY, false);
     }
   }
 

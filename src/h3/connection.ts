@@ -1,11 +1,4 @@
-/**
- * An HTTP/3 connection (RFC 9114) in either role, as a machine: transport events in, HTTP events out, and commands that
- * write to the transport. It coordinates its parts: requests, streams, frames, settings and compression.
- *
- * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
- * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
- * connection is closed or the request is finished; `readData` still returns responses that arrived completely before.
- */
+/** An HTTP/3 connection (RFC 9114): coordinates requests, streams, frames, settings and compression. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
@@ -42,10 +35,16 @@ import type { TracedFrame } from "./trace.ts";
 
 /** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
-
 /** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
 const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
 
+/**
+ * An HTTP/3 connection in either role, as a machine: transport events in, HTTP events out, commands to the transport.
+ *
+ * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
+ * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
+ * connection is closed or the request is finished; `readData` still returns responses that arrived completely before.
+ */
 export class H3Connection {
   /** Undefined if `H3Options.datagrams` is. */
   readonly datagrams: HttpDatagrams | undefined;
@@ -166,7 +165,7 @@ export class H3Connection {
 
   /** Server: the number of requests whose head has not arrived completely. */
   get incompleteHeads(): number {
-    return this.#requests.incompleteHeads;
+    return this.#requests.incompleteHeads + this.#bidi.undecided;
   }
 
   /** Server: the lowest id that no request has used. */
@@ -174,11 +173,17 @@ export class H3Connection {
     return this.#bidi.nextRequestId;
   }
 
+  /** Server: the lowest id of a stream that the client has not opened for a request. */
+  get nextStreamId(): StreamId {
+    return this.#bidi.nextStreamId;
+  }
+
   /** Bytes held for requests, besides those of the transport: parts of heads, and content that was read with them. */
   get bytesHeld(): number {
     return this.#requests.bytesHeld + this.#decoder.blockedBytes + (this.datagrams?.bytesHeld ?? 0);
   }
 
+  /** Takes an event of the QUIC connection. */
   handleTransportEvent(event: TransportEvent): void {
     if (this.#state === "closed") return;
     try {
@@ -300,6 +305,7 @@ export class H3Connection {
   /** Server: answers 408 to requests below the id `before` whose head has not arrived completely. */
   refuseIncompleteHeads(before: StreamId): void {
     try {
+      this.#bidi.decideLate(before);
       this.#requests.refuseIncompleteHeads(before);
       this.#checkDrained();
     } catch (error) {

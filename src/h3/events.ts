@@ -6,6 +6,7 @@ import type { VarInt } from "../wire/varint.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
 import type { Settings } from "./settings.ts";
 
+/** What an HTTP/3 connection tells its user. */
 export type H3Event =
   /** The peer's SETTINGS have arrived. */
   | { readonly type: "settings"; readonly settings: Settings }

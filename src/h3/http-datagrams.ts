@@ -38,6 +38,7 @@ interface Early {
   readonly payload: Uint8Array;
 }
 
+/** The HTTP Datagrams of a connection. */
 export class HttpDatagrams {
   readonly #transport: DatagramTransport;
   readonly #host: HttpDatagramsHost;
@@ -76,6 +77,7 @@ export class HttpDatagrams {
     return this.#flow(id).send(writer.bytes, expires);
   }
 
+  /** Reads the datagrams that have arrived. */
   handleReadable(): void {
     for (let data = this.#transport.readDatagram(); data !== undefined; data = this.#transport.readDatagram()) {
       this.#handle(data);
@@ -100,6 +102,7 @@ export class HttpDatagrams {
     this.#flows.delete(id);
   }
 
+  /** Forgets all flows, at the end of the connection. */
   clear(): void {
     for (const flow of this.#flows.values()) flow.close();
     this.#flows.clear();

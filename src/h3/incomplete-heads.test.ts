@@ -4,7 +4,27 @@ import { describe, expect, test } from "vitest";
 import { fromHex } from "../wire/hex.ts";
 import { H3_ERRORS } from "./errors.ts";
 import { FrameType } from "./frames.ts";
+import { StreamClaims } from "./stream-claims.ts";
 import { frame, headers, RawPeer, REQUEST, section } from "./testing/raw-peer.ts";
+
+test("a stream without a byte counts, even if an extension's streams are told apart by their first integer", () => {
+  const claims = new StreamClaims();
+  claims.claim("bidi", 0x41, { handleStream: () => {}, handleEvent: () => {} });
+  const peer = new RawPeer("server", { claims });
+  peer.openControl();
+  const [empty, half] = [peer.openRequest(), peer.openRequest()];
+  peer.send(half, fromHex("40"));
+  const server = peer.victim.connection;
+  expect([server.incompleteHeads, server.nextRequestId, server.nextStreamId]).toEqual([2, 0, half + 4]);
+  server.refuseIncompleteHeads(server.nextStreamId);
+  peer.run();
+  const answers = peer.victim.transport.writes.filter((write) => [empty, half].includes(write.id));
+  expect(answers.map(({ id, fin }) => [id, fin])).toEqual([
+    [empty, true],
+    [half, true],
+  ]);
+  expect(server.incompleteHeads).toBe(0);
+});
 
 describe("a head that does not arrive completely", () => {
   const head = headers([...REQUEST, ["x", "y".repeat(1000)]]);

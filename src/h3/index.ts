@@ -1,8 +1,12 @@
-/** HTTP/3 (RFC 9114) as a machine over QUIC streams. */
+/**
+ * HTTP/3 (RFC 9114) as a machine over QUIC streams. Experimental.
+ *
+ * @module nagare/h3
+ */
 
 export { H3Connection } from "./connection.ts";
 /** Error codes, and the error that a command throws for an invalid message. */
-export { H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";
+export { connectionError, H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";
 export type { H3Event } from "./events.ts";
 /** The frame table. */
 export { FRAMES, FrameType } from "./frames.ts";

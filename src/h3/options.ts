@@ -6,6 +6,7 @@ import type { ExtensionSetting, KnownSettings, Settings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import type { H3Trace } from "./trace.ts";
 
+/** The options of an HTTP/3 connection. */
 export interface H3Options {
   /** For the reserved values that exercise the peer's handling of unknown types (RFC 9114 §7.2.8). */
   readonly rng: Rng;
@@ -31,6 +32,7 @@ export interface H3Options {
   readonly trace?: H3Trace | undefined;
 }
 
+/** The SETTINGS that these options send, with the defaults. */
 export const settingsFrom = (options: Omit<H3Options, "rng">): KnownSettings => ({
   qpackMaxTableCapacity: options.qpackMaxTableCapacity ?? 4096,
   qpackBlockedStreams: options.qpackBlockedStreams ?? 16,

@@ -62,10 +62,12 @@ export class StreamClaims {
     this.#owned.delete(id);
   }
 
+  /** The owner of a stream; undefined if HTTP/3 itself owns it. */
   ownerOf(id: StreamId): StreamOwner | undefined {
     return this.#owned.get(id);
   }
 
+  /** True if an extension takes streams of this type. */
   isClaimed(direction: StreamDirection, type: VarInt): boolean {
     return this.#find(direction, type) !== undefined;
   }
@@ -79,11 +81,13 @@ export class StreamClaims {
     return true;
   }
 
+  /** Tells all owners that they may open streams. */
   handleStreamsAvailable(direction: StreamDirection): void {
     const owners = new Set([...this.#claims.map(({ owner }) => owner), ...this.#owned.values()]);
     for (const owner of owners) owner.handleStreamsAvailable?.(direction);
   }
 
+  /** Forgets which streams have owners, at the end of the connection. */
   clear(): void {
     this.#owned.clear();
   }

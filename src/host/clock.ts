@@ -13,6 +13,7 @@ export interface HostTimer {
   refresh(): unknown;
 }
 
+/** A clock and its timers, so that time may be virtual. */
 export interface HostClock {
   /** Monotonic time. */
   now(): Instant;

@@ -99,6 +99,8 @@ export const ENTRIES = [
   "http2 session end",
   "http2 control frame",
   "http2 stream",
+  "http2 begin",
+  "http2 turn",
   "http2 trailers",
   "http2 closed",
   "http2 drain",
@@ -160,6 +162,10 @@ export const ENTRIES = [
   "proxy protocol closed",
   "proxy tunnel idle",
   "proxy tunnel content",
+  "connect-udp request",
+  "connect-udp lookup",
+  "connect-udp idle",
+  "connect-udp socket",
   // nagare/node
   "node new listener",
   "node signal",
@@ -310,6 +316,9 @@ export const ENTRIES = [
   "client race lookup",
   "client race attempt",
   "client race abort",
+  // UDP through a proxy
+  "client udp early",
+  "client udp closed",
   // The load generator
   "client load room",
   "client load retry",
@@ -317,6 +326,9 @@ export const ENTRIES = [
   "client load closed",
   "client load turn",
   "client load sweep",
+  "client webtransport connect",
+  "client webtransport closed",
+  "client webtransport turn",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

@@ -3,8 +3,10 @@ import { type Identity, type IdentitySource, loadIdentity } from "../host/certif
 import { identityOfPfx } from "../host/certificates/pkcs12.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
-type Pem = string | Uint8Array;
+/** PEM as text or bytes. */
+export type Pem = string | Uint8Array;
 
+/** Certificates and keys, in the shapes of `https.createServer`. */
 export interface CertificateOptions {
   /** PEM: the server's certificate, then its chain. An array pairs with an array of keys. */
   readonly cert?: Pem | readonly Pem[];

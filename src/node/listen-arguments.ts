@@ -2,6 +2,7 @@
 import type { ListenPlace } from "../host/http/bind-server.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
+/** The address to listen on, in the shape of `net.Server`'s. */
 export interface ListenOptions {
   /** 0 or undefined lets the system choose. TCP and UDP use the same number. */
   readonly port?: number | string | null;

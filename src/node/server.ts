@@ -37,6 +37,7 @@ import { type ListenOptions, type ListenRequest, parseListenArguments } from "./
 import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
 import { type ClientCertificateOptions, clientOptionOfTcp, tlsOptionsOf } from "./tls-options.ts";
 
+/** The options of `createServer`: those of `https.createServer` that apply, and ours. */
 export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
   /** Selects the certificate of clients that send a server name. */
   readonly SNICallback?: SniCallback;
@@ -75,6 +76,7 @@ interface Running {
 const REJECTION = Symbol.for("nodejs.rejection");
 const HANDLE = {};
 
+/** The server of node:https, which speaks HTTP/2 and HTTP/3 too. Its events and methods are Node's. */
 export class Server extends HttpsServerShape implements NodeServer, Http1Properties {
   timeout = 0;
   declare keepAliveTimeout: number;
@@ -155,6 +157,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     return this.#running?.addresses ?? [];
   }
 
+  /** Listens for TCP and UDP on one port. Emits "listening", or "error". */
   listen(port?: number | string | null, host?: string, backlog?: number, callback?: () => void): this;
   listen(port: number | string | null | undefined, host: string, callback?: () => void): this;
   listen(port: number | string | null | undefined, backlog: number, callback?: () => void): this;
@@ -365,14 +368,17 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   /** Listeners that `close` waits for. */
   #closing: readonly ManagedListener[] = [];
 
+  /** Closes all connections at once, like Node's method. */
   closeAllConnections(): void {
     for (const listener of this.#all) listener.closeConnections("all");
   }
 
+  /** Closes the connections without a request in progress. */
   closeIdleConnections(): void {
     for (const listener of this.#all) listener.closeConnections("idle");
   }
 
+  /** Counts the open connections of all versions. */
   getConnections(callback: (error: Error | null, count: number) => void): this {
     const called = guard("node connections", this.#onFault, () => callback(null, this.connections));
     process.nextTick(called);
@@ -420,18 +426,21 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.#identities = identities;
   }
 
+  /** Keeps the process alive while the server listens, which is the default. */
   ref(): this {
     this.#isReferenced = true;
     for (const listener of this.#all) listener.ref();
     return this;
   }
 
+  /** Lets the process end although the server listens. */
   unref(): this {
     this.#isReferenced = false;
     for (const listener of this.#all) listener.unref();
     return this;
   }
 
+  /** Closes the server and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     await new Promise<void>((resolve) => this.close(() => resolve()));
   }
@@ -463,6 +472,10 @@ function nodeError(error: unknown): unknown {
   return typeof cause?.code === "string" ? cause : error;
 }
 
+/**
+ * Creates a server for listeners of Node's `(req, res)`; call `listen` next. Throws a `ServeError` or an
+ * `IdentityError` for options that it cannot use.
+ */
 export function createServer(listener?: RequestListener): Server;
 export function createServer(options: ServerOptions, listener?: RequestListener): Server;
 export function createServer(first?: ServerOptions | RequestListener, second?: RequestListener): Server {

@@ -19,6 +19,7 @@ export class ByteQueue {
     return this.#buffer.subarray(this.#start, this.#end);
   }
 
+  /** Adds bytes at the end. */
   append(bytes: Uint8Array): void {
     const length = this.length;
     const wanted = length + bytes.length;

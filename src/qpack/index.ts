@@ -1,4 +1,8 @@
-/** QPACK: field compression for HTTP/3 (RFC 9204). */
+/**
+ * QPACK: field compression for HTTP/3 (RFC 9204). Experimental.
+ *
+ * @module nagare/qpack
+ */
 
 /** Stream bytes that wait for the rest of an instruction or frame. */
 export { ByteQueue } from "./byte-queue.ts";

@@ -1,4 +1,8 @@
-/** QUIC versions 1 and 2 (RFC 8999, 9000, 9001, 9002, 9369) as state machines without I/O. */
+/**
+ * QUIC versions 1 and 2 (RFC 8999, 9000, 9001, 9002, 9369) as state machines without I/O. Experimental.
+ *
+ * @module nagare/quic
+ */
 
 /** One connection. */
 export {

@@ -16,11 +16,15 @@ import type { SendSource } from "./streams/send-source.ts";
  * stay far below 2^53, because each side limits the number of streams.
  */
 export type StreamId = number;
+/** Bidirectional, or from its opener to the peer only. */
 export type StreamDirection = "bidi" | "uni";
 
+/** True if the server opened the stream (RFC 9000 §2.1). */
 export const isServerInitiated = (id: StreamId): boolean => id % 2 === 1;
+/** True if only the opener sends on the stream (RFC 9000 §2.1). */
 export const isUnidirectional = (id: StreamId): boolean => id % 4 >= 2;
 
+/** What a transport tells the protocol above it. */
 export type TransportEvent =
   /**
    * Streams may be opened and written. The handshake is complete, unless it is early: then what is sent and received until
@@ -78,6 +82,7 @@ export interface StreamChunk {
   readonly fin: boolean;
 }
 
+/** Streams of one connection, as the protocol above sees them. */
 export interface StreamTransport {
   readonly role: "client" | "server";
 
@@ -138,6 +143,7 @@ export interface StreamTransport {
  */
 export type SendDatagramResult = "queued" | "full" | "too-large" | "unsupported" | "closed";
 
+/** The place of a flow of datagrams among the others, and its limit. */
 export interface DatagramFlowOptions {
   /** All flows and streams take turns by default. */
   readonly priority?: SendPriority;
@@ -154,6 +160,7 @@ export interface DatagramFlow {
    * `expires`.
    */
   send(data: Uint8Array, expires?: Instant): SendDatagramResult;
+  /** Sets the flow's place among all flows and streams. */
   setPriority(priority: SendPriority): void;
   /** Drops what waits. */
   close(): void;

@@ -9,6 +9,7 @@ export class TraceDigest {
   #a = 0x811c9dc5;
   #b = 0x050c5d1f;
 
+  /** Adds an event: its time and its bytes. */
   add(time: number, bytes: Uint8Array): void {
     this.#word(time >>> 0);
     this.#word(Math.floor(time / 0x1_0000_0000));

@@ -99,14 +99,17 @@ export class Host<Event = unknown> {
     return this.#addresses.some((own) => sameAddress(own.address, destination)) || this.isMember(destination);
   }
 
+  /** True if the host has joined the group. */
   isMember(group: SocketAddress): boolean {
     return this.#groups.some((one) => sameAddress(one, group));
   }
 
+  /** Joins a multicast group. */
   join(group: SocketAddress): void {
     if (!this.isMember(group)) this.#groups.push(group);
   }
 
+  /** Leaves a multicast group. */
   leave(group: SocketAddress): void {
     const at = this.#groups.findIndex((one) => sameAddress(one, group));
     if (at >= 0) this.#groups.splice(at, 1);
@@ -125,6 +128,7 @@ export class Host<Event = unknown> {
     own.via = via ?? own.via;
   }
 
+  /** Takes a datagram from the network. */
   receive(datagram: SimulatedDatagram): void {
     this.#inbox.push(datagram);
   }

@@ -1,4 +1,8 @@
-/** A virtual network in virtual time, for machines without I/O. */
+/**
+ * A virtual network in virtual time, for machines without I/O. Experimental.
+ *
+ * @module nagare/sim
+ */
 
 /** Host addresses, and the machines that a host drives. */
 export { type DatagramMachine, Ecn, ReceivedBatch, type SocketAddress, type Transmit } from "../base/datagrams.ts";

@@ -90,6 +90,7 @@ export class PcapWriter {
     this.#drops = typeof point !== "string" && point.drops === true;
   }
 
+  /** Adds a datagram. Pass it to a network's observers. */
   readonly capture = (record: CaptureRecord): void => {
     const { what, time, place, reason } = record;
     if (this.#point !== undefined) {

@@ -29,6 +29,7 @@ export class VirtualSchedule<T> {
     return this.#heap[0]?.at;
   }
 
+  /** Adds what happens at a time. At the same time, a lower rank comes first, and then what was added first. */
   push(at: Instant, what: T, rank = 0): void {
     const heap = this.#heap;
     const entry: Entry<T> = { at, rank, sequence: this.#sequence++, what };
@@ -43,6 +44,7 @@ export class VirtualSchedule<T> {
     heap[index] = entry;
   }
 
+  /** Removes and returns what happens next; undefined if nothing does. */
   pop(): { readonly at: Instant; readonly what: T } | undefined {
     const heap = this.#heap;
     const first = heap[0];

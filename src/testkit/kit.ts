@@ -18,9 +18,13 @@ export interface Kit {
   readonly client: Client;
   /** Milliseconds since the simulation started. */
   now(): number;
+  /** The virtual date. */
   date(): Date;
+  /** Resolves after this time. */
   sleep(milliseconds: number): Promise<void>;
+  /** Calls back after this time. */
   setTimeout(callback: () => void, milliseconds: number): VirtualTimerId;
+  /** Cancels a timer. */
   clearTimeout(id: VirtualTimerId | undefined): void;
   /** A signal that aborts after the given time, like `AbortSignal.timeout` in real time. */
   timeout(milliseconds: number): AbortSignal;

@@ -42,7 +42,8 @@ export interface SimulatedLink extends SimulatedDirection {
   readonly down?: SimulatedDirection;
 }
 
-interface CommonOptions {
+/** What every simulation needs besides its application. */
+export interface CommonOptions {
   /** Determines losses and all random numbers of the protocols. An integer below 2^32; 1 by default. */
   readonly seed?: number;
   readonly link?: SimulatedLink;

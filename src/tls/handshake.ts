@@ -16,6 +16,7 @@ import type { TicketKeys } from "./tickets.ts";
 /** The encryption levels of TLS over QUIC (RFC 9001 §2.1). */
 export const EncryptionLevel = { initial: 0, zeroRtt: 1, handshake: 2, oneRtt: 3 } as const;
 export type EncryptionLevel = (typeof EncryptionLevel)[keyof typeof EncryptionLevel];
+/** The names of the encryption levels (RFC 9001 §2.1), by index. */
 export const ENCRYPTION_LEVEL_NAMES = ["Initial", "0-RTT", "Handshake", "1-RTT"] as const;
 
 /** A traffic secret from which QUIC derives packet keys (RFC 9001 §5.1). */
@@ -27,6 +28,7 @@ export interface TrafficSecret {
   readonly secret: Uint8Array;
 }
 
+/** What a handshake tells its QUIC connection. */
 export type TlsEvent =
   | ({ readonly type: "secret" } & TrafficSecret)
   /** The peer's quic_transport_parameters extension (RFC 9001 §8.2). Precedes all application secrets. */
@@ -75,11 +77,13 @@ export interface TlsIdentity {
 export interface CertificateCompression {
   /** In order of preference. */
   readonly algorithms: readonly CompressionAlgorithm[];
+  /** Compresses a Certificate message (RFC 8879). */
   compress(algorithm: CompressionAlgorithm, bytes: Uint8Array): Uint8Array;
   /** Undefined if the input is malformed or yields anything but `length` bytes; never makes more than that. */
   decompress(algorithm: CompressionAlgorithm, bytes: Uint8Array, length: number): Uint8Array | undefined;
 }
 
+/** The options of both sides. */
 export interface TlsCommonConfig {
   readonly engine: CryptoEngine;
   readonly rng: Rng;
@@ -102,6 +106,7 @@ export interface TlsCommonConfig {
   readonly certificateCompression?: CertificateCompression | undefined;
 }
 
+/** The options of a client. */
 export interface TlsClientConfig extends TlsCommonConfig {
   /** The quic_transport_parameters to send. */
   readonly transportParameters: Uint8Array;
@@ -139,6 +144,7 @@ export interface TicketPolicy {
 /** A server's quic_transport_parameters, which may depend on the client's. */
 export type ServerTransportParameters = (client: Uint8Array) => Uint8Array;
 
+/** The options of a server. */
 export interface TlsServerConfig extends TlsCommonConfig {
   /** The quic_transport_parameters to send; a function is called once. */
   readonly transportParameters: Uint8Array | ServerTransportParameters;
@@ -167,6 +173,7 @@ export interface TlsServerConfig extends TlsCommonConfig {
  * 9001 §4.8); after that the machine ignores all input.
  */
 export interface TlsHandshake {
+  /** Begins. A client's first flight is then ready to be sent. */
   start(now: Instant): void;
   /** Takes the next in-order bytes of the crypto stream of `level`. Messages may be split anywhere. */
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void;
@@ -176,6 +183,7 @@ export interface TlsHandshake {
   identitySelected(identity: TlsIdentity | undefined, now: Instant): void;
   /** Bytes to append to the crypto stream of `level`. */
   pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined;
+  /** Returns the next event; undefined if there is none. */
   pollEvent(): TlsEvent | undefined;
   readonly isComplete: boolean;
   /** What can take over once everything was polled, to release the memory of the handshake. */

@@ -1,4 +1,8 @@
-/** TLS 1.3 for QUIC: table of contents. */
+/**
+ * TLS 1.3 for QUIC (RFC 8446, RFC 9001). Experimental.
+ *
+ * @module nagare/tls
+ */
 
 /** The alerts, and their mapping to QUIC connection errors. */
 export { ALERTS, type AlertName, alertError, alertName, CRYPTO_ERROR } from "./alerts.ts";

@@ -15,9 +15,11 @@ import { requestFrom, tunnelOf } from "./request.ts";
 
 /** Any dispatcher, of any version of undici. */
 export interface AnyDispatcher {
+  /** undici's `dispatch`. */
   dispatch(options: never, handler: never): boolean;
 }
 
+/** The options of an `Agent`: those of `createClient`, and the dispatcher for all else. */
 export interface AgentOptions extends ClientOptions {
   /**
    * Gets the requests for http:// origins, and upgrades that a server does not take over HTTP/2 or HTTP/3. Default: an
@@ -26,11 +28,13 @@ export interface AgentOptions extends ClientOptions {
   readonly fallback?: AnyDispatcher | undefined;
 }
 
+/** Called when the agent has closed. */
 type Callback = () => void;
 
 /** Requests waiting for a connection above which dispatch returns false. */
 const MAX_WAITING = 64;
 
+/** An undici Dispatcher over HTTP/1.1, HTTP/2 and HTTP/3, for `fetch`, `request` and `setGlobalDispatcher`. */
 export class Agent extends Dispatcher {
   readonly #pool: ConnectionPool;
   readonly #fallback: AnyDispatcher;

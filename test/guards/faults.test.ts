@@ -29,6 +29,7 @@ import { handedOver, joined, reloadRequested, supervised, supervisedServer } fro
 import {
   all,
   askRedirect,
+  burst2,
   closers,
   closing,
   cutShort,
@@ -208,6 +209,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http2 session end": at(h2),
   "http2 control frame": at(h2),
   "http2 stream": at(h2),
+  "http2 begin": at(h2),
+  "http2 turn": at(burst2),
   "http2 trailers": at(poke2),
   "http2 closed": at(h2),
   "http2 drain": at(h2),

@@ -1,8 +1,17 @@
 /** Traffic that reaches entries from Node, by the part of the house that they belong to. */
 
 import { ACME_TRAFFIC } from "./acme-world.ts";
+import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
-export const TRAFFIC = { ...ACME_TRAFFIC, ...DNS_TRAFFIC, ...SITES_TRAFFIC, ...OPERATIONS_TRAFFIC };
+export const TRAFFIC = {
+  ...ACME_TRAFFIC,
+  ...CONNECT_UDP_TRAFFIC,
+  ...DNS_TRAFFIC,
+  ...SITES_TRAFFIC,
+  ...OPERATIONS_TRAFFIC,
+  ...WEBTRANSPORT_TRAFFIC,
+};

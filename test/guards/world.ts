@@ -379,6 +379,11 @@ export const h2 = () => browse("h2");
 export const h3 = () => browse("h3");
 export const poke1 = () => poke("http/1.1");
 export const poke2 = () => poke("h2");
+/** More requests in one read than a turn begins. */
+export const burst2 = async (): Promise<void> => {
+  const client = openClient(await openServer(["h2"]), "h2");
+  await all(...Array.from({ length: 64 }, () => client.get("/")));
+};
 
 export const emitError = async (emitter: () => { emit(event: "error", error: Error): boolean }): Promise<void> => {
   await openServer();

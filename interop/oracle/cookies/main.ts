@@ -1,12 +1,9 @@
 /** The vectors of cookies: makes the cases, asks Chromium, and records or compares. */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { createIdentities } from "../../certificates.ts";
-import { type JudgeBrowser, startBrowser } from "../browser.ts";
+import { resolve } from "node:path";
+import { withChromium } from "../chromium.ts";
 import type { OracleOptions } from "../options.ts";
-import { type SiteHandler, type Sites, startSites } from "../sites.ts";
+import type { Sites } from "../sites.ts";
 import { compareOrRecord } from "../vectors.ts";
 import { compareHttpState } from "./http-state.ts";
 import { judgeSituations, SituationServer } from "./judge-send.ts";
@@ -62,23 +59,4 @@ function situationPart(
       return compareOrRecord(file, browser.version, rows, record, log);
     },
   );
-}
-
-async function withChromium<T>(
-  handler: () => SiteHandler,
-  use: (browser: JudgeBrowser, sites: Sites) => Promise<T>,
-): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), "nagare-oracle-"));
-  const { certFile, keyFile } = createIdentities(folder);
-  const identity = { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
-  const sites = await startSites(identity, handler());
-  let browser: JudgeBrowser | undefined;
-  try {
-    browser = await startBrowser(folder, { thirdPartyCookies: true });
-    return await use(browser, sites);
-  } finally {
-    await browser?.close();
-    await sites.close();
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -11,6 +11,7 @@ export interface PartitionKey {
   readonly hasCrossSiteAncestor: boolean;
 }
 
+/** A cookie as a jar keeps it. */
 export interface Cookie {
   /** May be empty, but not together with the value. */
   readonly name: string;

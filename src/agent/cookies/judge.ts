@@ -10,6 +10,7 @@ import { defaultPath, domainMatches, isIp, pathMatches } from "./path.ts";
 import type { Reason, Warning } from "./reasons.ts";
 import { isTrustworthy, registrableDomain } from "./site.ts";
 
+/** The rules by which a jar judges. */
 export interface CookieRules extends ParseRules {
   readonly profile: Profile;
   /** Milliseconds in which a new cookie without SameSite goes with a cross-site top-level POST; 0 for never. */

@@ -2,6 +2,7 @@
 
 import type { StoredCookie } from "./index-tree.ts";
 
+/** How many cookies a jar keeps. */
 export interface CookieLimits {
   /** Unpartitioned cookies of a registrable domain. */
   readonly perDomain: number;

@@ -34,6 +34,7 @@ export const REASONS = {
   Expired: "its lifetime has ended",
 } as const;
 
+/** Why a cookie is refused or withheld; `REASONS` has a sentence about each. */
 export type Reason = keyof typeof REASONS;
 
 /** What does not prevent a cookie, but will surprise its author. */
@@ -43,4 +44,5 @@ export const WARNINGS = {
   LifetimeShortened: "its lifetime is cut to 400 days",
 } as const;
 
+/** What may surprise a cookie's author; `WARNINGS` has a sentence about each. */
 export type Warning = keyof typeof WARNINGS;

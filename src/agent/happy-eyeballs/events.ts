@@ -5,6 +5,7 @@ import type { Trace } from "../../base/trace.ts";
 import type { RecordKind } from "./resolution.ts";
 import type { Endpoint } from "./rules.ts";
 
+/** A step of the race between addresses. */
 export type RaceEvent =
   | { readonly type: "race:query_sent"; readonly record: RecordKind; readonly name: string }
   | { readonly type: "race:answer"; readonly record: RecordKind; readonly name: string; readonly answer: string }

@@ -1,159 +1,189 @@
-// The tables that Chromium 156 was measured to follow: header values, resources, frames, popups.
+// What the vectors of Chromium do not show: reasons, reports of COOP, values of 2019, and input of every kind.
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import {
-  type CoepValue,
-  type CoopValue,
-  type CorpValue,
-  coepOf,
-  coopOf,
-  corpCheck,
-  corpOf,
-  type FullOrigin,
-  frameCheck,
-  isIsolated,
+  documentOf,
+  type Fields,
+  fullOriginOf,
+  type IsolationDocument,
+  judgeFrame,
+  judgeIsolation,
+  judgeNavigation,
+  judgePopup,
+  judgeResource,
+  keepsOpener2019,
   legacyAdvice,
-  openerPolicy,
-  switchesGroup,
+  originText,
+  parseCoop2019,
+  readPolicies,
 } from "./index.ts";
 
-const origin = (host: string, scheme = "https"): FullOrigin => ({ scheme, host, port: scheme === "https" ? 443 : 80 });
-const A = origin("site-a.test");
-const RELATIONS = { "same-origin": A, "same-site": origin("sub.site-a.test"), "cross-site": origin("site-b.test") };
+const A = fullOriginOf("https://site-a.test/")!;
+const page = (host: string, ...fields: Fields): IsolationDocument => documentOf({ url: `https://${host}/`, fields });
+const coop = (value: string): Fields[number] => ["Cross-Origin-Opener-Policy", value];
+const coep = (value: string): Fields[number] => ["Cross-Origin-Embedder-Policy", value];
 
-describe("a header", () => {
-  test.each([
-    " same-origin",
-    "same-origin ",
-    "\tsame-origin\t",
-    "same-origin; foo=bar",
-    "same-origin;same-origin",
-    'same-origin; report-to="x"',
-  ])("%j is same-origin", (value) => {
-    expect(coopOf([value], A).value).toBe("same-origin");
+describe("a header that browsers ignore has a reason", () => {
+  test.each<[Fields, string, string | undefined]>([
+    [[coop("same-origin"), coop("same-origin")], "it stands on 2 lines, and browsers accept one", undefined],
+    [[coop("same-origin, same-origin")], "it is a list, and browsers accept one value", undefined],
+    [[coop('"same-origin"')], "it is a quoted string; remove the quotes", undefined],
+    [[coop("\u0000=)(")], "it is not a structured field", undefined],
+    [[coop("")], "it is empty", undefined],
+    [[coop("Same-Origin")], "values are in lower case: same-origin", undefined],
+    [[coop("same-origin  unsafe-allow-outgoing")], "it is not a structured field", "same-origin-allow-popups"],
+    [[coep("require-corp;a=@1")], "browsers do not know its dates and display strings (RFC 9651)", undefined],
+    [
+      [["cross-origin-resource-policy", "cross-site"]],
+      "the whole value must be same-origin, same-site, cross-origin",
+      "cross-origin",
+    ],
+    [[["connection-allowlist", "(https"]], "it is not a structured field", undefined],
+    [
+      [["connection-allowlist", '("wss://a.test")']],
+      '"wss://a.test" never matches: browsers compare WebSockets as http and https',
+      undefined,
+    ],
+  ])("%j: %s", (fields, problem, write) => {
+    const { problems } = readPolicies(fields, A);
+    expect(problems[0]).toMatchObject({ problem, ...(write && { write }) });
   });
-  test.each([
-    "same-origin;",
-    "same-origin ;foo=bar",
-    "same-origin;\tfoo=bar",
-    "same-origin; foo=bar;",
-    '"same-origin"',
-    "Same-origin",
-    "same-origin,same-origin",
-    "?1",
-    "same-origin same-origin",
-    "",
-    "same-origin-plus-COEP",
-  ])("%j is no policy", (value) => {
-    expect(coopOf([value], A).value).toBe("unsafe-none");
-  });
-  test("on two lines, or without a secure context, is no policy; loopback is secure", () => {
-    expect(coepOf(["require-corp", "require-corp"], A).value).toBe("unsafe-none");
-    expect(coepOf(["require-corp"], origin("site-a.test", "http")).value).toBe("unsafe-none");
-    expect(coepOf(["require-corp"], origin("localhost", "http")).value).toBe("require-corp");
-  });
-  test("names its endpoint by a string; anything else is ignored", () => {
-    expect(coepOf(['credentialless;report-to="a\\"b"'], A)).toEqual({ value: "credentialless", reportTo: 'a"b' });
-    expect(coepOf(["credentialless;report-to=a"], A)).toEqual({ value: "credentialless", reportTo: undefined });
-  });
-  test("of 2019 is explained", () => {
-    expect(legacyAdvice("COOP", "same-origin  unsafe-allow-outgoing")?.write).toBe("same-origin-allow-popups");
-    expect(legacyAdvice("CORP", "cross-site")?.write).toBe("cross-origin");
-    expect(legacyAdvice("COOP", "same-origin")).toBeUndefined();
+
+  test("also outside a secure context", () => {
+    const { coop: policy, problems } = readPolicies([coop("same-origin")], fullOriginOf("http://site-a.test"));
+    expect([policy.value, problems[0]?.problem]).toEqual([
+      "unsafe-none",
+      "the page is not a secure context; use https",
+    ]);
   });
 });
 
-/** Three letters for same-origin, same-site, cross-site: l loads, b is blocked, d is blocked because COEP has a default. */
-test.each<[CoepValue, string, string]>([
-  ["unsafe-none", "", "lll"],
-  ["unsafe-none", "Same-Origin", "lll"],
-  ["unsafe-none", "same-origin", "lbb"],
-  ["unsafe-none", "same-site", "llb"],
-  ["unsafe-none", "cross-origin", "lll"],
-  ["require-corp", "", "ldd"],
-  ["require-corp", "same-origin, same-origin", "ldd"],
-  ["require-corp", "same-origin", "lbb"],
-  ["require-corp", "same-site", "llb"],
-  ["require-corp", "cross-origin", "lll"],
-  ["credentialless", "", "lll"],
-  ["credentialless", "same-origin", "lbb"],
-  ["credentialless", "same-site", "llb"],
-])("an image under COEP %s with CORP %j: %s", (coep, corp, expected) => {
-  const verdicts = Object.values(RELATIONS).map((target) => {
-    const credentials = coep !== "credentialless";
-    const reason = corpCheck({ origin: A, coep, target, corp: corpOf([corp]), credentials });
-    return reason === undefined ? "l" : reason.includes("defaulted") ? "d" : "b";
-  });
-  expect(verdicts.join("")).toBe(expected);
+test("any bytes are judged, and nothing throws", () => {
+  const line = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom(...'()";=, :?@%*\tab1-') }));
+  const name = fc.constantFrom(
+    "cross-origin-opener-policy",
+    "cross-origin-embedder-policy",
+    "document-isolation-policy",
+    "cross-origin-resource-policy",
+    "connection-allowlist",
+    "reporting-endpoints",
+    "permissions-policy",
+  );
+  const url = fc.oneof(
+    fc.string(),
+    fc.constantFrom(
+      "data:,x",
+      "blob:null/1",
+      "about:srcdoc",
+      "https://",
+      "blob:https://a.test/1",
+      "https://a.test:99999999/",
+      "javascript:1",
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, line), { maxLength: 6 }), url, url, (fields, at, to) => {
+      const document = documentOf({ url: at, fields });
+      const inner = judgeFrame(document, { url: to, fields });
+      judgeIsolation(document, [{ document: inner.document }]);
+      judgeResource(document, { url: to, corp: undefined });
+      judgePopup({ topLevel: document }, [inner.document]);
+      for (const { problem } of document.policies.problems) expect(problem).not.toBe("");
+    }),
+    { numRuns: runs(300) },
+  );
 });
 
-test("CORP same-site does not let http have what is of https", () => {
-  const ask = (from: string, to: string): unknown =>
-    corpCheck({
-      origin: origin("site-a.test", from),
-      coep: "unsafe-none",
-      target: origin("sub.site-a.test", to),
-      corp: "same-site",
-      credentials: true,
-    });
-  expect([ask("http", "https"), ask("https", "http"), ask("http", "http")]).toEqual([
-    "corp-not-same-site",
-    undefined,
-    undefined,
+test("origins have ports, and opaque ones have none", () => {
+  const texts = [
+    "https://a.test/",
+    "https://a.test:8443/x",
+    "http://[::1]:80/",
+    "blob:https://a.test:1/u",
+    "data:,",
+    "blob:null/1",
+  ];
+  expect(texts.map((each) => originText(fullOriginOf(each)))).toEqual([
+    "https://a.test",
+    "https://a.test:8443",
+    "http://[::1]",
+    "https://a.test:1",
+    "null",
+    "null",
   ]);
 });
 
-const NEEDS = "coep-frame-resource-needs-coep-header";
-const DEFAULTED = "corp-not-same-origin-after-defaulted-to-same-origin-by-coep";
-test.each<[CoepValue, CoepValue, CorpValue | undefined, keyof typeof RELATIONS, string | undefined]>([
-  ["require-corp", "unsafe-none", undefined, "cross-site", DEFAULTED],
-  ["require-corp", "unsafe-none", "cross-origin", "cross-site", NEEDS],
-  ["require-corp", "require-corp", undefined, "cross-site", DEFAULTED],
-  ["require-corp", "credentialless", "cross-origin", "cross-site", undefined],
-  ["require-corp", "require-corp", "same-site", "same-site", undefined],
-  ["require-corp", "unsafe-none", undefined, "same-origin", NEEDS],
-  ["require-corp", "require-corp", undefined, "same-origin", undefined],
-  ["credentialless", "credentialless", undefined, "cross-site", DEFAULTED],
-  ["credentialless", "credentialless", "cross-origin", "cross-site", undefined],
-  ["unsafe-none", "unsafe-none", "same-origin", "cross-site", undefined],
-])("a frame under COEP %s with COEP %s and CORP %s, %s: %s", (parent, coep, corp, relation, reason) => {
-  expect(frameCheck({ origin: A, coep: parent }, { target: RELATIONS[relation], coep, corp })).toBe(reason);
+test("local documents take over their creator's policies; data: has no origin", () => {
+  const parent = page("site-a.test", coop("same-origin"), coep("require-corp"));
+  const image = { url: "https://site-b.test/x.png", corp: undefined };
+  for (const url of ["about:srcdoc", "about:blank", "blob:https://site-a.test/1", "data:text/html,"]) {
+    const { blocked, document } = judgeFrame(parent, { url });
+    expect([url, blocked]).toEqual([url, undefined]);
+    expect(judgeResource(document, image).blocked).toContain("defaulted");
+    expect(judgeIsolation(parent, [{ document }]).isolated).toBe(!url.startsWith("data:"));
+  }
 });
 
-/** Popups without COOP, same-origin-allow-popups, same-origin, noopener-allow-popups, same-origin with COEP: k keeps the opener, s if same-origin. */
-test.each<[CoopValue, CoepValue, string]>([
-  ["unsafe-none", "unsafe-none", "k----"],
-  ["same-origin-allow-popups", "unsafe-none", "ks---"],
-  ["same-origin", "unsafe-none", "--s--"],
-  ["noopener-allow-popups", "unsafe-none", "k----"],
-  ["same-origin", "require-corp", "----s"],
-])("a page with COOP %s and COEP %s opens popups: %s", (coop, coep, expected) => {
-  const popups = (
-    [
-      "unsafe-none",
-      "same-origin-allow-popups",
-      "same-origin",
-      "noopener-allow-popups",
-      "same-origin-plus-COEP",
-    ] as const
-  ).map((policy) => {
-    const keeps = (target: FullOrigin): boolean =>
-      !switchesGroup({ origin: A, policy: openerPolicy(coop, coep) }, { origin: target, policy }, true);
-    expect(keeps(RELATIONS["same-site"])).toBe(keeps(RELATIONS["cross-site"]));
-    return keeps(RELATIONS["cross-site"]) ? "k" : keeps(A) ? "s" : "-";
+test("a window of a sandbox cannot show a page with COOP", () => {
+  const topLevel = page("site-a.test");
+  const verdict = judgePopup({ topLevel, isSandboxed: true }, [page("site-b.test", coop("same-origin"))]);
+  expect(verdict).toMatchObject({ blocked: "coop-sandboxed-iframe-cannot-navigate-to-coop-page", keepsOpener: false });
+});
+
+test("reports of COOP tell each page of the other only if it is same-origin", () => {
+  const [from, to] = ["site-a.test", "site-b.test"].map((host) => page(host, coop('same-origin; report-to="e"')));
+  const bodies = judgeNavigation(from!, [to!]).reports.map(({ reportTo, body }) => ({ reportTo, ...body }));
+  expect(bodies).toEqual([
+    {
+      reportTo: "e",
+      type: "navigation-to-response",
+      disposition: "enforce",
+      effectivePolicy: "same-origin",
+      previousResponseURL: "",
+    },
+    {
+      reportTo: "e",
+      type: "navigation-from-response",
+      disposition: "enforce",
+      effectivePolicy: "same-origin",
+      nextResponseURL: "",
+    },
+  ]);
+});
+
+test("a policy that only reports says when it would leave the group, and leaves it not", () => {
+  const watched = page("site-a.test", ["cross-origin-opener-policy-report-only", 'same-origin; report-to="e"']);
+  const verdict = judgePopup({ topLevel: page("site-b.test") }, [watched]);
+  expect(verdict).toMatchObject({
+    keepsOpener: true,
+    reports: [{ body: { disposition: "reporting", type: "navigation-to-response" } }],
   });
-  expect(popups.join("")).toBe(expected);
 });
 
-test("a plain navigation between noopener-allow-popups pages of one origin stays", () => {
-  const page = { origin: A, policy: "noopener-allow-popups" } as const;
-  expect([switchesGroup(page, page, false), switchesGroup(page, page, true)]).toEqual([false, true]);
+describe("the values of 2019", () => {
+  test("are explained", () => {
+    expect(legacyAdvice("COOP", "same-site")?.means).toBe("unsafe-none: an unknown token");
+    expect(legacyAdvice("COOP", "same-origin")).toBeUndefined();
+  });
+  test("count only if asked for", () => {
+    const fields = [coop("same-origin unsafe-allow-outgoing"), ["Cross-Origin-Resource-Policy", "cross-site"]] as const;
+    const [today, then] = [readPolicies(fields, A), readPolicies(fields, A, { legacy2019: true })];
+    expect([today.coop.value, today.corp, today.problems.length]).toEqual(["unsafe-none", undefined, 2]);
+    expect([then.coop.value, then.corp, then.problems.length]).toEqual(["same-origin-allow-popups", "cross-origin", 0]);
+  });
+  test.each([
+    ["same-site", "sub.site-a.test", "same-site", true],
+    ["same-site", "site-b.test", "same-site", false],
+    ["same-origin", "sub.site-a.test", "same-origin", false],
+    ["same-origin unsafe-allow-outgoing", "site-b.test", "", true],
+    ["same-origin", "site-b.test", "", false],
+    ["", "site-b.test", "", true],
+  ])("%s opens %s with %j: the opener stays: %s", (opener, host, popup, keeps) => {
+    const side = (name: string, value: string) => ({
+      origin: fullOriginOf(`https://${name}/`),
+      coop: parseCoop2019(value),
+    });
+    expect(keepsOpener2019(side("site-a.test", opener), side(host, popup))).toBe(keeps);
+  });
 });
-
-test.each<[CoopValue, CoepValue, boolean]>([
-  ["same-origin", "require-corp", true],
-  ["same-origin", "credentialless", true],
-  ["same-origin", "unsafe-none", false],
-  ["same-origin-allow-popups", "require-corp", false],
-  ["noopener-allow-popups", "require-corp", false],
-  ["unsafe-none", "require-corp", false],
-])("COOP %s with COEP %s isolates: %s", (coop, coep, isolated) => expect(isIsolated(coop, coep)).toBe(isolated));

@@ -26,7 +26,9 @@ export interface Medium<T> {
 }
 
 export interface LineOwner<T> {
+  /** The item arrived. */
   onArrival(item: T, at: Instant): void;
+  /** The item was lost. */
   onDrop(item: T, reason: LineDropReason, at: Instant): void;
 }
 

@@ -104,7 +104,14 @@ export const SYSTEMS: readonly System[] = [
     ["http", "h3"],
     ["curl", "aioquic"],
   ),
-  planned("webtransport", "WebTransport", ["draft-ietf-webtrans-http3"], ["webtransport"], ["Chromium"]),
+  {
+    name: "webtransport",
+    title: "WebTransport",
+    specs: ["draft-ietf-webtrans-http3", "RFC 9297", "W3C WebTransport"],
+    folders: ["webtransport", "host/webtransport", "client/webtransport"],
+    shownAgainst: ["own client", "Chromium"],
+    status: "built",
+  },
   planned(
     "multipath",
     "Multipath QUIC and XLINK",
@@ -173,7 +180,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Chromium"],
     status: "built",
   },
-  planned("isolation", "COOP, COEP, CORP", ["HTML Standard", "Fetch Standard"], ["agent"], ["Chromium"]),
+  {
+    name: "isolation",
+    title: "COOP, COEP, CORP",
+    specs: ["HTML Standard", "Fetch Standard", "WICG document-isolation-policy", "WICG connection-allowlists"],
+    folders: ["agent/isolation", "isolation"],
+    shownAgainst: ["Chromium"],
+    status: "built",
+  },
   planned(
     "media",
     "Warp and MoQ Transport",

@@ -9,6 +9,7 @@ import { BPF_ROWS } from "./bpf.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
+import { ISOLATION_ROWS } from "./isolation.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
@@ -20,6 +21,7 @@ import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
+import { WEBTRANSPORT_ROWS } from "./webtransport.ts";
 import { WORKERS_ROWS } from "./workers.ts";
 
 /** All rows. Rows of the same system are adjacent, in the order of the table. */
@@ -33,6 +35,8 @@ const ROWS: readonly Row[] = [
   ...MEMCACHED_ROWS,
   ...DNS_ROWS,
   ...COOKIE_ROWS,
+  ...WEBTRANSPORT_ROWS,
+  ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,

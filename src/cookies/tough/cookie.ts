@@ -8,11 +8,13 @@ import {
 } from "../../agent/cookies/index.ts";
 import { canonicalDomain, formatDate, parseDate } from "./helpers.ts";
 
+/** Accepted as in tough-cookie, and ignored: a browser has one way to parse. */
 export interface ParseCookieOptions {
   /** Accepted; cookies without a name are always kept, as in browsers. */
   loose?: boolean | undefined;
 }
 
+/** The properties of a new `Cookie`. */
 export interface CreateCookieOptions {
   key?: string;
   value?: string;
@@ -30,6 +32,7 @@ export interface CreateCookieOptions {
   sameSite?: string | undefined;
 }
 
+/** A cookie in JSON. */
 export type SerializedCookie = { key?: string; value?: string; [key: string]: unknown };
 
 const KNOWN = new Set(["expires", "max-age", "domain", "path", "secure", "httponly", "samesite"]);
@@ -55,6 +58,7 @@ const MEMBERS = [...SERIALIZED, "partitionKey"] as const;
 const COOKIE_OCTETS = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+$/;
 const PATH_VALUE = /[\x20-\x3a\x3c-\x7e]+/;
 
+/** A cookie with tough-cookie's properties. */
 export class Cookie {
   key: string;
   value: string;
@@ -114,6 +118,7 @@ export class Cookie {
     this.#partitionKey = key;
   }
 
+  /** Parses a Set-Cookie line; undefined if it is not a cookie. */
   static parse(text: string, _options?: ParseCookieOptions): Cookie | undefined {
     if (typeof text !== "string") return undefined;
     const parsed = parseSetCookie(text, { profile: "chromium", toAscii: (domain) => canonicalDomain(domain) ?? "" }, 0);
@@ -140,6 +145,7 @@ export class Cookie {
     return cookie;
   }
 
+  /** Reads what `toJSON` returned, also as text; undefined if it is not a cookie. */
   static fromJSON(json: unknown): Cookie | undefined {
     if (json === null || json === undefined || json === "") return undefined;
     let source: unknown = json;
@@ -159,6 +165,7 @@ export class Cookie {
     return cookie;
   }
 
+  /** The cookie in JSON. */
   toJSON(): SerializedCookie {
     const json: Record<string, unknown> = {};
     const usual = new Cookie();
@@ -175,6 +182,7 @@ export class Cookie {
     return json;
   }
 
+  /** A copy. */
   clone(): Cookie | undefined {
     return Cookie.fromJSON(this.toJSON());
   }
@@ -191,19 +199,23 @@ export class Cookie {
     return domain === undefined || (!domain.endsWith(".") && registrableDomain(domain) !== undefined);
   }
 
+  /** Sets `expires`, from a date or its text. */
   setExpires(expires: string | Date): void {
     this.expires = expires instanceof Date ? expires : (parseDate(expires) ?? "Infinity");
   }
 
+  /** Sets `maxAge`, in seconds. */
   setMaxAge(age: number): void {
     this.maxAge = age === Number.POSITIVE_INFINITY ? "Infinity" : age === Number.NEGATIVE_INFINITY ? "-Infinity" : age;
   }
 
+  /** Name and value, as in the Cookie field. */
   cookieString(): string {
     const value = this.value ?? "";
     return this.key === "" ? value : `${this.key}=${value}`;
   }
 
+  /** The line of a Set-Cookie field. */
   toString(): string {
     let text = this.cookieString();
     if (this.expires !== "Infinity" && this.expires instanceof Date) text += `; Expires=${formatDate(this.expires)}`;
@@ -228,6 +240,7 @@ export class Cookie {
     return this.expires.getTime() - now;
   }
 
+  /** When the cookie expires, in milliseconds since 1970; infinite for never, undefined for an unknown date. */
   expiryTime(now?: Date): number | undefined {
     if (this.maxAge !== null) {
       const relativeTo = now ?? this.lastAccessed ?? new Date();
@@ -240,6 +253,7 @@ export class Cookie {
     return this.expires?.getTime();
   }
 
+  /** When the cookie expires; in 2038 for never. */
   expiryDate(now?: Date): Date | undefined {
     const time = this.expiryTime(now);
     if (time === undefined) return undefined;
@@ -247,14 +261,17 @@ export class Cookie {
     return new Date(time === Number.NEGATIVE_INFINITY ? 0 : time);
   }
 
+  /** True if the cookie outlives the session. */
   isPersistent(): boolean {
     return this.maxAge !== null || this.expires !== "Infinity";
   }
 
+  /** The domain in lower case, in A-labels and without a leading dot. */
   canonicalizedDomain(): string | undefined {
     return canonicalDomain(this.domain);
   }
 
+  /** The same as `canonicalizedDomain`. */
   cdomain(): string | undefined {
     return canonicalDomain(this.domain);
   }

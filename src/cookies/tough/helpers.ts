@@ -8,6 +8,7 @@ import {
   registrableDomain,
 } from "../../agent/cookies/index.ts";
 
+/** A value that may be missing. */
 export type Nullable<T> = T | null | undefined;
 
 /** An argument of a wrong type. */
@@ -16,15 +17,19 @@ export class ParameterError extends Error {}
 /** RFC 6761 and RFC 6762: names that no registry has. */
 const SPECIAL_USE = new Set(["local", "example", "invalid", "localhost", "test"]);
 
+/** Parses a cookie's date (RFC 6265 §5.1.1); undefined if it is not a date. */
 export function parseDate(text: Nullable<string>): Date | undefined {
   const time = typeof text === "string" ? parseCookieDate(text, "chromium") : undefined;
   return time === undefined ? undefined : new Date(time);
 }
 
+/** A date as HTTP writes it. */
 export const formatDate = (date: Date): string => date.toUTCString();
 
+/** The path of a cookie without Path: that of the request up to its last slash (RFC 6265 §5.1.4). */
 export const defaultPath = (path?: Nullable<string>): string => pathOf(path ?? "");
 
+/** True if a request to a path gets the cookies of another (RFC 6265 §5.1.4). */
 export const pathMatch = (requestPath: string, cookiePath: string): boolean => pathMatches(requestPath, cookiePath);
 
 const PLAIN = /^[a-z\d-]+(?:\.[a-z\d-]+)*$/;
@@ -51,6 +56,10 @@ export function hostOf(domain: Nullable<string>): string {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
 const isPlainAscii = (text: string): boolean => /^[\x00-\x7f]*$/.test(text);
 
+/**
+ * True if a host gets the cookies of a domain (RFC 6265 §5.1.3). `canonicalize: false` compares the names as they
+ * are.
+ */
 export function domainMatch(
   domain?: Nullable<string>,
   cookieDomain?: Nullable<string>,
@@ -64,6 +73,7 @@ export function domainMatch(
 
 const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
+/** What `getPublicSuffix` accepts. */
 export interface GetPublicSuffixOptions {
   allowSpecialUseDomain?: boolean | undefined;
   ignoreError?: boolean | undefined;

@@ -1,4 +1,9 @@
-// nagare/cookies/tough: tough-cookie's API, with a browser's decisions.
+/**
+ * tough-cookie's API, with a browser's decisions.
+ *
+ * @module nagare/cookies/tough
+ */
+
 import { Cookie, type ParseCookieOptions } from "./cookie.ts";
 
 export {
@@ -35,5 +40,7 @@ export {
 export { MemoryCookieStore, Store } from "./store.ts";
 export type { Callback, ErrorCallback } from "./task.ts";
 
+/** Parses a Set-Cookie line, like `Cookie.parse`; undefined if it is not a cookie. */
 export const parse = (text: string, options?: ParseCookieOptions): Cookie | undefined => Cookie.parse(text, options);
+/** Reads a cookie from what `toJSON` returned, also as text; undefined if it is not a cookie. */
 export const fromJSON = (json: unknown): Cookie | undefined => Cookie.fromJSON(json);

@@ -29,6 +29,7 @@ import { CookieRefused } from "./refused.ts";
 import { MemoryCookieStore, Store } from "./store.ts";
 import { type Callback, type ErrorCallback, Task } from "./task.ts";
 
+/** tough-cookie's jar. Methods take a callback or return a promise; those that end in Sync need a synchronous store. */
 export class CookieJar {
   readonly store: Store;
   readonly prefixSecurity: string;
@@ -48,6 +49,10 @@ export class CookieJar {
     this.store = store ?? new MemoryCookieStore();
   }
 
+  /**
+   * Stores a cookie of a response from `url`. Fails with the reason if a browser would refuse it, unless
+   * `ignoreError` is set.
+   */
   setCookie(cookie: string | Cookie, url: string | URL, callback: Callback<Cookie | undefined>): void;
   setCookie(
     cookie: string | Cookie,
@@ -66,10 +71,12 @@ export class CookieJar {
     return this.#set(cookie, url, given).settle(typeof options === "function" ? options : callback);
   }
 
+  /** Like `setCookie`. */
   setCookieSync(cookie: string | Cookie, url: string | URL, options: SetCookieOptions = {}): Cookie | undefined {
     return this.#sync(() => this.#set(cookie, url, options));
   }
 
+  /** The cookies that go with a request to `url`. */
   getCookies(url: string | URL, callback: Callback<Cookie[]>): void;
   getCookies(url: string | URL, options: GetCookiesOptions | undefined, callback: Callback<Cookie[]>): void;
   getCookies(url: string | URL, options?: GetCookiesOptions): Promise<Cookie[]>;
@@ -82,10 +89,12 @@ export class CookieJar {
     return this.#get(url, given).settle(typeof options === "function" ? options : callback);
   }
 
+  /** Like `getCookies`. */
   getCookiesSync(url: string | URL, options: GetCookiesOptions = {}): Cookie[] {
     return this.#sync(() => this.#get(url, options));
   }
 
+  /** The Cookie field of a request to `url`. */
   getCookieString(url: string | URL, callback: Callback<string | undefined>): void;
   getCookieString(url: string | URL, options: GetCookiesOptions, callback: Callback<string | undefined>): void;
   getCookieString(url: string | URL, options?: GetCookiesOptions): Promise<string>;
@@ -99,10 +108,12 @@ export class CookieJar {
     return text.settle((typeof options === "function" ? options : callback) as Callback<string> | undefined);
   }
 
+  /** Like `getCookieString`. */
   getCookieStringSync(url: string | URL, options: GetCookiesOptions = {}): string {
     return fieldOf(this.getCookiesSync(url, options));
   }
 
+  /** The cookies that go with a request to `url`, as Set-Cookie lines. */
   getSetCookieStrings(url: string | URL, callback: Callback<string[] | undefined>): void;
   getSetCookieStrings(url: string | URL, options: GetCookiesOptions, callback: Callback<string[] | undefined>): void;
   getSetCookieStrings(url: string | URL, options?: GetCookiesOptions): Promise<string[] | undefined>;
@@ -116,24 +127,29 @@ export class CookieJar {
     return lines.settle((typeof options === "function" ? options : callback) as Callback<string[]> | undefined);
   }
 
+  /** Like `getSetCookieStrings`. */
   getSetCookieStringsSync(url: string | URL, options: GetCookiesOptions = {}): string[] {
     return this.getCookiesSync(url, options).map(String);
   }
 
+  /** The jar in JSON. */
   serialize(callback: Callback<SerializedCookieJar>): void;
   serialize(): Promise<SerializedCookieJar>;
   serialize(callback?: Callback<SerializedCookieJar>): unknown {
     return this.#serialize().settle(callback);
   }
 
+  /** Like `serialize`. */
   serializeSync(): SerializedCookieJar | undefined {
     return this.#sync(() => this.#serialize());
   }
 
+  /** Like `serializeSync`. */
   toJSON(): SerializedCookieJar | undefined {
     return this.serializeSync();
   }
 
+  /** A copy of the jar, in `newStore` or in memory. */
   clone(callback: Callback<CookieJar>): void;
   clone(newStore: Store, callback: Callback<CookieJar>): void;
   clone(newStore?: Store): Promise<CookieJar>;
@@ -142,6 +158,7 @@ export class CookieJar {
     return this.#clone(store).settle(typeof newStore === "function" ? newStore : callback);
   }
 
+  /** Like `clone`. */
   cloneSync(newStore?: Store): CookieJar | undefined {
     if (newStore !== undefined && !newStore.synchronous) {
       throw new Error("CookieJar clone destination store is not synchronous; use async API instead.");
@@ -149,28 +166,34 @@ export class CookieJar {
     return this.#sync(() => this.#clone(newStore));
   }
 
+  /** Like `cloneSync`. */
   _cloneSync(newStore?: Store): CookieJar | undefined {
     return this.cloneSync(newStore);
   }
 
+  /** Deletes all cookies. */
   removeAllCookies(callback: ErrorCallback): void;
   removeAllCookies(): Promise<void>;
   removeAllCookies(callback?: ErrorCallback): unknown {
     return this.#removeAll().settle(callback as Callback<void> | undefined);
   }
 
+  /** Like `removeAllCookies`. */
   removeAllCookiesSync(): void {
     this.#sync(() => this.#removeAll());
   }
 
+  /** Adds the cookies of a jar in JSON. */
   _importCookies(serialized: unknown, callback: Callback<CookieJar>): void {
     this.#import(serialized).done(callback);
   }
 
+  /** Like `_importCookies`. */
   _importCookiesSync(serialized: unknown): void {
     this.#sync(() => this.#import(serialized));
   }
 
+  /** Creates a jar from what `serialize` returned. */
   static deserialize(serialized: string | object, callback: Callback<CookieJar>): void;
   static deserialize(serialized: string | object, store: Store, callback: Callback<CookieJar>): void;
   static deserialize(serialized: string | object, store?: Store): Promise<CookieJar>;
@@ -183,6 +206,7 @@ export class CookieJar {
     return CookieJar.#from(serialized, target).settle(typeof store === "function" ? store : callback);
   }
 
+  /** Like `deserialize`. */
   static deserializeSync(serialized: string | SerializedCookieJar, store?: Store): CookieJar {
     if (store !== undefined && !store.synchronous) {
       throw new Error("CookieJar store is not synchronous; use async API instead.");
@@ -190,6 +214,7 @@ export class CookieJar {
     return CookieJar.#from(serialized, store).get();
   }
 
+  /** Like `deserializeSync`. */
   static fromJSON(serialized: string | SerializedCookieJar, store?: Store): CookieJar {
     return CookieJar.deserializeSync(serialized, store);
   }

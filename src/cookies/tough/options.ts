@@ -2,7 +2,9 @@
 import type { CookieContext } from "../../agent/cookies/index.ts";
 import type { SerializedCookie } from "./cookie.ts";
 
+/** What becomes of cookies whose name has a prefix that they do not satisfy. */
 export const PrefixSecurityEnum = { SILENT: "silent", STRICT: "strict", DISABLED: "unsafe-disabled" } as const;
+/** A value of `PrefixSecurityEnum`. */
 export type PrefixSecurityMode = (typeof PrefixSecurityEnum)[keyof typeof PrefixSecurityEnum];
 
 export interface ContextOptions {
@@ -14,18 +16,21 @@ export interface ContextOptions {
   http?: boolean | undefined;
 }
 
+/** How a cookie is stored. */
 export interface SetCookieOptions extends ContextOptions {
   loose?: boolean | undefined;
   ignoreError?: boolean | undefined;
   now?: Date | undefined;
 }
 
+/** Which cookies to get. */
 export interface GetCookiesOptions extends ContextOptions {
   expire?: boolean | undefined;
   allPaths?: boolean | undefined;
   sort?: boolean | undefined;
 }
 
+/** The options of a jar. */
 export interface CreateCookieJarOptions {
   rejectPublicSuffixes?: boolean | undefined;
   looseMode?: boolean | undefined;
@@ -35,6 +40,7 @@ export interface CreateCookieJarOptions {
   enforceSecureOriginOnStorage?: boolean | undefined;
 }
 
+/** A jar in JSON. */
 export interface SerializedCookieJar {
   version: string;
   storeType: string | null;

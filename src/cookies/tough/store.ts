@@ -8,6 +8,7 @@ import { type Callback, type ErrorCallback, Task } from "./task.ts";
 export class Store {
   synchronous = false;
 
+  /** The cookie with this domain, path and name. */
   findCookie(
     _domain: Nullable<string>,
     _path: Nullable<string>,
@@ -17,6 +18,7 @@ export class Store {
     throw new Error("findCookie is not implemented");
   }
 
+  /** The cookies that match a domain and a path; those of all paths if it is null. */
   findCookies(
     _domain: Nullable<string>,
     _path: Nullable<string>,
@@ -26,14 +28,17 @@ export class Store {
     throw new Error("findCookies is not implemented");
   }
 
+  /** Adds a cookie, or replaces the one with its domain, path and name. */
   putCookie(_cookie: Cookie, _callback?: ErrorCallback): Promise<void> {
     throw new Error("putCookie is not implemented");
   }
 
+  /** Replaces a cookie. */
   updateCookie(_oldCookie: Cookie, _newCookie: Cookie, _callback?: ErrorCallback): Promise<void> {
     throw new Error("updateCookie is not implemented");
   }
 
+  /** Deletes the cookie with this domain, path and name. */
   removeCookie(
     _domain: Nullable<string>,
     _path: Nullable<string>,
@@ -43,14 +48,17 @@ export class Store {
     throw new Error("removeCookie is not implemented");
   }
 
+  /** Deletes the cookies of a domain and a path; those of all paths if it is null. */
   removeCookies(_domain: string, _path: Nullable<string>, _callback?: ErrorCallback): Promise<void> {
     throw new Error("removeCookies is not implemented");
   }
 
+  /** Deletes all cookies. */
   removeAllCookies(_callback?: ErrorCallback): Promise<void> {
     throw new Error("removeAllCookies is not implemented (therefore jar cannot be serialized)");
   }
 
+  /** All cookies, in the order of their creation. */
   getAllCookies(_callback?: Callback<Cookie[]>): Promise<Cookie[]> {
     throw new Error("getAllCookies is not implemented (therefore jar cannot be serialized)");
   }

@@ -1,6 +1,8 @@
 // A result that may be there already: synchronous stores call back at once, others later.
 
+/** Receives an error, or the result. */
 export type Callback<T> = (error: Error | null, result?: T) => void;
+/** Receives an error, or null. */
 export type ErrorCallback = (error: Error | null) => void;
 
 export class Task<T> {

@@ -1,4 +1,8 @@
-/** The engine on node:crypto, so available on every Node. */
+/**
+ * The engine on node:crypto, so available on every Node. Experimental.
+ *
+ * @module nagare/crypto/portable
+ */
 
 import type { CryptoEngine } from "../engine.ts";
 import { createKeyExchange } from "../hybrid.ts";
@@ -9,6 +13,7 @@ import { curveKeyPair } from "./key-exchange.ts";
 import { portableMlKem } from "./ml-kem.ts";
 import { verify } from "./signatures.ts";
 
+/** The engine on node:crypto. */
 export const portableEngine: CryptoEngine = {
   name: "portable",
   createHash: createRunningHash,

@@ -1,4 +1,8 @@
-/** The engine on audited JavaScript: for the simulator and browsers, and as a cross-check in tests. */
+/**
+ * The engine on audited JavaScript: for the simulator and browsers, and as a cross-check in tests. Experimental.
+ *
+ * @module nagare/crypto/pure
+ */
 
 import type { CryptoEngine } from "../engine.ts";
 import { createKeyExchange } from "../hybrid.ts";
@@ -11,6 +15,7 @@ import { verify } from "./signatures.ts";
 
 export { createEd25519Signer, type Ed25519Signer } from "./ed25519-signer.ts";
 
+/** The engine in JavaScript: the same results on every platform, without node:crypto. */
 export const pureEngine: CryptoEngine = {
   name: "pure",
   createHash: createRunningHash,

@@ -3,6 +3,7 @@
 import * as v from "valibot";
 import type { Handler } from "../../host/http/fetch-handler.ts";
 import { isToken } from "../../http/index.ts";
+import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
@@ -12,6 +13,7 @@ import { ACME, LISTEN, OPERATIONS } from "./server-schema.ts";
 import type {
   CompressConfig,
   Config,
+  ConnectUdpAction,
   FilesAction,
   RedirectAction,
   RespondAction,
@@ -19,7 +21,7 @@ import type {
   SiteConfig,
   TlsFiles,
 } from "./types.ts";
-import { FIELDS, flag, isSiteName, oneOf, SIZE, show, text } from "./values.ts";
+import { DURATION, FIELDS, flag, isSiteName, number, oneOf, SIZE, show, text } from "./values.ts";
 
 const TLS = either('"auto", "development", or an object with certFile and keyFile', [
   v.literal("auto"),
@@ -78,6 +80,25 @@ const RESPOND = either("a status, or an object", [
   } satisfies Members<RespondAction>),
 ]);
 
+const CONNECT_UDP = section("ConnectUdpAction", {
+  allow: v.pipe(
+    list(text('a target such as "*.example.com:443"'), "a list of targets"),
+    v.minLength(1, 'is empty: give at least one target, such as "*.example.com:443"'),
+  ),
+  template: v.optional(text("a template of paths")),
+  authorize: v.optional(
+    v.custom<NonNullable<ConnectUdpOptions["authorize"]>>(
+      (value) => typeof value === "function",
+      ({ input }) => `${show(input)} is not a function`,
+    ),
+  ),
+  idleTimeout: v.optional(DURATION),
+  lookupTimeout: v.optional(DURATION),
+  maxSockets: v.optional(number()),
+  maxSocketsPerClient: v.optional(number()),
+  trustedProxies: v.optional(list(text("an address or prefix"), "a list of addresses and prefixes")),
+} satisfies Members<ConnectUdpAction>);
+
 const HANDLER = either("a function, an object with fetch, or the file of a module", [
   text("the file of a module"),
   v.custom<Handler | FetchObject>((value) => asHandler(value) !== undefined),
@@ -92,7 +113,7 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "handler"] as const;
+export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "handler"] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -116,6 +137,7 @@ const ROUTE = v.pipe(
     proxy: v.optional(PROXY),
     redirect: v.optional(REDIRECT),
     respond: v.optional(RESPOND),
+    connectUdp: v.optional(CONNECT_UDP),
     handler: v.optional(HANDLER),
     stripPrefix: v.optional(
       v.pipe(

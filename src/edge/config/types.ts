@@ -9,6 +9,7 @@ import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.t
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
@@ -89,6 +90,7 @@ type AcmeMembers = {
 /** Where metrics are read, and what they distinguish. */
 export interface MetricsConfig extends Pick<MetricsOptions, "port" | "host" | "sites" | "quic"> {}
 
+/** Limits on clients and on the server's load. */
 export interface LimitsConfig extends WithUnits<LimitsOptions> {}
 
 /** Where the access log goes, and what it says. */
@@ -132,6 +134,7 @@ export interface ListenConfig {
   readonly qlog?: string | QlogConfig | undefined;
 }
 
+/** Which peers announce clients by the PROXY protocol. */
 export interface ProxyProtocolConfig extends WithUnits<ProxyProtocolOptions> {}
 
 /** Records HTTP/3 connections for tools such as qvis. */
@@ -164,7 +167,7 @@ export interface TlsFiles {
   readonly passphrase?: string | undefined;
 }
 
-/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond` or `handler`. The rest modifies it. */
+/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `connectUdp` or `handler`. The rest modifies it. */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
   readonly path: string;
@@ -179,6 +182,8 @@ export interface RouteConfig {
   readonly redirect?: string | RedirectAction | undefined;
   /** Responds with a status and a text. */
   readonly respond?: number | RespondAction | undefined;
+  /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
+  readonly connectUdp?: ConnectUdpAction | undefined;
   /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
   readonly handler?: string | Handler | FetchObject | undefined;
 
@@ -215,10 +220,13 @@ export interface ProxyAction
   readonly retry?: RetryConfig | undefined;
 }
 
+/** Requests that ask origins whether they work. */
 export interface HealthCheckConfig extends WithUnits<HealthCheckOptions> {}
 
+/** When requests that failed make the proxy skip an origin. */
 export interface PassiveHealthConfig extends WithUnits<PassiveHealthOptions> {}
 
+/** Which failed requests are sent again. */
 export interface RetryConfig extends WithUnits<RetryOptions> {}
 
 /** Redirects requests. */
@@ -239,6 +247,9 @@ export interface RespondAction {
   /** "text/plain; charset=utf-8" by default. */
   readonly contentType?: string | undefined;
 }
+
+/** Forwards UDP for clients of CONNECT-UDP (RFC 9298). Experimental. */
+export interface ConnectUdpAction extends WithUnits<Omit<ConnectUdpOptions, "log">> {}
 
 /** When responses are compressed. */
 export interface CompressConfig {

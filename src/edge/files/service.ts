@@ -21,6 +21,7 @@ import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
 import { TurnAnswers } from "./turn-answers.ts";
 
+/** How a folder is served. */
 export interface FilesOptions {
   /** The `cache-control` of every file. By default, browsers revalidate each time, which costs one small 304. */
   readonly cacheControl?: string | undefined;

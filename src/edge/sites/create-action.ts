@@ -24,7 +24,7 @@ export function planAction(
   trustedProxies: readonly string[] | undefined,
   log: (line: string) => void,
 ): PlannedAction {
-  const { files, proxy, redirect, respond, handler } = route;
+  const { files, proxy, redirect, respond, connectUdp, handler } = route;
   if (files !== undefined) {
     return {
       type: "files",
@@ -46,6 +46,19 @@ export function planAction(
   }
   if (respond !== undefined) {
     return { type: "respond", key: keyOf("respond", respond), create: async () => new RespondAction(respond) };
+  }
+  if (connectUdp !== undefined) {
+    const { authorize, ...rest } = connectUdp;
+    const options = { ...rest, trustedProxies: rest.trustedProxies ?? trustedProxies };
+    return {
+      type: "connectUdp",
+      // A function is equal only to itself, so each reload makes another proxy; tunnels of the previous one end with it.
+      key: authorize ?? keyOf("connectUdp", options),
+      create: async () => {
+        const { createUdpProxy } = await import("../connect-udp/index.ts");
+        return createUdpProxy({ ...options, authorize, log });
+      },
+    };
   }
   if (typeof handler === "string") {
     return {

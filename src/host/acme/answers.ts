@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import type { AcmeClock } from "./clock.ts";
 import type { Storage } from "./storage.ts";
 
+/** How a server proves that it controls a name (RFC 8555 §8, RFC 8737). */
 export type ChallengeKind = "http-01" | "tls-alpn-01" | "dns-01";
 
 /** Milliseconds after which an answer that a crash has left is ignored. */

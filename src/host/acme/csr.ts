@@ -5,6 +5,7 @@ import { contextTag } from "../../crypto/index.ts";
 import { signatureAlgorithm, subjectAltName } from "../certificates/builder.ts";
 import { bitString, der, integer, oid, sequence, set } from "../certificates/der-writer.ts";
 
+/** The types of keys that certificates may have. */
 export type CertificateKeyType = "p256" | "p384" | "rsa2048" | "rsa4096";
 
 export function generateCertificateKey(type: CertificateKeyType = "p256"): KeyObject {

@@ -9,6 +9,7 @@ import { AcmeError } from "./errors.ts";
 export interface DnsHook {
   /** Resolves when every server of the zone has the TXT record. `name` is such as "_acme-challenge.example.com". */
   set(name: string, value: string): Promise<void>;
+  /** Removes the TXT record with this value. */
   remove(name: string, value: string): Promise<void>;
 }
 

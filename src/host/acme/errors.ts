@@ -2,6 +2,7 @@
 
 import type { Problem } from "./problem.ts";
 
+/** Why no certificate was issued. */
 export type AcmeErrorCode =
   /** An option is missing or invalid. */
   | "ACME_OPTION_INVALID"
@@ -37,6 +38,7 @@ export type AcmeErrorCode =
   /** Any other refusal. */
   | "ACME_REFUSED";
 
+/** What an error knows besides its message. */
 export interface AcmeErrorOptions extends ErrorOptions {
   /** The names that the error is about. */
   readonly names?: readonly string[];
@@ -46,6 +48,7 @@ export interface AcmeErrorOptions extends ErrorOptions {
   readonly problem?: Problem | undefined;
 }
 
+/** An authority that refuses, or cannot be asked. The message says which, why, and what to do. */
 export class AcmeError extends Error {
   override readonly name = "AcmeError";
   readonly code: AcmeErrorCode;

@@ -12,6 +12,7 @@ import {
 } from "node:crypto";
 import { invalidOption } from "./errors.ts";
 
+/** The signature algorithms of account keys (RFC 7518). */
 export type AccountAlgorithm = "ES256" | "EdDSA";
 
 export interface AccountKey {

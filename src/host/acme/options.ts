@@ -52,6 +52,7 @@ export interface AcmeOptions {
   readonly preferredChain?: string;
 }
 
+/** Which certificates may be ordered when a client asks for a name. */
 export interface OnDemandOptions {
   /**
    * Which names: patterns such as "*.customers.example"; or the http or https URL of a service that is asked with

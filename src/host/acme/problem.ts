@@ -6,6 +6,7 @@ const PREFIX = "urn:ietf:params:acme:error:";
 const MAX_DETAIL = 400;
 const MAX_SUBPROBLEMS = 100;
 
+/** An authority's problem document (RFC 7807, RFC 8555 §6.7). */
 export interface Problem {
   /** Without the prefix of RFC 8555 §6.7, such as "rateLimited"; "about:blank" if the authority gave none. */
   readonly type: string;

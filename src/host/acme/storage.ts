@@ -8,6 +8,7 @@ export interface Storage {
   get(key: string): Promise<string | undefined>;
   /** Replaces the value at once: a reader sees the previous one or this one. Values hold private keys. */
   put(key: string, value: string): Promise<void>;
+  /** Deletes what `key` holds. Does nothing if there is nothing. */
   delete(key: string): Promise<void>;
   /** The keys that start with a folder, such as "certificates/". */
   list(folder: string): Promise<string[]>;
@@ -18,9 +19,11 @@ export interface Storage {
   lock(key: string, lifetime: number): Promise<StorageLock | undefined>;
 }
 
+/** A lock that this process holds. */
 export interface StorageLock {
   /** Extends the lock. False if it has been lost to another process. */
   refresh(): Promise<boolean>;
+  /** Gives the lock back. */
   release(): Promise<void>;
 }
 

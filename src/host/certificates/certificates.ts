@@ -19,6 +19,7 @@ import { type Identity, type IdentitySource, loadIdentity, loadIdentityFiles } f
 import { secureContextOf } from "./secure-context.ts";
 import type { SelectByName } from "./select-by-name.ts";
 
+/** A certificate and its key in files, which are read again when they change. */
 export interface IdentityFiles {
   /** PEM: the server's certificate first, then the chain. */
   readonly certFile: string;
@@ -28,6 +29,7 @@ export interface IdentityFiles {
   readonly passphrase?: string;
 }
 
+/** A certificate with its key: PEM, or the names of files. */
 export type CertificateSource = IdentitySource | IdentityFiles;
 
 export type Identities = readonly [Identity, ...Identity[]];

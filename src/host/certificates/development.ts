@@ -11,6 +11,7 @@ import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 import type { Issuer } from "./self-signed.ts";
 
+/** The names in a development certificate, and where it is kept. */
 export interface DevelopmentOptions {
   /** Names in addition to localhost, 127.0.0.1 and ::1. */
   readonly names?: readonly string[];
@@ -21,6 +22,7 @@ export interface DevelopmentOptions {
   readonly authority?: Issuer;
 }
 
+/** A certificate for development, and what a browser needs to accept it. */
 export interface DevelopmentIdentity extends Identity {
   /** Base64 of the SHA-256 of the public key, for Chromium's --ignore-certificate-errors-spki-list. */
   readonly spkiHash: string;
@@ -37,6 +39,7 @@ const RENEW_BEFORE = 2 * DAY;
 
 const DEFAULT_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 
+/** Returns the certificate for localhost, kept between runs and renewed before it expires. It is valid for 13 days. */
 export async function developmentIdentity(options: DevelopmentOptions = {}): Promise<DevelopmentIdentity> {
   const now = options.now ?? new Date();
   const names = [...new Set([...DEFAULT_NAMES, ...(options.names ?? []).map((name) => name.toLowerCase())])];

@@ -8,6 +8,7 @@ import { formatAddressBytes } from "./host-name.ts";
 import { certificatesOfPem, pemText } from "./pem.ts";
 import { createSigner } from "./signer.ts";
 
+/** A certificate and its key as PEM. */
 export interface IdentitySource {
   /** PEM: the server's certificate first, then the chain. */
   readonly cert: string | Uint8Array;
@@ -17,6 +18,7 @@ export interface IdentitySource {
   readonly passphrase?: string;
 }
 
+/** A certificate chain with its key, parsed and checked. */
 export interface Identity {
   /** DER, the server's own certificate first. */
   readonly chain: readonly Uint8Array[];
@@ -30,6 +32,7 @@ export interface Identity {
   readonly key: string;
 }
 
+/** Why a certificate or key cannot be used. */
 export type IdentityProblem =
   | "CERTIFICATE_UNREADABLE"
   | "CERTIFICATE_EXPIRED"

@@ -8,6 +8,7 @@ import type { UdpSocket } from "../udp/udp-socket.ts";
 import { ClientError } from "./errors.ts";
 import type { ChoosePreferred } from "./preferred-address.ts";
 
+/** Where a connection moves to. */
 export interface MigrateOptions {
   /** The address of this machine to move to. By default the system chooses it. The port is always new. */
   readonly local?: string;

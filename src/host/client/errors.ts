@@ -31,14 +31,17 @@ export const CLIENT_ERRORS = {
   CLIENT_CLOSED: "the client was closed",
 } as const;
 
+/** The codes of a `ClientError`; `CLIENT_ERRORS` has a sentence about each. */
 export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 
-interface ClientErrorOptions {
+/** What an error knows besides its message. */
+export interface ClientErrorOptions {
   readonly cause?: unknown;
   /** What the user can do about it. */
   readonly hint?: string;
 }
 
+/** A request that failed. Its `code` is stable, and its `cause` is the error below it. */
 export class ClientError extends TypeError {
   readonly code: ClientErrorCode;
   readonly hint: string | undefined;
@@ -97,6 +100,7 @@ export function asClientError(error: unknown, code: ClientErrorCode, message: st
 
 const day = (date: Date) => (Number.isNaN(date.getTime()) ? "an unreadable date" : date.toISOString().slice(0, 10));
 
+/** The error for a server's certificate that has expired. */
 export function certificateExpired(host: string, notAfter: Date, cause?: unknown): ClientError {
   return new ClientError("CERTIFICATE_EXPIRED", `certificate for ${host} has expired (${day(notAfter)})`, {
     cause,
@@ -104,6 +108,7 @@ export function certificateExpired(host: string, notAfter: Date, cause?: unknown
   });
 }
 
+/** The error for a server's certificate that is not valid yet. */
 export function certificateNotYetValid(host: string, notBefore: Date, cause?: unknown): ClientError {
   return new ClientError("CERTIFICATE_NOT_YET_VALID", `certificate for ${host} is not valid before ${day(notBefore)}`, {
     cause,
@@ -111,6 +116,7 @@ export function certificateNotYetValid(host: string, notBefore: Date, cause?: un
   });
 }
 
+/** The error for a server's certificate that is not for `host`. */
 export function certificateWrongName(host: string, names: readonly string[], cause?: unknown): ClientError {
   const shown = names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "");
   const whose = names.length === 0 ? "names no host, and so not" : `is for ${shown}, not`;
@@ -120,6 +126,7 @@ export function certificateWrongName(host: string, names: readonly string[], cau
   });
 }
 
+/** The error for a server's certificate whose issuer is not trusted. */
 export function certificateUnknownAuthority(host: string, issuer: string | undefined, cause?: unknown): ClientError {
   const who = issuer === undefined || issuer === "" ? "" : ` (${issuer})`;
   return new ClientError(

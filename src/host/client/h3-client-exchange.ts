@@ -2,6 +2,7 @@
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
+import { type SessionStreams, WEBTRANSPORT_PROTOCOL, type WebTransportStreams } from "../../webtransport/h3/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { H3TunnelDatagrams } from "../quic/h3-tunnel-datagrams.ts";
 import { asClientError, ClientError, NoExtendedConnectError } from "./errors.ts";
@@ -13,6 +14,8 @@ const TOO_EARLY = 425;
 
 /** The session that an exchange belongs to. */
 export interface H3ExchangeOwner {
+  /** The streams of WebTransport sessions; undefined if the connection is not for them. */
+  readonly webTransport: WebTransportStreams | undefined;
   /** Call after content was read: there may be further events, and flow control credit to send. */
   pump(): void;
   /** Removes a finished exchange. */
@@ -41,6 +44,7 @@ export class H3ClientExchange implements ClientExchange {
   #trailers: readonly Field[] = [];
   #onWritable: (() => void) | undefined;
   datagrams: H3TunnelDatagrams | undefined;
+  sessionStreams: SessionStreams | undefined;
 
   constructor(
     h3: H3Connection,
@@ -95,6 +99,7 @@ export class H3ClientExchange implements ClientExchange {
     if (id === undefined) return "blocked";
     this.#id = id;
     if (protocol !== undefined) this.datagrams = new H3TunnelDatagrams(this.#h3, id);
+    if (protocol === WEBTRANSPORT_PROTOCOL) this.sessionStreams = this.#owner.webTransport?.add(id);
     if (this.#content === undefined) this.#handler.onRequestSent();
     else detach("client h3 body", this.#owner.handleFault, this.#send(this.#content));
     return id;
@@ -229,6 +234,7 @@ export class H3ClientExchange implements ClientExchange {
 
   #settle(): void {
     this.#isDone = true;
+    this.sessionStreams?.close();
     this.#wakeWriter();
     this.#owner.release(this.#id, this);
   }

@@ -30,6 +30,7 @@ import { endpointTrace } from "../quic/tracing.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
+import type { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type ChoosePreferred, choosePreferred } from "./preferred-address.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
@@ -41,6 +42,9 @@ import { judgeCertificate } from "./verdict.ts";
 
 /** Unread bytes of all responses of a connection; above this, its other responses are blocked. */
 const MAX_UNREAD = 64 * 1024 * 1024;
+
+/** HTTP/3 needs three; a WebTransport session uses the rest. */
+const MAX_UNI_STREAMS = 256;
 
 /** With options for test programs, beyond those of clients. */
 export interface QuicDialerOptions extends QuicClientOptions {
@@ -56,8 +60,9 @@ export interface QuicDialerOptions extends QuicClientOptions {
 export function createHttp3Connector(
   environment: QuicEnvironment = systemEnvironment,
   quic: QuicDialerOptions = {},
+  protocols: ClientProtocols<QuicHttp3Session> = HTTP3_ONLY,
 ): Http3Connector {
-  const connect = quicDialer(HTTP3_ONLY, environment, quic);
+  const connect = quicDialer(protocols, environment, quic);
   return { connect, async close() {} };
 }
 
@@ -190,7 +195,7 @@ async function dialFlight<P extends DialedProtocol>(
       ...(idleTimeout === undefined ? {} : { maxIdleTimeout: idleTimeout }),
       ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
       ...(keyUpdateAfter === undefined ? {} : { keyUpdateAfter }),
-      limits: { maxUnread: MAX_UNREAD },
+      limits: { maxUnread: MAX_UNREAD, initialMaxStreamsUni: MAX_UNI_STREAMS },
       datagrams: {},
     }),
   });

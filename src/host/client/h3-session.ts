@@ -2,6 +2,7 @@
 import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event, type Settings } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import type { WebTransportStreams } from "../../webtransport/h3/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
@@ -26,6 +27,8 @@ import { StarvationWatch } from "./starvation.ts";
 export interface H3SessionParts {
   readonly connection: Connection;
   readonly h3: H3Connection;
+  /** The streams of WebTransport sessions. */
+  readonly webTransport?: WebTransportStreams | undefined;
   readonly driver: QuicDriver;
   readonly sockets: ClientSockets;
   readonly timings: ConnectionTimings;
@@ -77,6 +80,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   get remotePort(): number {
     return this.#parts.connection.remoteAddress.port;
+  }
+
+  get webTransport(): WebTransportStreams | undefined {
+    return this.#parts.webTransport;
   }
 
   get usable(): boolean {

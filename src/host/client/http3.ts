@@ -10,6 +10,7 @@ import type { DialOptions, Session } from "./session.ts";
  */
 export type Http3Session = Session & { readonly protocol: "h3" };
 
+/** Makes HTTP/3 connections for a client. */
 export interface Http3Connector {
   /** Preloads what connect() needs, so that the head start over TCP is not spent on loading. */
   ready?(): Promise<unknown>;

@@ -3,10 +3,12 @@
 // sessions between requests, exchange.ts turns events into a Response.
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
+import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
 
+/** A version of HTTP: "http/1.1", "h2" or "h3". */
 export type Protocol = HttpVersion;
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */
@@ -53,9 +55,11 @@ export interface ResponseHandler {
   onRequestSent(): void;
   /** A 1xx response. `spelled` has the field names in the peer's own case, in HTTP/1.1 only. */
   onInformational(status: number, fields: readonly Field[], spelled?: readonly Field[]): void;
+  /** The final response's head. `spelled` has the field names in the peer's own case, in HTTP/1.1 only. */
   onHead(status: number, fields: readonly Field[], statusText: string, spelled?: readonly Field[]): void;
   /** The receiver owns the chunk: the session does not reuse or change its memory. */
   onData(chunk: Uint8Array): void;
+  /** The response is complete. `trailers` is empty without a trailer section. */
   onEnd(trailers: readonly Field[], spelled?: readonly Field[]): void;
   /**
    * `unprocessed` is true if the server cannot have acted on the request (RFC 9113 §8.7, RFC 9114 §5.2): any method may
@@ -68,8 +72,11 @@ export interface ResponseHandler {
 export interface ClientExchange {
   /** Over HTTP/3, for a request with a protocol, once the head of its response has arrived. */
   readonly datagrams?: TunnelDatagrams | undefined;
+  /** The same, of a WebTransport session. */
+  readonly sessionStreams?: SessionStreams | undefined;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
+  /** Continues onData after `pause`. */
   resume(): void;
   /** Cancels both directions: RST_STREAM, RESET_STREAM with STOP_SENDING, or the end of an HTTP/1.1 connection. */
   reset(reason: Error): void;
@@ -106,6 +113,7 @@ export interface SessionStats {
   readonly details: Readonly<Record<string, string | number>>;
 }
 
+/** A connection that takes requests, over any version of HTTP. Times are in milliseconds. */
 export interface Session {
   readonly protocol: Protocol;
   readonly remoteAddress: string;
@@ -125,7 +133,9 @@ export interface Session {
   supersede?(): void;
   /** Moves the connection to another address of this machine, over HTTP/3 (RFC 9000 §9). Rejects if that is impossible. */
   migrate?(options?: MigrateOptions): Promise<void>;
+  /** Sends a request and reports what follows to `handler`. Call it only while `room` is more than 0. */
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
+  /** Statistics of the connection so far. */
   stats(): SessionStats;
   /** Takes no more requests, finishes those in progress, then closes. */
   close(): Promise<void>;
@@ -152,6 +162,8 @@ export interface DialOptions {
   /** For servers that ask for a client certificate. */
   readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;
+  /** SHA-256 of certificates, one of which the server must have, instead of one that an authority issued. */
+  readonly certificateHashes?: readonly Uint8Array[] | undefined;
   /** HTTP/3: true to send requests with safe methods in 0-RTT, which an attacker can repeat (RFC 8470). */
   readonly earlyData?: boolean;
   /** Called with each line of the key log (RFC 9850), without the line feed. */
@@ -162,6 +174,7 @@ export interface DialOptions {
   readonly onChange: () => void;
 }
 
+/** An address of a host, and its family. */
 export interface ResolvedAddress {
   readonly address: string;
   readonly family: 4 | 6;

@@ -2,6 +2,7 @@
 // were weaker, an attacker could select it by blocking UDP.
 import { X509Certificate } from "node:crypto";
 import { type CertificateVerifier, createCertificateVerifier, type Verdict } from "../certificates/index.ts";
+import { judgeByHash } from "./certificate-hash.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, type ClientError } from "./errors.ts";
 import type { DialOptions } from "./session.ts";
@@ -32,10 +33,14 @@ export interface Refusal {
 /** Verifies the chain (DER, the server's own certificate first). Undefined if it is accepted or verification is off. */
 export async function judgeCertificate(
   chain: readonly Uint8Array[],
-  options: Pick<DialOptions, "servername" | "ca" | "rejectUnauthorized">,
+  options: Pick<DialOptions, "servername" | "ca" | "rejectUnauthorized" | "certificateHashes">,
   now: Date,
 ): Promise<Refusal | undefined> {
-  const { servername, ca, rejectUnauthorized } = options;
+  const { servername, ca, rejectUnauthorized, certificateHashes } = options;
+  if (certificateHashes !== undefined) {
+    const error = judgeByHash(chain[0], certificateHashes, servername, now);
+    return error && { error, verdict: undefined };
+  }
   if (!rejectUnauthorized) return undefined;
   try {
     const verdict = await verifierFor(ca).verify(chain, servername, now);

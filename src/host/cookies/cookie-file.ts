@@ -12,6 +12,7 @@ import { makeDirectory } from "../kept-file.ts";
 import { jarJson, readJar } from "./jar-json.ts";
 import type { CookieStorage, KeptCookie } from "./kept-cookies.ts";
 
+/** Why a file of cookies cannot be used. */
 export type CookieFileProblem = "COOKIE_FILE_INVALID" | "COOKIE_FILE_LOCKED" | "COOKIE_FILE_UNUSABLE";
 
 /** A file of cookies cannot be read or written. */
@@ -27,6 +28,7 @@ export class CookieFileError extends Error {
   }
 }
 
+/** How a file of cookies is written. */
 export interface CookieFileOptions {
   /** Milliseconds to wait for another process that writes. Default: 10 s. */
   readonly lockTimeout?: number;

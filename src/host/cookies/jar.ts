@@ -17,6 +17,7 @@ import {
 import { type CookieJarJson, jarJson, readJar } from "./jar-json.ts";
 import { type CookieStorage, KeptCookies } from "./kept-cookies.ts";
 
+/** The rules and limits of a jar, and where it is saved. */
 export interface CookieJarOptions extends Omit<CookieStoreOptions, "onChange" | "toAscii"> {
   /** Where `save()` puts the cookies. Use `CookieJar.open()` to read what is there first. */
   readonly storage?: CookieStorage | undefined;
@@ -24,6 +25,7 @@ export interface CookieJarOptions extends Omit<CookieStoreOptions, "onChange" | 
   readonly now?: () => number;
 }
 
+/** A browser's cookies: which are stored, and which go with a request. `await using` saves it. */
 export class CookieJar {
   readonly #store: CookieStore;
   readonly #kept: KeptCookies | undefined;
@@ -62,6 +64,7 @@ export class CookieJar {
     return this.#store.size;
   }
 
+  /** All cookies that have not expired. */
   [Symbol.iterator](): IterableIterator<Cookie> {
     return this.#store[Symbol.iterator]();
   }
@@ -96,6 +99,7 @@ export class CookieJar {
     return this.#store.delete(cookie);
   }
 
+  /** Deletes all cookies. */
   clear(): void {
     this.#store.clear();
   }
@@ -127,6 +131,7 @@ export class CookieJar {
     return Buffer.from(text, "latin1").toString("utf8");
   }
 
+  /** The jar in JSON, for `CookieJar.fromJSON`. */
   toJSON(): CookieJarJson {
     const now = this.#now();
     this.#store.deleteExpired(now);
@@ -141,6 +146,7 @@ export class CookieJar {
     await this.#kept?.save(this.#store, this.#now());
   }
 
+  /** Saves the jar, like `save`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.save();
   }

@@ -5,6 +5,7 @@
 
 import type { Instant } from "../../base/time.ts";
 import {
+  CapsuleError,
   CapsuleReader,
   type CapsuleTreatment,
   CapsuleType,
@@ -24,6 +25,8 @@ export interface DatagramTunnelOptions {
   /** Other capsules that its user wants, up to their largest size in bytes. All others are skipped (RFC 9297 §3.3). */
   readonly capsules?: readonly { readonly type: number; readonly maxLength: number }[];
   readonly onCapsule?: (type: number, value: Uint8Array) => void;
+  /** Called when a datagram would find room again, after `send` returned "full" over HTTP/1.1 or HTTP/2. */
+  readonly onDrain?: () => void;
   /** Called once: the peer ended its direction in an orderly way. */
   readonly onEnd: () => void;
   /**
@@ -31,11 +34,6 @@ export interface DatagramTunnelOptions {
    * follow. If that has happened already, it is called by the constructor.
    */
   readonly onAbort: (reason: Error) => void;
-}
-
-/** The peer broke the rules of capsules, and the tunnel was reset. */
-export class CapsuleError extends Error {
-  override readonly name = "CapsuleError";
 }
 
 export class DatagramTunnel {
@@ -57,6 +55,7 @@ export class DatagramTunnel {
     });
     tunnel.onDrain = () => {
       this.#hasRoom = true;
+      options.onDrain?.();
     };
     tunnel.onAbort = (reason) => this.#abort(reason);
     if (tunnel.datagrams !== undefined) tunnel.datagrams.onDatagram = (payload) => this.#deliver(payload);
@@ -88,6 +87,11 @@ export class DatagramTunnel {
   /** Sends a capsule, however congested the stream is. */
   sendCapsule(type: VarInt, ...parts: readonly Uint8Array[]): void {
     if (!this.#isEnded) this.#hasRoom = this.#tunnel.write(capsule(type, ...parts));
+  }
+
+  /** The capsule that is being handled is the last one of the peer: more bytes reset the tunnel. */
+  expectEnd(): void {
+    this.#reader.expectEnd();
   }
 
   /** Ends our direction. */

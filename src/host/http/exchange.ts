@@ -16,6 +16,7 @@ import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 export type { BodyState, RequestBody } from "./request-body.ts";
 export type { HttpVersion };
 
+/** An address and port. */
 export interface PeerAddress {
   readonly address: string;
   readonly port: number;
@@ -24,6 +25,7 @@ export interface PeerAddress {
 
 /** Statistics of a connection by name, cheap enough to read in every handler. */
 export interface ConnectionInfo {
+  /** The current values. */
   stats(): Readonly<Record<string, number | string>>;
 }
 

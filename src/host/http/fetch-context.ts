@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
 import { ContextTunnel, type HeadersInit, type TunnelRequest } from "./tunnel-streams.ts";
@@ -29,6 +30,8 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
   readonly tunnel: TunnelRequest | undefined;
+  /** Set if the client requests a WebTransport session, over HTTP/3. */
+  readonly webtransport: WebTransportRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
@@ -56,6 +59,7 @@ const NO_PROPS: Readonly<Record<string, unknown>> = Object.freeze({});
 export class FetchContext implements Context {
   responseTrailers: readonly FieldLine[] | undefined;
   readonly tunnel: ContextTunnel | undefined;
+  readonly webtransport: WebTransportRequest | undefined;
   readonly #exchange: ServerExchange;
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
@@ -70,7 +74,9 @@ export class FetchContext implements Context {
     this.#request = request;
     this.#waitUntil = waitUntil;
     const { tunnelOffer } = exchange;
-    this.tunnel = tunnelOffer === undefined ? undefined : new ContextTunnel(exchange, tunnelOffer.protocol);
+    if (tunnelOffer === undefined) return;
+    this.tunnel = new ContextTunnel(exchange, tunnelOffer.protocol);
+    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange);
   }
 
   get protocol(): HttpVersion {
@@ -121,6 +127,17 @@ export class FetchContext implements Context {
 
   get props(): Readonly<Record<string, unknown>> {
     return NO_PROPS;
+  }
+
+  /** True if the response was sent: the handler accepted a tunnel or a session. */
+  get isTunnelled(): boolean {
+    return this.tunnel?.isAccepted === true || this.webtransport?.isAccepted === true;
+  }
+
+  /** Ends what the handler accepted, after it threw. */
+  resetTunnel(reason: Error): void {
+    this.tunnel?.reset(reason);
+    this.webtransport?.reset(reason);
   }
 
   // A listener written for Node's (req, res) gets the context in place of `res` and uses one of these first.

@@ -67,16 +67,16 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     } catch (error) {
       if (message !== undefined) publishError(message, error);
       if (exchange.aborted !== undefined) return; // a cancelled handler is expected to fail
-      if (context.tunnel?.isAccepted === true) {
+      if (context.isTunnelled) {
         logError(exchange, error);
-        context.tunnel.reset(error instanceof Error ? error : new Error(String(error)));
+        context.resetTunnel(error instanceof Error ? error : new Error(String(error)));
         return;
       }
       response = await errorResponse(exchange, error, options.onError, logError);
     }
     if (message !== undefined) message.response = response;
     // The returned response is a placeholder for the one already sent.
-    if (context.tunnel?.isAccepted === true) return;
+    if (context.isTunnelled) return;
     if (looksAccepted(exchange.method, response.status)) {
       await response.body?.cancel();
       // RFC 9110 §9.3.6: a handler that does not support CONNECT must not accept it by accident.

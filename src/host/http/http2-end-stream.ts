@@ -4,9 +4,10 @@
  */
 import type { Http2Stream } from "node:http2";
 
-/** Call before the stream's first DATA frame. The returned function returns true if END_STREAM has arrived. */
+/** Call when the stream is new. The returned function returns true if END_STREAM has arrived. */
 export function watchEndStream(stream: Http2Stream): () => boolean {
-  let ended = false;
+  // Node emits "stream" in a later tick. If it was busy, all frames of the request have been handled before.
+  let ended = stream.state.remoteClose === 1;
   const push = stream.push;
   // Node pushes null once: for END_STREAM while the stream is open, otherwise after marking the stream closed.
   stream.push = (chunk, encoding) => {

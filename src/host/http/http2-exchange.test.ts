@@ -1,9 +1,13 @@
 /** Failed responses on the wire (RFC 9113 §8.1): RST_STREAM, and never END_STREAM. */
 
+import { connect } from "node:http2";
+import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import { loadIdentity } from "../certificates/identity.ts";
 import type { ServerExchange } from "./exchange.ts";
+import { watchEndStream } from "./http2-end-stream.ts";
+import type { Http2ServerExchange } from "./http2-exchange.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { localhostIdentity } from "./testing/identities.ts";
 import { RawHttp2 } from "./testing/raw-http2.ts";
@@ -202,4 +206,54 @@ test("a response without content is sent before the reset that stops an unread b
   const client = await start((exchange) => exchange.respond(204, [], { endStream: true }));
   const NO_ERROR = 0;
   expect(await client.end(client.request("POST"), true)).toEqual({ bytes: 0, endStream: true, reset: NO_ERROR });
+});
+
+test.each(["has sent all of it", "still sends it"])(
+  "a stream whose request was read in part closes after the response, if the client %s",
+  async (when) => {
+    const all = when === "has sent all of it";
+    const closed = deferred<void>();
+    const listener = new TcpListener({
+      identities: [loadIdentity(localhostIdentity)],
+      onExchange,
+      onKeyLog: undefined,
+    });
+    function onExchange(exchange: ServerExchange): void {
+      exchange.onClose = () => closed.resolve();
+      const { body } = exchange;
+      body.onReadable = () => {
+        // Some stays unread, in Node's buffer.
+        if (body.read() === undefined || exchange.status !== undefined) return;
+        body.onReadable = undefined;
+        exchange.respond(200, []);
+        const end = (): void => {
+          if ((exchange as Http2ServerExchange).unread === 0) setImmediate(end);
+          else exchange.end();
+        };
+        end();
+      };
+      body.onReadable();
+    }
+    closers.push(() => listener.close(0));
+    const { port } = await listener.listen(0, "127.0.0.1");
+    const session = connect(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    closers.push(() => session.destroy());
+    const stream = session.request({ ":method": "POST" });
+    stream.on("error", () => {});
+    stream.write(new Uint8Array(10_000));
+    stream.once("response", () => {
+      stream.write(new Uint8Array(10_000));
+      if (all) stream.end();
+    });
+    await closed.promise;
+  },
+);
+
+// Node announces a stream in a later tick than its HEADERS; while it is busy, all frames of the request come before.
+test.each([
+  ["has arrived already", 1, true],
+  ["has not arrived", 0, false],
+])("END_STREAM that %s when the stream is announced", (_when, remoteClose, expected) => {
+  const stream = Object.assign(new PassThrough(), { state: { remoteClose } });
+  expect(watchEndStream(stream as never)()).toBe(expected);
 });

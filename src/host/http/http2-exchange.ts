@@ -82,7 +82,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         // Node may emit "close" (NO_ERROR) before "finish" when the last frame has been sent.
         const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
         if (this.#aborted === undefined && (!this.#ended || !hasAll)) {
-          tcp.countCancelled();
+          tcp.intake?.countCancelled(this);
           this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         }
         this.#close();
@@ -223,6 +223,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#ended = true;
     this.#aborted ??= reason;
     this.#cutOff(reason);
+    this.body.discard();
   }
 
   #cutOff(reason: Error): void {
@@ -246,13 +247,17 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     // RFC 9113 §8.1: after a complete response, ask the client to stop sending the rest of the body.
     if (this.body.state !== "open" || this.readsOn) return;
     const stop = guard("http2 stop", this.#handleFault, () => {
-      if (this.body.state !== "open" || this.#isGone()) return;
-      // RST_STREAM must not overtake END_STREAM, which waits while the socket is full or the client's window closed.
-      if (this.#stream.state.localClose !== 1) {
-        new Timer(stop, STOP_INTERVAL).unref();
-        return;
+      if (this.body.state !== "open") return;
+      if (!this.#isGone()) {
+        // RST_STREAM must not overtake END_STREAM, which waits while the socket is full or the client's window closed.
+        if (this.#stream.state.localClose !== 1) {
+          new Timer(stop, STOP_INTERVAL).unref();
+          return;
+        }
+        this.#stream.close(constants.NGHTTP2_NO_ERROR);
       }
-      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      // Node closes a stream only when all that arrived of it has been read.
+      this.body.discard();
       // Wake a reader of the request: no more content will arrive.
       this.body.abort();
     });

@@ -19,6 +19,7 @@ import type { TraceConnection } from "../quic/tracing.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
 import type { ProxyProtocolOptions } from "./proxy-protocol-gate.ts";
 
+/** An address on which a server listens. */
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
   readonly address: string;

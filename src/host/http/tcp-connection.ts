@@ -1,12 +1,11 @@
 /** State shared by the exchanges of one TCP connection. */
 import type { Socket } from "node:net";
-import { RateLimit } from "../../base/rate-limit.ts";
 import type { Holder } from "../budget.ts";
-import { systemClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
 import type { Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
+import type { Http2Intake } from "./http2-intake.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -42,12 +41,6 @@ export interface Abortable {
 /** The same as HTTP/3's limit for one stream. */
 const MAX_PENDING = 4 * 1024 * 1024;
 
-/**
- * HTTP/2: requests cancelled per second. Clients with good reasons cancel at most what was in progress, a few times.
- * A request also counts as cancelled if its client provoked our reset, which nghttp2 does not count ("MadeYouReset").
- */
-const MAX_CANCELLED = 500;
-
 /** Overhead in bytes of a request in progress or waiting in a pipeline. */
 const EXCHANGE_COST = 8 * 1024;
 
@@ -68,9 +61,10 @@ export class TcpConnection implements Holder {
   });
   /** HTTP/1.1: requests waiting for their turn. */
   pipeline: Http1Pipeline | undefined;
+  /** HTTP/2: the same. */
+  intake: Http2Intake | undefined;
   /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
   countSentBytes: (() => number) | undefined;
-  readonly #cancelled = new RateLimit(MAX_CANCELLED);
   readonly #cutOff: () => void;
   /** The progress of finished exchanges: their bytes, plus one for each. */
   #done = 0;
@@ -88,11 +82,6 @@ export class TcpConnection implements Holder {
     if (this.exchanges.delete(exchange)) this.#done += exchange.written + exchange.consumed + 1;
     this.room.update();
     this.pipeline?.next();
-  }
-
-  /** HTTP/2: call when a request ended before its response was complete, unless we ended it. */
-  countCancelled(): void {
-    if (!this.#cancelled.take(systemClock.now())) this.#cutOff();
   }
 
   handleDrain(): void {

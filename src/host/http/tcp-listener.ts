@@ -9,7 +9,6 @@
  */
 import type { IncomingMessage } from "node:http";
 import {
-  constants,
   createSecureServer,
   type Http2SecureServer,
   type Http2Session,
@@ -33,7 +32,8 @@ import { Http1Refusal, refuseHttp1 } from "./http1-refusal.ts";
 import { type Http1Request, messageOf } from "./http1-request.ts";
 import type { Http1Response } from "./http1-response.ts";
 import { responseFor, upgradeOf } from "./http1-upgrade.ts";
-import { limitControlFrames } from "./http2-control-frames.ts";
+import { cutOffSession, limitControlFrames } from "./http2-control-frames.ts";
+import { Http2Intake } from "./http2-intake.ts";
 import { http2ExchangeOf } from "./http2-request.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
@@ -348,9 +348,7 @@ export class TcpListener implements ManagedListener {
   }
 
   #sessionConnection(session: Http2Session): TcpConnection {
-    // RFC 9113 §7: ENHANCE_YOUR_CALM
-    const cutOff = (): void => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    return this.#connectionOf(session, session.socket as unknown as Socket, cutOff);
+    return this.#connectionOf(session, session.socket as unknown as Socket, () => cutOffSession(session));
   }
 
   #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
@@ -376,6 +374,11 @@ export class TcpListener implements ManagedListener {
     session.on("error", ignore); // "close" follows
     limitControlFrames(session, this.#onFault);
     connection.countSentBytes = sentBytesCounter(session);
+    connection.intake = new Http2Intake({
+      onExchange: this.#onExchange,
+      cutOff: () => cutOffSession(session),
+      onFault: this.#onFault,
+    });
     this.#budget.add(connection, this.#stallTimeout);
     limitSession(session, connection, {
       headTimeout: (this.#server as Http1Limits).headersTimeout!,
@@ -409,7 +412,7 @@ export class TcpListener implements ManagedListener {
     const connection = this.#sessionConnection(stream.session);
     connection.headTimer?.clear();
     const exchange = http2ExchangeOf(stream, { headers, flags, raw }, connection, this.#acceptsTunnels);
-    if (exchange !== undefined) this.#onExchange(exchange);
+    if (exchange !== undefined) connection.intake?.add(exchange);
   }
 
   #handleUpgrade(request: Http1Request, socket: Socket, rest: Uint8Array): void {

@@ -3,6 +3,7 @@ import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
+/** Both directions of a tunnel. */
 export interface TunnelStreams {
   /** Bytes from the client. Cancelling drops the rest. */
   readonly readable: ReadableStream<Uint8Array>;
@@ -36,9 +37,15 @@ export class ContextTunnel implements TunnelRequest {
 
   accept(headers?: HeadersInit): TunnelStreams & { readonly response: Response } {
     const lines = [...(new Headers(headers) as unknown as Iterable<FieldLine>)];
-    this.#tunnel = this.#exchange.acceptTunnel(lines.filter((line) => isAllowed(...line)));
+    const tunnel = this.acceptRaw(lines.filter((line) => isAllowed(...line)));
     const { onAbort } = this.#exchange;
-    return { ...tunnelStreams(this.#tunnel, onAbort), response: new Response(null) };
+    return { ...tunnelStreams(tunnel, onAbort), response: new Response(null) };
+  }
+
+  /** The same for protocols of our own, which need no streams. */
+  acceptRaw(fields: readonly FieldLine[]): Tunnel {
+    this.#tunnel = this.#exchange.acceptTunnel(fields);
+    return this.#tunnel;
   }
 
   get isAccepted(): boolean {

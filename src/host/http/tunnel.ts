@@ -7,6 +7,7 @@
  */
 import type { Instant } from "../../base/time.ts";
 import type { SendDatagramResult } from "../../quic/index.ts";
+import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** A client's request for a tunnel. */
@@ -30,6 +31,8 @@ export interface TunnelDatagrams {
 export interface Tunnel {
   /** Present over HTTP/3, for a tunnel with a protocol. Elsewhere datagrams are capsules: see `datagram-tunnel.ts`. */
   readonly datagrams?: TunnelDatagrams | undefined;
+  /** Present over HTTP/3, for WebTransport: the streams of the session. Its capsules are the tunnel's bytes. */
+  readonly sessionStreams?: SessionStreams | undefined;
   /** Bytes from the client. Unread bytes stay in the transport, whose flow control slows the client down. */
   readonly body: RequestBody;
   /** Why the tunnel was reset; undefined if it was not. */
@@ -40,7 +43,7 @@ export interface Tunnel {
   end(): void;
   /** Drops what the client still sends. */
   stopReading(): void;
-  /** Resets both directions. */
+  /** Resets both directions. A `CapsuleError` tells the peer that its message is malformed. */
   reset(reason: Error): void;
   onDrain: (() => void) | undefined;
   /** Called if the client resets the tunnel, or its connection ends. */

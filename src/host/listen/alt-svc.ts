@@ -3,6 +3,7 @@ import type { BoundAddress } from "../http/listener.ts";
 import { isHttp3Disabled } from "../http3-switch.ts";
 import { ServeError } from "./errors.ts";
 
+/** How HTTP/3 is advertised to clients (RFC 7838). */
 export interface AltSvcOptions {
   /** Seconds that clients may remember HTTP/3. The default, 3600, lets an operator go back within an hour. */
   readonly maxAge?: number | undefined;

@@ -13,6 +13,7 @@ export type ServeProblem =
   | "CONFIG_INVALID"
   | "ORIGIN_INVALID";
 
+/** A server that cannot start or reload. The message says what was wrong and what to do. */
 export class ServeError extends Error {
   override readonly name = "ServeError";
   readonly code: ServeProblem;

@@ -30,6 +30,7 @@ export const HTTP1_PROPERTIES = [
   "requireHostHeader",
 ] as const;
 
+/** The properties of Node's server that hold HTTP/1.1's limits. */
 export type Http1Properties = {
   -readonly [Name in (typeof HTTP1_PROPERTIES)[number]]: Required<Http1Limits>[Name];
 };

@@ -11,6 +11,7 @@ import type { ServerExchange } from "../http/exchange.ts";
 import { captureScope, within } from "../request-scope.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
+/** A class of requests that extends Node's. */
 export type RequestClass = new (socket: never) => IncomingMessage;
 
 const OWNER = Symbol("nagare.request");

@@ -13,6 +13,7 @@ import { type GivenHeaders, type Outgoing, splitLines, type WriteCallback } from
 import { responseHead } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
+/** A class of responses that extends Node's. */
 export type ResponseClass = new (request: never, options?: never) => ServerResponse;
 
 const OUTBOX = Symbol("nagare.outbox");

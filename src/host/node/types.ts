@@ -9,6 +9,7 @@ import { TLSSocket } from "node:tls";
 // Tracing tools change https.Server when it is required: those that `node -r` loads do not see imports.
 const { Server: HttpsServer } = createRequire(import.meta.url)("node:https") as typeof import("node:https");
 
+/** A listener for Node's `(req, res)`. */
 export type Listener = RequestListener;
 export { IncomingMessage as NodeIncomingMessage, ServerResponse as NodeServerResponse };
 

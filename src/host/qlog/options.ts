@@ -8,6 +8,7 @@ export type QlogDialect = "rfc" | "qvis";
 
 export const QLOG_DIALECTS: readonly QlogDialect[] = ["rfc", "qvis"];
 
+/** Where and how connections are recorded. Give `directory` or `file`. */
 export interface QlogOptions {
   /** The folder for the files, one for each connection. It is created if it does not exist. */
   readonly directory?: string | undefined;

@@ -3,6 +3,7 @@
 import { H3_ERRORS, MAX_JOINED_CONTENT, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
+import { type SessionStreams, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
 import { guard } from "../guard.ts";
 import type {
   ClientIdentity,
@@ -42,6 +43,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   /** False if the handshake was complete when the request arrived. */
   readonly #cameEarly: boolean;
   readonly #datagrams: H3TunnelDatagrams | undefined;
+  readonly #sessionStreams: SessionStreams | undefined;
   #isEnded = false;
   #isClosed = false;
 
@@ -56,6 +58,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.body = new H3Body(host, id, fin);
     this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
     if (head.protocol !== undefined) this.#datagrams = new H3TunnelDatagrams(host.h3, id);
+    if (head.protocol === WEBTRANSPORT_PROTOCOL) this.#sessionStreams = host.webTransport?.add(id);
   }
 
   get remoteAddress(): PeerAddress {
@@ -164,7 +167,8 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   acceptTunnel(fields: FieldSection): Tunnel {
     const offer = checkOffer(this.tunnelOffer, this.status);
     this.status = 200;
-    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, this.#datagrams, (aborted) => {
+    const parts = { datagrams: this.#datagrams, sessionStreams: this.#sessionStreams };
+    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, parts, (aborted) => {
       this.aborted ??= aborted;
       this.onClose?.();
     });
@@ -243,6 +247,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.#host.room.settle(this);
     // Wake a reader of the request: no more content will arrive.
     this.body.abort();
+    this.#sessionStreams?.close();
     this.#host.onExchangeClosed(this.#id);
     this.onClose?.();
   }

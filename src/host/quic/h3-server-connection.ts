@@ -2,7 +2,7 @@
 
 import { SparseMap } from "../../base/sparse-map.ts";
 import type { Instant } from "../../base/time.ts";
-import { H3_ERRORS, H3Connection, type H3Event, type RequestHead } from "../../h3/index.ts";
+import { H3_ERRORS, H3Connection, type H3Event, type RequestHead, StreamClaims } from "../../h3/index.ts";
 import { refusalOfServer } from "../../http/index.ts";
 import {
   type CloseReason,
@@ -11,6 +11,7 @@ import {
   DEFAULT_LIMITS,
   type StreamId,
 } from "../../quic/index.ts";
+import { WebTransportStreams, webTransportSettings } from "../../webtransport/h3/index.ts";
 import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ClientIdentity, ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -35,6 +36,11 @@ const EARLY_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /** RFC 8470 §5.2 */
 const TOO_EARLY = 425;
+/** RFC 6585 §4 */
+const TOO_MANY_REQUESTS = 429;
+
+/** WebTransport sessions of a connection at a time. */
+const MAX_SESSIONS = 100;
 
 /** The status for a well-formed request that this server refuses; undefined if it accepts it. */
 function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | undefined {
@@ -45,6 +51,7 @@ function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | und
 
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
+  readonly webTransport: WebTransportStreams | undefined;
   readonly info: ConnectionInfo;
   readonly client: ClientIdentity | undefined;
   readonly firstAddress: PeerAddress;
@@ -69,7 +76,13 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.firstAddress = peerAddress(connection.remoteAddress);
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng, clock } = driver.environment;
+    const claims = new StreamClaims();
+    if (options.acceptsTunnels) {
+      this.webTransport = new WebTransportStreams(connection, claims, () => this.h3.nextRequestId);
+    }
     this.h3 = new H3Connection(connection, {
+      claims,
+      extensionSettings: options.acceptsTunnels ? webTransportSettings(MAX_SESSIONS) : [],
       rng,
       trace: h3Trace(connection, clock),
       enableConnectProtocol: options.acceptsTunnels,
@@ -131,7 +144,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         this.#exchanges.set(event.id, exchange);
         const isTooEarly =
           exchange.earlyData && this.#options.earlyData !== "all" && !EARLY_METHODS.has(event.head.method);
-        const status = isTooEarly ? TOO_EARLY : refusedStatus(event.head, this.#options.acceptsTunnels);
+        const status = isTooEarly
+          ? TOO_EARLY
+          : (this.webTransport?.sessions ?? 0) > MAX_SESSIONS
+            ? TOO_MANY_REQUESTS
+            : refusedStatus(event.head, this.#options.acceptsTunnels);
         if (status === undefined) this.#options.onExchange(exchange);
         else exchange.respond(status, [], { endStream: true });
         break;

@@ -3,6 +3,7 @@
 import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
+import type { WebTransportStreams } from "../../webtransport/h3/index.ts";
 import type { Fault } from "../guard.ts";
 import type { BodyState, ClientIdentity, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
 import type { SharedRoom } from "../http/shared-room.ts";
@@ -29,6 +30,8 @@ export interface H3StreamHandler {
 /** An exchange's interface to its connection. */
 export interface H3ExchangeHost {
   readonly h3: H3Connection;
+  /** The streams of WebTransport sessions; undefined if the server takes none. */
+  readonly webTransport: WebTransportStreams | undefined;
   readonly remoteAddress: PeerAddress;
   /** The client's address when the connection began. */
   readonly firstAddress: PeerAddress;

@@ -1,16 +1,25 @@
 /** A tunnel on an HTTP/3 request stream (RFC 9114 §4.4, RFC 9220), with its bytes in DATA frames. */
 
 import { H3_ERRORS } from "../../h3/index.ts";
+import { CapsuleError } from "../../http/capsules/index.ts";
 import type { StreamId } from "../../quic/index.ts";
+import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
 import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
 import type { H3TunnelDatagrams } from "./h3-tunnel-datagrams.ts";
 
 const EMPTY = new Uint8Array(0);
 
+/** What belongs to a tunnel besides its bytes. */
+export interface TunnelParts {
+  readonly datagrams: H3TunnelDatagrams | undefined;
+  readonly sessionStreams: SessionStreams | undefined;
+}
+
 export class H3Tunnel implements Tunnel, H3StreamHandler {
   readonly body: H3Body;
   readonly datagrams: H3TunnelDatagrams | undefined;
+  readonly sessionStreams: SessionStreams | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
@@ -26,13 +35,14 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     id: StreamId,
     body: H3Body,
     offer: TunnelOffer,
-    datagrams: H3TunnelDatagrams | undefined,
+    { datagrams, sessionStreams }: TunnelParts,
     onClose: (aborted: Error | undefined) => void,
   ) {
     this.#host = host;
     this.#id = id;
     this.body = body;
     this.datagrams = datagrams;
+    this.sessionStreams = sessionStreams;
     this.#onClose = onClose;
     // RFC 9114 §4.4: the target's connection failed. RFC 9220 §3: an extended CONNECT is cancelled.
     this.#resetCode = (offer.protocol === undefined ? H3_ERRORS.H3_CONNECT_ERROR : H3_ERRORS.H3_REQUEST_CANCELLED).code;
@@ -89,7 +99,9 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   #cutOff(reason: Error): void {
     if (this.#isClosed) return;
     this.aborted = reason;
-    this.#host.h3.cancel(this.#id, this.#resetCode);
+    // RFC 9297 §3.3
+    const code = reason instanceof CapsuleError ? H3_ERRORS.H3_MESSAGE_ERROR.code : this.#resetCode;
+    this.#host.h3.cancel(this.#id, code);
     this.#close();
   }
 
@@ -101,6 +113,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.body.abort();
+    this.sessionStreams?.close();
     this.#host.onExchangeClosed(this.#id);
     this.#onClose(this.aborted);
   }

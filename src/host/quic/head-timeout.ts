@@ -56,7 +56,7 @@ export class HeadTimeout {
   }
 
   #tick(): void {
-    this.#begun.push(this.#h3.nextRequestId);
+    this.#begun.push(this.#h3.nextStreamId);
     if (this.#begun.length > INTERVALS) {
       this.#h3.refuseIncompleteHeads(this.#begun.shift()!);
       this.#onRefused();

@@ -38,6 +38,9 @@ export interface QuicListenerOptions extends ListenerOptions {
   readonly serverProtocols?: ServerProtocols;
 }
 
+/** HTTP/3 needs three; WebTransport's sessions share the rest. */
+const MAX_UNI_STREAMS = 256;
+
 const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 
 export class QuicListener implements ManagedListener {
@@ -122,7 +125,7 @@ export class QuicListener implements ManagedListener {
       ...(quic?.idleTimeout === undefined ? {} : { maxIdleTimeout: idleLimit(quic.idleTimeout) }),
       datagrams: {},
       disableActiveMigration: quic?.disableActiveMigration === true,
-      ...(limits === undefined ? {} : { limits }),
+      limits: { initialMaxStreamsUni: MAX_UNI_STREAMS, ...limits },
     });
     const secret = resetKey ?? randomBytes(rng, RESET_KEY_LENGTH);
     const tickets = new SessionTickets(config, secret, this.#options);

@@ -17,6 +17,7 @@ export type QuicVersionName = keyof typeof VERSION_NUMBERS;
 
 export const QUIC_VERSION_NAMES = Object.keys(VERSION_NUMBERS) as readonly QuicVersionName[];
 
+/** QUIC's options of a server. */
 export interface QuicServerOptions {
   /** Key exchange groups in order of preference. By default all, and X25519MLKEM768 first. */
   readonly groups?: readonly GroupName[] | undefined;
@@ -46,11 +47,13 @@ export interface QuicServerOptions {
   readonly disableActiveMigration?: boolean | undefined;
 }
 
+/** An address of this machine to which clients move. */
 export interface PreferredAddress {
   readonly host: string;
   readonly port: number;
 }
 
+/** QUIC's options of a client. */
 export interface QuicClientOptions {
   /**
    * Key exchange groups in order of preference; a key share is sent for the first only. Default: x25519, secp256r1,

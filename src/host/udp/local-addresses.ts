@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 import { endianness, networkInterfaces } from "node:os";
 import type { SocketAddress } from "../../base/datagrams.ts";
-import { formatIpv6 } from "../../wire/ip-address.ts";
+import { isSubnetBroadcast, parsePrefix } from "../../ip/address.ts";
+import { addressKey, formatIpv6 } from "../../wire/ip-address.ts";
 
 /** In the form `bind` takes, link-local ones with their zone. Undefined if the system does not list them (Android). */
 export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
@@ -71,4 +72,14 @@ function ipv6Address(bytes: Uint8Array): string | undefined {
     return Array.from(bytes.subarray(12)).join(".");
   }
   return formatIpv6(bytes);
+}
+
+/** True for an address of this machine, and for a broadcast address of one of its networks (RFC 919). */
+export function isOwnAddress(address: Uint8Array): boolean {
+  for (const listed of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
+    const own = listed.cidr === null ? undefined : parsePrefix(listed.cidr);
+    if (own === undefined) continue;
+    if (addressKey(own.address) === addressKey(address) || isSubnetBroadcast(own, address)) return true;
+  }
+  return false;
 }

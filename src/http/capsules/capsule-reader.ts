@@ -22,9 +22,9 @@ export interface CapsuleSink {
   piece?(type: VarInt, bytes: Uint8Array, isLast: boolean): void;
 }
 
-/** RFC 9297 §3.3: a stream that ends inside a capsule is a malformed message. */
-export class TruncatedCapsuleError extends Error {
-  override readonly name = "TruncatedCapsuleError";
+/** The capsules are malformed, and so is the message that they belong to (RFC 9297 §3.3). */
+export class CapsuleError extends Error {
+  override readonly name = "CapsuleError";
 }
 
 const EMPTY = new Uint8Array(0);
@@ -39,6 +39,7 @@ export class CapsuleReader {
   #collected: Uint8Array = EMPTY;
   #have = 0;
   #isStopped = false;
+  #isComplete = false;
 
   constructor(sink: CapsuleSink) {
     this.#sink = sink;
@@ -49,12 +50,15 @@ export class CapsuleReader {
     return this.#collected.length;
   }
 
-  /** Handles the next bytes of the stream, which must not change afterwards. */
+  /** Handles the next bytes of the stream, which must not change afterwards. Throws a `CapsuleError`. */
   handle(bytes: Uint8Array): void {
+    if (this.#isComplete && bytes.length > 0 && !this.#isStopped)
+      throw new CapsuleError("bytes after the last capsule");
     let at = 0;
     while (at < bytes.length && !this.#isStopped) {
       if (this.#step === "value") at = this.#readValue(bytes, at);
       else {
+        if (this.#isComplete) throw new CapsuleError("bytes after the last capsule");
         at = this.#varint.read(bytes, at);
         if (this.#varint.done) this.#handleInteger();
       }
@@ -64,7 +68,12 @@ export class CapsuleReader {
   /** Handles the end of the stream. */
   handleEnd(): void {
     if (this.#isStopped || (this.#step === "type" && !this.#varint.isPartial)) return;
-    throw new TruncatedCapsuleError("the stream ended inside a capsule");
+    throw new CapsuleError("the stream ended inside a capsule");
+  }
+
+  /** The capsule just collected was the last one: more bytes are an error, even in what is being handled. */
+  expectEnd(): void {
+    this.#isComplete = true;
   }
 
   /** Ignores everything from now on, even the rest of the bytes being handled. */

@@ -3,6 +3,7 @@ import { fromHex, toHex } from "../../wire/hex.ts";
 import { concat } from "../../wire/text.ts";
 import { formatVarInt, type VarInt } from "../../wire/varint.ts";
 import {
+  CapsuleError,
   CapsuleReader,
   type CapsuleSink,
   type CapsuleTreatment,
@@ -10,7 +11,6 @@ import {
   capsuleHead,
   datagramCapsule,
   hasCapsuleProtocol,
-  TruncatedCapsuleError,
 } from "./index.ts";
 
 class Recorder implements CapsuleSink {
@@ -88,7 +88,7 @@ describe("reading", () => {
     for (let end = 1; end < whole.length; end += 1) {
       const reader = new CapsuleReader(collectAll());
       reader.handle(whole.subarray(0, end));
-      expect(() => reader.handleEnd(), `after ${end} bytes`).toThrow(TruncatedCapsuleError);
+      expect(() => reader.handleEnd(), `after ${end} bytes`).toThrow(CapsuleError);
     }
   });
 

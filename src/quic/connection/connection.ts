@@ -182,10 +182,12 @@ export class Connection implements StreamTransport, DatagramTransport {
     });
   }
 
+  /** Does what is due at `now`. */
   handleTimeout(now: Instant): void {
     this.#guard(now, () => this.#timers.handle(now));
   }
 
+  /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined {
     return this.#timers.next(this.#now);
   }
@@ -217,6 +219,7 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   // ── Output ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Writes at most `maxSegments` datagrams; undefined if nothing may be sent now. */
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#now = now;
     try {
@@ -237,6 +240,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.stats.countSent(transmit, sent);
   }
 
+  /** Returns the next event; undefined if there is none. */
   pollEvent(): ConnectionEvent | undefined {
     const event = this.#events.peek();
     if (event === undefined) return undefined;

@@ -20,6 +20,7 @@ import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
 export interface AcceptPolicy {
+  /** Creates the server side of a handshake. */
   readonly createTls: (transportParameters: ServerTransportParameters, facts: ConnectionFactsForTls) => TlsHandshake;
   /** When a client must prove its address before it costs state; "auto" only under load. */
   readonly retry?: "always" | "never" | "auto";

@@ -90,6 +90,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     return this.#entries.size;
   }
 
+  /** All connections. */
   *connections(): IterableIterator<Connection> {
     for (const entry of this.#entries) yield entry.connection;
   }
@@ -136,6 +137,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Takes the datagrams of one wake-up. */
   handleBatch(received: ReceivedBatch, now: Instant): void {
     this.#strays.length = 0;
     // Datagrams of one connection mostly arrive in runs; each run is handled in one call.
@@ -297,6 +299,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (this.#replies.pending === pending) this.#ignore("connection-unknown", end - start, now);
   }
 
+  /** Does what is due at `now` on all connections. */
   handleTimeout(now: Instant): void {
     for (let entry = this.#timers.popExpired(now); entry !== undefined; entry = this.#timers.popExpired(now)) {
       try {
@@ -308,6 +311,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
   }
 
+  /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined {
     return this.#timers.next;
   }
@@ -320,6 +324,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.onReady?.();
   }
 
+  /** Returns the next event of any connection; undefined if there is none. */
   pollEvent(): EndpointEvent | undefined {
     for (;;) {
       const entry = this.#eventful.first;
@@ -383,6 +388,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#lastSender?.handleSent(transmit, sent);
   }
 
+  /** Returns what the socket's owner should do next; undefined if nothing. */
   pollCommand(): SocketCommand | undefined {
     return this.#commands.shift();
   }

@@ -25,6 +25,7 @@ export interface EndpointOptions {
 export interface ConnectOptions {
   readonly remote: SocketAddress;
   readonly local?: SocketAddress;
+  /** Creates the client side of a handshake. */
   readonly createTls: (transportParameters: Uint8Array, facts: ConnectionFactsForTls) => TlsHandshake;
   /** The version of the first flight. Default: the first of the configuration's. */
   readonly version?: number | undefined;

@@ -8,6 +8,7 @@ import { ConnectionId } from "./connection-id.ts";
 
 export interface ConnectionIdGenerator {
   readonly length: number;
+  /** A new connection id. */
   generate(): ConnectionId;
   /** The period of the key that an id names (`key-period.ts`). Absent if ids name none, so that one key serves for all. */
   keyPeriod?(id: Uint8Array): number;

@@ -89,6 +89,7 @@ export class RoutedConnectionIds implements ConnectionIdGenerator {
     }
   }
 
+  /** A new connection id that routes to this worker. */
   generate(): ConnectionId {
     const id = randomBytes(this.#rng, ROUTED_ID_LENGTH);
     const key = keyNumber(this.#period());

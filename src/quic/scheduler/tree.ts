@@ -32,10 +32,12 @@ export class SendSession extends Branch {
     this.setUrgency(urgency);
   }
 
+  /** Moves the session among the requests of another urgency, 0 (first) to 7. */
   setUrgency(urgency: number): void {
     move(this, this.#tree.level(urgency), 0);
   }
 
+  /** Opens a group, whose streams go by their send order. */
   openGroup(): SendGroup {
     return new SendGroup(this);
   }

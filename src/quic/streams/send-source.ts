@@ -27,11 +27,13 @@ export class SendSource {
     return this.#references;
   }
 
+  /** Adds a reference. Throws a RangeError once the source is released. */
   retain(): void {
     if (this.#references === 0) throw new RangeError("the send source was already released");
     this.#references += 1;
   }
 
+  /** Drops a reference; the last one frees the bytes. Throws a RangeError if there is none. */
   release(): void {
     if (this.#references === 0) throw new RangeError("the send source was released more often than it was retained");
     this.#references -= 1;

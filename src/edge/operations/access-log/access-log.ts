@@ -8,9 +8,11 @@ import { FileSink, type LineSink, OutputSink } from "./sink.ts";
 
 /** A logger with pino's `info(object, message)`. */
 export interface InfoLogger {
+  /** Writes a record with a message, like pino's `info`. */
   info(record: object, message: string): void;
 }
 
+/** Where the access log goes, and what it says. */
 export interface AccessLogOptions extends RecordOptions {
   /** The path of a file, or "-" for standard output, the default. */
   readonly to?: string | undefined;

@@ -7,6 +7,7 @@ import type { HttpVersion } from "../../../host/http/exchange.ts";
 import { printable } from "../../../wire/printable.ts";
 import type { RequestRecord } from "./record.ts";
 
+/** The formats of lines: JSON, Common and Combined Log Format, or a text for people. */
 export type AccessLogFormat = "json" | "common" | "combined" | "text";
 
 export const ACCESS_LOG_FORMATS: readonly AccessLogFormat[] = ["json", "common", "combined", "text"];

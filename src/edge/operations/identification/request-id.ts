@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { ServeError } from "../../../host/listen/errors.ts";
 import { type FieldSection, fieldValue, isFieldName } from "../../../http/index.ts";
 
+/** Where request ids come from, and who receives them. */
 export interface RequestIdOptions {
   /** The field that carries the id, in requests, in responses and to origins. `x-request-id` by default. */
   readonly header?: string | undefined;

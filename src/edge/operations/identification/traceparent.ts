@@ -4,6 +4,7 @@ import { randomBytes } from "node:crypto";
 import { ServeError } from "../../../host/listen/errors.ts";
 import type { FieldLine, FieldSection } from "../../../http/index.ts";
 
+/** Which traces are continued (W3C Trace Context). */
 export interface TraceContextOptions {
   /** Whose traces are continued: everyone's (the default), those of `trustedProxies`, or nobody's. */
   readonly continue?: "all" | "trusted" | "none" | undefined;

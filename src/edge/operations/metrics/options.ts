@@ -2,9 +2,11 @@
 
 /** A registry with prom-client's `metrics()`, whose text is added to the server's own. */
 export interface TextRegistry {
+  /** All metrics in Prometheus's text format. */
   metrics(): string | Promise<string>;
 }
 
+/** Where metrics are read, and what they distinguish. */
 export interface MetricsOptions {
   /** The port of the listener for `/metrics`, `/healthz` and `/readyz`. 9464 by default; 0 lets the system choose. */
   readonly port?: number | undefined;

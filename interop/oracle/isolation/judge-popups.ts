@@ -1,0 +1,75 @@
+/** Asks Chromium whether popups keep their opener. */
+
+import type { Frame, Page } from "playwright-core";
+import { HOSTS, headersText, type PopupCase } from "./cases.ts";
+import { type Court, withPage } from "./judge.ts";
+import { hopTo, urlOf } from "./server.ts";
+
+/** Popups at a time. */
+const AT_ONCE = 1;
+/** Milliseconds for a popup to say something: an error page never does. */
+const PATIENCE = 2_000;
+
+export async function judgePopups(court: Court, cases: readonly PopupCase[]): Promise<ReadonlyMap<string, object>> {
+  const verdicts = new Map<string, object>();
+  const groups = new Map<string, PopupCase[]>();
+  for (const each of cases) {
+    const key = `${headersText(each.opener)} ${each.frame} ${each.sandbox}`;
+    groups.set(key, [...(groups.get(key) ?? []), each]);
+  }
+  let number = 0;
+  for (const group of groups.values()) {
+    court.log(`${verdicts.size} of ${cases.length} popups`);
+    await withPage(court, async (page) => {
+      const opener = await openerOf(court, page, group[0]!);
+      for (let at = 0; at < group.length; at += AT_ONCE) {
+        const some = group.slice(at, at + AT_ONCE);
+        const kept = await Promise.all(some.map((each) => judgeOne(court, opener, each, `p${number++}`)));
+        for (const [index, each] of some.entries()) {
+          // Now and then a new process is late.
+          const keepsOpener = kept[index] ?? (await judgeOne(court, opener, each, `p${number++}`));
+          if (keepsOpener === undefined) court.log(`${each.id}: the popup says nothing`);
+          verdicts.set(each.id, { keepsOpener: keepsOpener ?? "silent" });
+        }
+        for (const other of court.browser.context.pages()) if (other !== page) await other.close();
+      }
+    });
+  }
+  return verdicts;
+}
+
+/** The document that opens popups. */
+async function openerOf({ sites }: Court, page: Page, { opener, frame }: PopupCase): Promise<Frame> {
+  await page.goto(urlOf(sites, "doc", { to: "same-origin", headers: opener }).href);
+  if (frame === undefined) return page.mainFrame();
+  const headers = { coep: "require-corp", corp: "cross-origin" } as const;
+  const url = urlOf(sites, "doc", { to: frame, headers, n: "frame" });
+  await page.evaluate(
+    `new Promise((resolve) => { const frame = document.createElement("iframe"); frame.onload = resolve; frame.src = ${JSON.stringify(url.href)}; document.body.append(frame); })`,
+  );
+  const found = page.frames().find((each) => each.url().includes(`${HOSTS[frame]}`) && each !== page.mainFrame());
+  if (found === undefined) throw new Error(`no frame ${frame}`);
+  return found;
+}
+
+async function judgeOne(
+  { sites, server }: Court,
+  opener: Frame,
+  each: PopupCase,
+  n: string,
+): Promise<boolean | undefined> {
+  const { to, popup, via, next } = each;
+  const target = urlOf(sites, "doc", { to, headers: popup, n });
+  const url = via === undefined ? target : hopTo(target, sites, { to: via.to, headers: via.page });
+  await opener.evaluate(`void ((self.opened ??= {})["${n}"] = window.open(${JSON.stringify(url.href)}))`);
+  const first = await server.seen(n, PATIENCE);
+  if (first === undefined) return undefined;
+  let keeps = first.get("opener") === "true";
+  if (next !== undefined && keeps) {
+    const after = `${n}then`;
+    const place = urlOf(sites, "doc", { to: next.to, headers: next.page, n: after });
+    await opener.evaluate(`void (self.opened["${n}"].location = ${JSON.stringify(place.href)})`);
+    keeps = (await server.seen(after, PATIENCE))?.get("opener") === "true";
+  }
+  return keeps;
+}

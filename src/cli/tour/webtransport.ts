@@ -1,0 +1,118 @@
+// WebTransport: our client, and a Chromium without any flag that concerns it, with our server.
+import { WebTransport } from "../../client/webtransport/index.ts";
+import { serve } from "../../edge/serve.ts";
+import type { Server } from "../../edge/server.ts";
+import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
+import type { AcceptedWebTransport } from "../../host/webtransport/web-transport-request.ts";
+import { CHROMIUM } from "../find-program.ts";
+import { Peer, peerPath } from "./peer.ts";
+import type { Row, RowContext } from "./row.ts";
+
+const STREAMS = 50;
+
+/** What a page does, and our client too: datagrams, and streams that come back. */
+const EXERCISE = `async (session) => {
+  await session.ready;
+  const datagrams = session.datagrams.readable.getReader();
+  const writer = session.datagrams.writable.getWriter();
+  await writer.write(new Uint8Array([1, 2, 3]));
+  const echoed = (await datagrams.read()).value.length;
+  let bytes = 0;
+  for (let n = 0; n < ${STREAMS}; n += 1) {
+    const { readable, writable } = await session.createBidirectionalStream();
+    const sender = writable.getWriter();
+    void sender.write(new Uint8Array(1000)).then(() => sender.close());
+    const reader = readable.getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
+  }
+  session.close({ closeCode: 7, reason: echoed + " " + bytes });
+  await session.closed;
+}`;
+
+const page = ({ sha256 }: DevelopmentIdentity): string => `<!doctype html><script type="module">
+  const hash = new Uint8Array([${[...sha256].join()}]);
+  const options = { serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] };
+  await (${EXERCISE})(new WebTransport(location.origin + "/session", options));
+</script>`;
+
+async function echo(session: AcceptedWebTransport): Promise<void> {
+  void session.datagrams.readable.pipeTo(session.datagrams.createWritable()).catch(() => undefined);
+  for await (const { readable, writable } of session.incomingBidirectionalStreams) {
+    void readable.pipeTo(writable).catch(() => undefined);
+  }
+}
+
+async function listen(context: RowContext, onClosed: (reason: string) => void) {
+  const identity = await developmentIdentity({ directory: context.directory });
+  const { cert, key } = identity;
+  const server = await serve({ port: 0, host: "127.0.0.1", cert, key, log: () => {} }, (_request, { webtransport }) => {
+    if (webtransport === undefined) return new Response(page(identity), { headers: { "content-type": "text/html" } });
+    const session = webtransport.accept();
+    void echo(session).catch(() => undefined);
+    void session.closed.then(
+      ({ closeCode, reason }) => onClosed(`${closeCode} ${reason}`),
+      (error: Error) => onClosed(error.message),
+    );
+    return session.response;
+  });
+  return { server, identity };
+}
+
+/** Runs a client against the server, and checks with which code and reason it closed the session. */
+async function visit(
+  context: RowContext,
+  run: (server: Server, identity: DevelopmentIdentity, closed: Promise<string>) => Promise<unknown>,
+): Promise<string> {
+  let onClosed!: (reason: string) => void;
+  const closed = new Promise<string>((resolve, reject) => {
+    onClosed = resolve;
+    context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
+  });
+  const { server, identity } = await listen(context, onClosed);
+  try {
+    const [reason] = await Promise.all([closed, run(server, identity, closed)]);
+    const expected = `7 3 ${STREAMS * 1000}`;
+    if (reason !== expected) throw new Error(`the session ended with ${reason}, not ${expected}`);
+    return `a datagram and ${STREAMS} streams came back, closed with code 7`;
+  } finally {
+    await server.close({ timeout: 0 });
+  }
+}
+
+export const WEBTRANSPORT_ROWS: readonly Row[] = [
+  {
+    system: "webtransport",
+    peer: "own client",
+    against: "own client",
+    command: "nagare tour --only webtransport",
+    run: (context) =>
+      visit(context, async ({ url }, { sha256 }) => {
+        const session = new WebTransport(new URL("/session", url), {
+          serverCertificateHashes: [{ algorithm: "sha-256", value: sha256 }],
+        });
+        const exercise = new Function(`return ${EXERCISE}`)() as (session: WebTransport) => Promise<void>;
+        await exercise(session);
+      }),
+  },
+  {
+    system: "webtransport",
+    peer: "chromium",
+    against: "Chromium",
+    command: "chromium --headless=new URL",
+    run: async (context) => {
+      const chromium = await peerPath(context, ...CHROMIUM);
+      return visit(context, async ({ url }, _identity, closed) => {
+        const browser = new Peer(context, chromium, [
+          "--headless=new",
+          "--no-sandbox",
+          // For the page itself; the session goes by the hash.
+          "--ignore-certificate-errors",
+          `--user-data-dir=${context.directory}/profile`,
+          url.href,
+        ]);
+        // The browser stays open until it is stopped.
+        await closed.finally(() => browser.stop());
+      });
+    },
+  },
+];

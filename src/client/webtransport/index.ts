@@ -1,0 +1,25 @@
+// nagare/webtransport: the W3C's WebTransport for Node.
+
+export type { WebTransportDatagramDuplexStream } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
+export { WebTransportError, type WebTransportErrorOptions } from "../../host/webtransport/error.ts"; // its errors
+export type {
+  ReceiveStreamStats,
+  SendStreamOptions,
+  SendStreamStats,
+  WebTransportBidirectionalStream,
+  WebTransportReceiveStream,
+  WebTransportSendGroup,
+  WebTransportSendStream,
+} from "../../host/webtransport/streams.ts"; // streams of a session
+export type {
+  AcceptedWebTransport,
+  AcceptWebTransportOptions,
+  WebTransportRequest,
+} from "../../host/webtransport/web-transport-request.ts"; // `context.webtransport` of a handler
+export type {
+  CreateStreamOptions,
+  WebTransportCloseInfo,
+  WebTransportConnectionStats,
+  WebTransportSession,
+} from "../../host/webtransport/web-transport-session.ts"; // a session of either role
+export { WebTransport, type WebTransportHash, type WebTransportOptions } from "./web-transport.ts"; // the client

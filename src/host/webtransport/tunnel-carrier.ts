@@ -1,0 +1,114 @@
+/** Carries a WebTransport session over HTTP/3: streams beside the tunnel, datagrams, and capsules in it. */
+
+import type { Instant } from "../../base/time.ts";
+import { CapsuleError } from "../../http/capsules/index.ts";
+import type { SendDatagramResult, StreamChunk, StreamDirection, StreamId } from "../../quic/index.ts";
+import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import {
+  type Carrier,
+  type CloseInfo,
+  closeValue,
+  MAX_CLOSE_LENGTH,
+  PLAIN_CLOSE,
+  parseClose,
+  Session,
+  type StreamOrder,
+  WebTransportCapsule,
+} from "../../webtransport/index.ts";
+import { DatagramTunnel } from "../http/datagram-tunnel.ts";
+import type { Tunnel } from "../http/tunnel.ts";
+
+/** As a capsule; frames are smaller. */
+const MAX_DATAGRAM = 65_535;
+
+/** Makes an accepted tunnel a session. */
+export function sessionIn(tunnel: Tunnel): Session {
+  const { sessionStreams } = tunnel;
+  if (sessionStreams === undefined) throw new Error("the tunnel has no WebTransport streams");
+  return new TunnelCarrier(tunnel, sessionStreams).session;
+}
+
+class TunnelCarrier implements Carrier {
+  readonly session: Session;
+  readonly #streams: SessionStreams;
+  readonly #control: DatagramTunnel;
+
+  constructor(tunnel: Tunnel, streams: SessionStreams) {
+    this.#streams = streams;
+    this.session = new Session(this);
+    streams.handler = this.session;
+    this.#control = new DatagramTunnel(tunnel, {
+      maxDatagram: MAX_DATAGRAM,
+      onDatagram: (payload) => this.session.handleDatagram(payload),
+      capsules: [
+        { type: WebTransportCapsule.CLOSE, maxLength: MAX_CLOSE_LENGTH },
+        { type: WebTransportCapsule.DRAIN, maxLength: 0 },
+      ],
+      onCapsule: (type, value) => this.#handleCapsule(type, value),
+      // §6 of the draft: without a capsule, it is code 0 without a reason.
+      onEnd: () => this.#end(PLAIN_CLOSE, undefined),
+      onAbort: (reason) => this.#end(PLAIN_CLOSE, reason),
+    });
+  }
+
+  get maxDatagramSize(): number {
+    return this.#control.maxPayload;
+  }
+
+  openStream(direction: StreamDirection): StreamId | undefined {
+    return this.#streams.open(direction);
+  }
+
+  write(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
+    return this.#streams.write(id, bytes, fin);
+  }
+
+  read(id: StreamId, max?: number): StreamChunk | undefined {
+    return this.#streams.read(id, max);
+  }
+
+  reset(id: StreamId, code: number): void {
+    this.#streams.reset(id, code);
+  }
+
+  stopSending(id: StreamId, code: number): void {
+    this.#streams.stopSending(id, code);
+  }
+
+  setOrder(id: StreamId, order: StreamOrder): void {
+    this.#streams.setOrder(id, order);
+  }
+
+  sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult {
+    return this.#control.send(payload, expires);
+  }
+
+  drain(): void {
+    this.#control.sendCapsule(WebTransportCapsule.DRAIN);
+  }
+
+  close(info: CloseInfo): void {
+    this.#control.sendCapsule(WebTransportCapsule.CLOSE, closeValue(info));
+    // §6 of the draft: the end of the stream follows at once.
+    this.#control.close();
+    this.#streams.close();
+  }
+
+  #handleCapsule(type: number, value: Uint8Array): void {
+    if (type === WebTransportCapsule.DRAIN) {
+      this.session.handleDraining();
+      return;
+    }
+    const info = parseClose(value);
+    if (typeof info === "string") throw new CapsuleError(info);
+    this.#control.expectEnd();
+    this.#end(info, undefined);
+  }
+
+  #end(info: CloseInfo, error: Error | undefined): void {
+    this.#streams.close();
+    // The constructor of the tunnel may report its end.
+    this.#control?.end();
+    this.session.handleClosed(info, error);
+  }
+}

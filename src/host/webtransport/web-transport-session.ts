@@ -1,0 +1,344 @@
+/**
+ * A session with the interface of the W3C's WebTransport, for both roles: the browser's class without its constructor. A
+ * server gets it from `context.webtransport`, and the client's `WebTransport` is one that connects first.
+ */
+
+import type { StreamDirection, StreamId } from "../../quic/index.ts";
+import { type CloseInfo, MAX_REASON, type Session, type SessionEvent } from "../../webtransport/index.ts";
+import type { HostClock } from "../clock.ts";
+import type { Fault } from "../guard.ts";
+import { WebTransportDatagramDuplexStream } from "./datagrams.ts";
+import { sessionError, type WebTransportError } from "./error.ts";
+import {
+  ReceiveHalf,
+  SendHalf,
+  type SendStreamOptions,
+  WebTransportBidirectionalStream,
+  type WebTransportReceiveStream,
+  WebTransportSendGroup,
+  type WebTransportSendStream,
+} from "./streams.ts";
+
+export interface WebTransportCloseInfo {
+  /** 0 to 2^32 - 1. Default: 0. */
+  readonly closeCode?: number;
+  /** At most 1,024 bytes as UTF-8. */
+  readonly reason?: string;
+}
+
+export interface CreateStreamOptions extends SendStreamOptions {
+  /** True to wait while the peer allows no more streams; otherwise it is a QuotaExceededError. Default: false. */
+  readonly waitUntilAvailable?: boolean;
+}
+
+export interface WebTransportConnectionStats {
+  /** Milliseconds; undefined if the carrier does not measure it. */
+  readonly smoothedRtt: number | undefined;
+  readonly minRtt: number | undefined;
+  readonly datagrams: {
+    readonly sent: number;
+    readonly received: number;
+    /** Dropped because the reader was slow. */
+    readonly droppedIncoming: number;
+    readonly expiredIncoming: number;
+    /** Not sent: too large, or too old, or the session had ended. */
+    readonly droppedOutgoing: number;
+  };
+}
+
+/** What a session needs to know of its connection. */
+export interface SessionSurroundings {
+  readonly clock: HostClock;
+  /** Ends what carries the session. */
+  readonly onFault: (fault: Fault) => void;
+  /** The subprotocol that both sides agreed on; "" if none. */
+  readonly protocol: string;
+  /** "unreliable" if datagrams may be lost, "reliable" if everything goes over TCP. */
+  readonly reliability: "unreliable" | "reliable";
+  /** Milliseconds. */
+  readonly rtt: () => { readonly smoothed: number | undefined; readonly min: number | undefined };
+}
+
+interface Waiter {
+  readonly retry: () => void;
+}
+
+export class WebTransportSession {
+  /** Resolves when the session can be used. */
+  readonly ready: Promise<void>;
+  /** Resolves with the code and reason of an orderly end; rejects if the session was cut off. */
+  readonly closed: Promise<Required<WebTransportCloseInfo>>;
+  /** Resolves if the peer would like the session to end soon. */
+  readonly draining: Promise<void>;
+  readonly incomingBidirectionalStreams: ReadableStream<WebTransportBidirectionalStream>;
+  readonly incomingUnidirectionalStreams: ReadableStream<WebTransportReceiveStream>;
+  #session: Session | undefined;
+  #surroundings: SessionSurroundings | undefined;
+  #datagrams: WebTransportDatagramDuplexStream | undefined;
+  readonly #senders = new Map<StreamId, SendHalf>();
+  readonly #receivers = new Map<StreamId, ReceiveHalf>();
+  readonly #incoming = {
+    bidi: new IncomingStreams<WebTransportBidirectionalStream>(),
+    uni: new IncomingStreams<WebTransportReceiveStream>(),
+  };
+  readonly #waiting: Record<StreamDirection, Waiter[]> = { bidi: [], uni: [] };
+  #resolveReady!: () => void;
+  #rejectReady!: (reason: unknown) => void;
+  #resolveClosed!: (info: CloseInfo) => void;
+  #rejectClosed!: (reason: unknown) => void;
+  #resolveDraining!: () => void;
+  #end: { readonly error: WebTransportError | undefined } | undefined;
+
+  constructor() {
+    this.ready = new Promise((resolve, reject) => {
+      this.#resolveReady = resolve;
+      this.#rejectReady = reject;
+    });
+    this.closed = new Promise((resolve, reject) => {
+      this.#resolveClosed = resolve;
+      this.#rejectClosed = reject;
+    });
+    this.draining = new Promise((resolve) => {
+      this.#resolveDraining = resolve;
+    });
+    // Not everybody waits for both.
+    this.ready.catch(() => undefined);
+    this.closed.catch(() => undefined);
+    this.incomingBidirectionalStreams = this.#incoming.bidi.readable;
+    this.incomingUnidirectionalStreams = this.#incoming.uni.readable;
+  }
+
+  get protocol(): string {
+    return this.#surroundings?.protocol ?? "";
+  }
+
+  get reliability(): "pending" | "unreliable" | "reliable" {
+    return this.#surroundings?.reliability ?? "pending";
+  }
+
+  get datagrams(): WebTransportDatagramDuplexStream {
+    if (this.#datagrams === undefined) throw new DOMException("the session is not ready", "InvalidStateError");
+    return this.#datagrams;
+  }
+
+  async createBidirectionalStream(options: CreateStreamOptions = {}): Promise<WebTransportBidirectionalStream> {
+    const id = await this.#open("bidi", options);
+    return this.#bidi(id, options);
+  }
+
+  async createUnidirectionalStream(options: CreateStreamOptions = {}): Promise<WebTransportSendStream> {
+    const id = await this.#open("uni", options);
+    return this.#sender(id, options).stream;
+  }
+
+  createSendGroup(): WebTransportSendGroup {
+    return new WebTransportSendGroup();
+  }
+
+  async getStats(): Promise<WebTransportConnectionStats> {
+    const { counts } = this.#ready().session;
+    const { smoothed, min } = this.#surroundings!.rtt();
+    const { droppedIncoming, expiredIncoming, droppedOutgoing } = this.datagrams;
+    return {
+      smoothedRtt: smoothed,
+      minRtt: min,
+      datagrams: {
+        sent: counts.datagramsSent,
+        received: counts.datagramsReceived,
+        droppedIncoming,
+        expiredIncoming,
+        droppedOutgoing,
+      },
+    };
+  }
+
+  /** Asks the peer to end the session soon. Everything goes on until either side closes it. */
+  drain(): void {
+    this.#session?.drain();
+  }
+
+  /** Ends the session; a longer reason is cut. */
+  close({ closeCode = 0, reason = "" }: WebTransportCloseInfo = {}): void {
+    if (this.#end !== undefined) return;
+    if (this.#session === undefined) {
+      this.fail(sessionError("the session was closed before it was ready"));
+      return;
+    }
+    this.#session.close({ closeCode, reason: shortened(reason) });
+    this.#poll();
+  }
+
+  // ── For the owner ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @internal The session is there. */
+  begin(session: Session, surroundings: SessionSurroundings): void {
+    if (this.#end !== undefined) {
+      session.close();
+      return;
+    }
+    this.#session = session;
+    this.#surroundings = surroundings;
+    const { clock } = surroundings;
+    const onFault = (fault: Fault): void => {
+      surroundings.onFault(fault);
+      this.fail(sessionError(`the session failed: ${fault.error.message}`));
+    };
+    this.#datagrams = new WebTransportDatagramDuplexStream(session, clock, onFault);
+    this.#resolveReady();
+    session.onEvent = () => this.#poll();
+  }
+
+  /** @internal There will be no session, or it is over. */
+  fail(error: WebTransportError): void {
+    this.#finish(undefined, error);
+  }
+
+  #ready(): { readonly session: Session } {
+    if (this.#session === undefined) throw new DOMException("the session is not ready", "InvalidStateError");
+    return { session: this.#session };
+  }
+
+  async #open(direction: StreamDirection, { waitUntilAvailable = false }: CreateStreamOptions): Promise<StreamId> {
+    await this.ready;
+    const { session } = this.#ready();
+    for (;;) {
+      if (this.#end !== undefined) throw this.#end.error ?? sessionError("the session has ended");
+      const id = session.openStream(direction);
+      if (id !== undefined) return id;
+      if (!waitUntilAvailable) {
+        throw new DOMException(`the peer allows no more ${NAMES[direction]} streams now`, "QuotaExceededError");
+      }
+      await new Promise<void>((retry) => {
+        this.#waiting[direction].push({ retry });
+      });
+    }
+  }
+
+  #sender(id: StreamId, options: SendStreamOptions): SendHalf {
+    const half = new SendHalf(this.#session!, id, options, () => this.#senders.delete(id));
+    this.#senders.set(id, half);
+    return half;
+  }
+
+  #receiver(id: StreamId): ReceiveHalf {
+    const half = new ReceiveHalf(this.#session!, id, () => this.#receivers.delete(id));
+    this.#receivers.set(id, half);
+    return half;
+  }
+
+  #bidi(id: StreamId, options: SendStreamOptions): WebTransportBidirectionalStream {
+    return new WebTransportBidirectionalStream(this.#receiver(id).stream, this.#sender(id, options).stream);
+  }
+
+  #poll(): void {
+    const session = this.#session!;
+    for (let event = session.pollEvent(); event !== undefined; event = session.pollEvent()) this.#handle(event);
+  }
+
+  #handle(event: SessionEvent): void {
+    switch (event.type) {
+      case "stream":
+        if (event.direction === "bidi") this.#incoming.bidi.push(this.#bidi(event.id, {}));
+        else this.#incoming.uni.push(this.#receiver(event.id).stream);
+        break;
+      case "readable":
+        this.#receivers.get(event.id)?.handleReadable();
+        break;
+      case "writable":
+        this.#senders.get(event.id)?.handleWritable();
+        break;
+      case "reset":
+        this.#receivers.get(event.id)?.handleReset(event.code);
+        break;
+      case "stopped":
+        this.#senders.get(event.id)?.handleStopped(event.code);
+        break;
+      case "finished":
+        this.#senders.get(event.id)?.handleFinished();
+        break;
+      case "streams-available":
+        for (const { retry } of this.#waiting[event.direction].splice(0)) retry();
+        break;
+      case "datagram":
+        this.#datagrams!.receive(event.payload);
+        break;
+      case "draining":
+        this.#resolveDraining();
+        break;
+      case "closed":
+        this.#finish(event.info, event.error && sessionError(`the session was cut off: ${event.error.message}`));
+        break;
+    }
+  }
+
+  #finish(info: CloseInfo | undefined, error: WebTransportError | undefined): void {
+    if (this.#end !== undefined) return;
+    this.#end = { error };
+    const ended = error ?? sessionError("the session has ended");
+    for (const half of [...this.#senders.values(), ...this.#receivers.values()]) half.fail(ended);
+    this.#incoming.bidi.end(error);
+    this.#incoming.uni.end(error);
+    this.#datagrams?.end(error);
+    for (const { retry } of [...this.#waiting.bidi.splice(0), ...this.#waiting.uni.splice(0)]) retry();
+    if (error === undefined) this.#resolveClosed(info!);
+    else this.#rejectClosed(error);
+    this.#rejectReady(ended);
+  }
+}
+
+const NAMES = { bidi: "bidirectional", uni: "unidirectional" } as const;
+
+/** Streams that the peer opened, and that the application has not taken. The peer's limit bounds their number. */
+class IncomingStreams<T> {
+  readonly readable: ReadableStream<T>;
+  readonly #waiting: T[] = [];
+  #controller!: ReadableStreamDefaultController<T>;
+  #pulled: (() => void) | undefined;
+  #isOver = false;
+
+  constructor() {
+    this.readable = new ReadableStream<T>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () =>
+          new Promise<void>((resolve) => {
+            this.#pulled = resolve;
+            this.#advance();
+          }),
+        cancel: () => {
+          this.#isOver = true;
+        },
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  push(stream: T): void {
+    if (this.#isOver) return;
+    this.#waiting.push(stream);
+    this.#advance();
+  }
+
+  end(error: WebTransportError | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (error === undefined) this.#controller.close();
+    else this.#controller.error(error);
+    this.#pulled?.();
+  }
+
+  #advance(): void {
+    if (this.#pulled === undefined || this.#isOver) return;
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    const resolve = this.#pulled;
+    this.#pulled = undefined;
+    this.#controller.enqueue(next);
+    resolve();
+  }
+}
+
+/** Reasons may be longer than the protocol allows; one character is up to three bytes. */
+const shortened = (reason: string): string => (reason.length > MAX_REASON ? reason.slice(0, MAX_REASON) : reason);

@@ -1,0 +1,12 @@
+/** WebTransport over HTTP/3. */
+
+export { SessionStreams, type SessionStreamsHandler } from "./session-streams.ts";
+export {
+  DRAFT_02_REQUEST,
+  DRAFT_02_RESPONSE,
+  draftOf,
+  WEBTRANSPORT_PROTOCOL,
+  type WebTransportDraft,
+  webTransportSettings,
+} from "./settings.ts";
+export { WebTransportStreams } from "./webtransport-streams.ts";
