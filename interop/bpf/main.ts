@@ -1,10 +1,10 @@
-/** `npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs DIR` */
+/** `npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs [DIR]` */
 
 import { KernelEngine } from "../../src/host/bpf/kernel.ts";
 import { loadKoffi } from "../../src/host/engine/koffi.ts";
 import { runConformance } from "./conformance.ts";
 import { runDifferential, runNoise } from "./differential.ts";
-import { runPrograms } from "./programs.ts";
+import { compileAndRun, runPrograms } from "./programs.ts";
 
 const [command, first, second] = process.argv.slice(2);
 const count = Number(first ?? 1000);
@@ -25,12 +25,12 @@ async function run(): Promise<boolean> {
     case "differential":
       return runDifferential(count, seed, await openKernel());
     case "programs":
-      return runPrograms(first ?? ".", await openKernel());
+      return first === undefined ? compileAndRun(await openKernel()) : runPrograms(first, await openKernel());
     case "noise":
       return runNoise(count, seed);
     default:
       process.stderr.write(
-        "usage: npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs DIR\n",
+        "usage: npm run bpf -- conformance DIR | differential [COUNT] [SEED] | noise [COUNT] [SEED] | programs [DIR]\n",
       );
       process.exit(2);
   }

@@ -1,6 +1,11 @@
-/** `npm run bpf -- programs DIR`: each program of each object in a folder, on both engines and in the kernel, on 1,000 packets. */
+/**
+ * `npm run bpf -- programs [DIR]`: each program of each object in a folder, on both engines and in the kernel, on 1,000 packets.
+ * Without a folder, clang (or CLANG) compiles examples/bpf and the programs beside this file.
+ */
 
-import { readdirSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BpfError, type LoadedProgram, loadObject, Machine, parseObject } from "../../src/bpf/index.ts";
 import { mixedPackets } from "../../src/bpf/testing/packets.ts";
@@ -36,6 +41,22 @@ function open(bytes: Uint8Array): Opened {
     }
   }
   return { machine, programs };
+}
+
+export function compileAndRun(kernel: KernelEngine | undefined): boolean {
+  const directory = mkdtempSync(join(tmpdir(), "nagare-bpf-"));
+  try {
+    for (const folder of ["examples/bpf", "interop/bpf/c"]) {
+      for (const name of readdirSync(folder).filter((each) => each.endsWith(".c"))) {
+        const output = join(directory, name.replace(/c$/, "o"));
+        const options = ["-target", "bpf", "-mcpu=v3", "-O2", "-g", "-c", join(folder, name), "-o", output];
+        execFileSync(process.env.CLANG ?? "clang", options, { stdio: "inherit" });
+      }
+    }
+    return runPrograms(directory, kernel);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 export function runPrograms(directory: string, kernel: KernelEngine | undefined): boolean {
