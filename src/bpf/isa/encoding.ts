@@ -179,7 +179,7 @@ function decodeCall(fields: Fields, pc: number, wide: boolean, isRegister: boole
     return { kind: "call", type: "register", target: dst === 0 ? imm : dst };
   }
   reserved(pc, fields, "dst", "offset");
-  if (src === 0) return { kind: "call", type: "helper", target: imm };
+  if (src === 0) return { kind: "call", type: "helper", target: imm >>> 0 };
   if (src === 1) return { kind: "call", type: "local", target: pc + 1 + imm };
   if (src === 2) return { kind: "call", type: "kernel", target: imm };
   return refuse(pc, `an unknown kind of call, ${src}`);
@@ -303,7 +303,7 @@ export function encode(operation: Operation, pc: number): readonly Fields[] {
       const { type, target } = operation;
       if (type === "register") return fields(0x8d, target);
       if (type === "local") return fields(0x85, 0, 1, 0, target - pc - 1);
-      return fields(0x85, 0, type === "kernel" ? 2 : 0, 0, target);
+      return fields(0x85, 0, type === "kernel" ? 2 : 0, 0, target | 0);
     }
     case "exit":
       return fields(0x95);

@@ -141,7 +141,7 @@ export interface Call {
   readonly kind: "call";
   /** A helper by its number, a function of this program, a kernel function by its BTF id, or the helper in a register. */
   readonly type: "helper" | "local" | "kernel" | "register";
-  /** The number of the helper, the index of the function's first instruction, or the register. */
+  /** The number of the helper (unsigned), the index of the function's first instruction, or the register. */
   readonly target: number;
 }
 

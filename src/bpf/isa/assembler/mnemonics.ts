@@ -16,6 +16,7 @@ import {
 import {
   isRegister,
   LineError,
+  parseHelper,
   parseImmediate,
   parseImmediate64,
   parseOffset,
@@ -163,5 +164,5 @@ function parseCall(rest: string, pc: number): Statement {
   if (isRegister(rest)) return { operation: { kind: "call", type: "register", target: parseRegister(rest) } };
   const kernel = /^kernel\s+(.+)$/.exec(rest);
   if (kernel !== null) return { operation: { kind: "call", type: "kernel", target: parseImmediate(kernel[1]!) } };
-  return { operation: { kind: "call", type: "helper", target: parseImmediate(rest) } };
+  return { operation: { kind: "call", type: "helper", target: parseHelper(rest) } };
 }

@@ -17,6 +17,7 @@ import {
 import {
   isRegister,
   LineError,
+  parseHelper,
   parseImmediate,
   parseImmediate64,
   parseOffset,
@@ -86,7 +87,7 @@ const FORMS: readonly Form[] = [
       const { target, label } = parseTarget(to!, pc);
       return { operation: { kind: "call", type: "local", target }, label };
     }
-    return { kind: "call", type: "helper", target: parseImmediate(to!) };
+    return { kind: "call", type: "helper", target: parseHelper(to!) };
   }),
   form("call\\s+kernel\\s+(\\S+)", ([id]) => ({ kind: "call", type: "kernel", target: parseImmediate(id!) })),
   form("(r\\d+)\\s*=\\s*(\\S+)\\s+ll", ([dst, value]) => ({

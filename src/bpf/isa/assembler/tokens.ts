@@ -42,6 +42,13 @@ function parseBits(text: string, bits: number, what: string): number {
 export const parseImmediate = (text: string): number => parseBits(text, 32, "Immediate");
 export const parseOffset = (text: string): number => parseBits(text, 16, "Offset");
 
+/** The number of a helper: 32 bits without a sign. */
+export function parseHelper(text: string): number {
+  const value = parseInteger(text);
+  if (value < 0n || value >= 1n << 32n) throw new LineError(`Helper out of 32-bit range: ${text}`);
+  return Number(value);
+}
+
 /** The two halves of a 64-bit immediate, as signed words. */
 export function parseImmediate64(text: string): { readonly low: number; readonly high: number } {
   const value = parseInteger(text);
