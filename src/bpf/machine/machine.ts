@@ -152,7 +152,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
   run(program: LoadedProgram, input: RunInput = {}): RunResult {
     const engine = this.#engineFor(program, input);
     const length = this.#prepare(program.type, input);
-    this.#running = program;
+    this.#begin(program);
     this.#budget = input.budget ?? DEFAULT_BUDGET;
     if (program.proof === undefined) this.arena.bytes.fill(0, this.#stack, this.#stack + STACK_BYTES);
     else if (length < program.proof.memory) {
@@ -160,26 +160,35 @@ export class Machine implements Runtime, HelperServices, JitHost {
     }
     const isRaw = program.type.contextSize === 0;
     const context = isRaw ? (length === 0 ? 0 : this.packet.start) : this.#context;
+    const { repeat = 1 } = input;
     try {
-      if (engine === "jit") {
-        this.#runCompiled(program, context, isRaw ? length : 0, this.#stack + FRAME_BYTES);
-      } else this.#interpret(program, context, isRaw ? length : 0, input);
+      for (let i = 0; i < repeat; i += 1) {
+        if (i > 0) this.#begin(program);
+        if (engine === "jit") this.#runCompiled(program, context, isRaw ? length : 0, this.#stack + FRAME_BYTES);
+        else this.#interpret(program, context, isRaw ? length : 0, input);
+      }
     } catch (error) {
-      throw withLine(error, this.#running.lineAt);
+      throw withLine(error, (this.#running ?? program).lineAt);
     }
     const { view } = this.arena;
     const [low, high] = [view.getInt32(RESULT, true), view.getInt32(RESULT + 4, true)];
     return new RunResult(low, high, engine, this.#selection, () => this.packet.take());
   }
 
+  #begin(program: LoadedProgram): void {
+    this.#running = program;
+    this.#selection = undefined;
+    this.arena.view.setUint32(TAIL_CALLS, 0, true);
+  }
+
   /**
    * Programs are interpreted at first and compiled when they run often, since compiling costs as much as a thousand short
    * runs. Without a proof they stay with the interpreter, whose faults say more.
    */
-  #engineFor(program: LoadedProgram, { engine, trace }: RunInput): EngineName {
+  #engineFor(program: LoadedProgram, { engine, trace, repeat = 1 }: RunInput): EngineName {
     if (trace !== undefined) return "interp";
     if (engine !== undefined) return engine;
-    program.runs += 1;
+    program.runs += repeat;
     return program.proof !== undefined && program.runs > RUNS_BEFORE_COMPILING ? "jit" : "interp";
   }
 
@@ -224,9 +233,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
   /** Fills in the context. Returns the length of the packet. */
   #prepare(type: ProgramType, { packet = EMPTY, context, cpu = 0 }: RunInput): number {
     const { view, bytes } = this.arena;
-    this.#selection = undefined;
     view.setUint32(CPU, cpu % this.cpus, true);
-    view.setUint32(TAIL_CALLS, 0, true);
     if (type.contextSize > 0) {
       bytes.fill(0, this.#context, this.#context + type.contextSize);
       for (const { name, offset } of type.fields) {

@@ -156,7 +156,7 @@ function runOne(
   let result: RunResult | undefined;
   const begin = process.hrtime.bigint();
   try {
-    for (let i = 0; i < repeat; i += 1) result = machine.run(program, { packet, engine, trace });
+    result = machine.run(program, { packet, engine, trace, repeat });
   } catch (error) {
     throw error instanceof BpfError ? asCliError(path, error) : error;
   }
