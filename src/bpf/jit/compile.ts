@@ -6,7 +6,7 @@ import type { Code } from "../isa/index.ts";
 import type { BpfMap } from "../maps/index.ts";
 import { type Arena, REGION_BYTES, REGION_COUNT, REGIONS, RESULT, webAssembly } from "../memory/index.ts";
 import { type Callees, compileFunction, FAULT, GLOBAL, GLOBALS } from "./function-compiler.ts";
-import { compileLookup } from "./lookups.ts";
+import { type ArrayPlace, arrayPlace, compileLookup } from "./lookups.ts";
 import { type DefinedFunction, encodeModule, I32, I64, type ImportedFunction, Sink, VOID, Wasm } from "./wasm.ts";
 
 /** What compiled programs call. */
@@ -52,11 +52,11 @@ export function compileProgram({ code, isProved, maps }: JitInput, host: JitHost
   const functions: DefinedFunction[] = [];
   const add = (each: DefinedFunction): number => IMPORTS.length + functions.push(each) - 1;
   const check = add(checkFunction());
-  const lookups = compileLookups(code, maps, host.arena, add);
+  const { lookups, arrays } = compileLookups(code, maps, host.arena, add);
   // The functions follow each other, so their numbers are known before they are compiled.
   const first = IMPORTS.length + functions.length;
   const locals = new Map(entries.map((entry, index) => [entry, first + index]));
-  const callees: Callees = { helper: 0, tail: 1, fault: 2, check, locals, lookups };
+  const callees: Callees = { helper: 0, tail: 1, fault: 2, check, locals, lookups, arrays };
   const arityOf = (id: number): number => host.helpers.get(id)?.arguments.length ?? 5;
   for (const entry of entries) add(compileFunction(code, entry, { isProved, callees, arityOf }));
   add(entryFunction(first));
@@ -82,12 +82,18 @@ function compileLookups(
   maps: ReadonlyMap<number, BpfMap>,
   arena: Arena,
   add: (each: DefinedFunction) => number,
-): ReadonlyMap<number, number> {
+): Pick<Callees, "lookups" | "arrays"> {
+  const arrays = new Map<number, ArrayPlace>();
   const numbers = new Map<BpfMap, number | undefined>();
   const calls = new Map<number, number>();
   for (const [pc, map] of maps) {
     const operation = code[pc];
     if (operation?.kind !== "call" || operation.type !== "helper" || operation.target !== LOOKUP_HELPER) continue;
+    const array = arrayPlace(map, arena);
+    if (array !== undefined) {
+      arrays.set(pc, array);
+      continue;
+    }
     if (!numbers.has(map)) {
       const compiled = compileLookup(map, arena);
       numbers.set(map, compiled && add(compiled));
@@ -95,7 +101,7 @@ function compileLookups(
     const number = numbers.get(map);
     if (number !== undefined) calls.set(pc, number);
   }
-  return calls;
+  return { lookups: calls, arrays };
 }
 
 /** (context, length, frame pointer, end of the stack, budget) → low half of the result */

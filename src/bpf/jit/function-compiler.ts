@@ -8,6 +8,7 @@ import { type Alu, type Atomic, type Branch, type Code, IMMEDIATE, type Operatio
 import { ARGUMENTS, CPU, FRAME_BYTES, PACKET_LENGTH, PACKET_START, RESULT } from "../memory/index.ts";
 import { alu32Code, aluWideCode, compareCode } from "./alu.ts";
 import { flowGraph } from "./flow-graph.ts";
+import { type ArrayPlace, writeArrayLookup } from "./lookups.ts";
 import { writeStructure } from "./structure.ts";
 import { type DefinedFunction, I32, I64, Sink, VOID, Wasm } from "./wasm.ts";
 
@@ -25,6 +26,8 @@ export interface Callees {
   readonly locals: ReadonlyMap<number, number>;
   /** Lookups as functions of WebAssembly, by the instruction of the call. */
   readonly lookups: ReadonlyMap<number, number>;
+  /** Lookups in arrays, by the instruction of the call. */
+  readonly arrays: ReadonlyMap<number, ArrayPlace>;
 }
 
 export interface CompileOptions {
@@ -389,6 +392,14 @@ class FunctionCompiler {
     const lookup = callees.lookups.get(pc);
     if (lookup !== undefined) {
       this.#get(2).byte(Wasm.i32WrapI64).call(lookup).byte(Wasm.i64ExtendI32U);
+      this.#set(0);
+      return;
+    }
+    const array = callees.arrays.get(pc);
+    if (array !== undefined) {
+      this.#get(2).byte(Wasm.i32WrapI64);
+      writeArrayLookup(sink, array, WORD);
+      sink.byte(Wasm.i64ExtendI32U);
       this.#set(0);
       return;
     }

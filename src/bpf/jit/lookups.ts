@@ -14,9 +14,37 @@ const MAX_KEY = 64;
 export function compileLookup(map: BpfMap, arena: Arena): DefinedFunction | undefined {
   const field = (name: keyof typeof HEADER): number => arena.view.getUint32(map.address + HEADER[name], true);
   const { type, keySize } = map.definition;
-  if (type === "array" || type === "percpu-array") return arrayLookup(field);
   if (type.endsWith("hash") && type !== "devmap-hash" && keySize <= MAX_KEY) return hashLookup(type, keySize, field);
   return undefined;
+}
+
+/** The place of an array's values, for a lookup that needs no function. */
+export interface ArrayPlace {
+  readonly entries: number;
+  readonly stride: number;
+  readonly values: number;
+  readonly cpuStride: number;
+}
+
+/** Undefined if the map is no array. */
+export function arrayPlace(map: BpfMap, arena: Arena): ArrayPlace | undefined {
+  const { type } = map.definition;
+  if (type !== "array" && type !== "percpu-array") return undefined;
+  const field = (name: keyof typeof HEADER): number => arena.view.getUint32(map.address + HEADER[name], true);
+  return {
+    entries: field("maxEntries"),
+    stride: field("valueStride"),
+    values: field("values"),
+    cpuStride: field("cpuStride"),
+  };
+}
+
+/** With the address of the key on the stack, leaves the address of the value (i32), or 0. `index` is an i32 local. */
+export function writeArrayLookup(sink: Sink, { entries, stride, values, cpuStride }: ArrayPlace, index: number): void {
+  sink.memory(Wasm.i32Load, 0).tee(index).i32(entries).byte(Wasm.i32LtU, Wasm.if, I32);
+  sink.get(index).i32(stride).byte(Wasm.i32Mul).i32(values).byte(Wasm.i32Add);
+  addCpu(sink, cpuStride);
+  sink.byte(Wasm.else).i32(0).byte(Wasm.end);
 }
 
 type Field = (name: keyof typeof HEADER) => number;
@@ -27,15 +55,6 @@ const LOOKUP = { parameters: [I32], results: [I32] } as const;
 function addCpu(sink: Sink, stride: number): void {
   if (stride === 0) return;
   sink.i32(0).memory(Wasm.i32Load, CPU).i32(stride).byte(Wasm.i32Mul, Wasm.i32Add);
-}
-
-function arrayLookup(field: Field): DefinedFunction {
-  const sink = new Sink();
-  sink.get(0).memory(Wasm.i32Load, 0).tee(0).i32(field("maxEntries")).byte(Wasm.i32GeU, Wasm.if, VOID);
-  sink.i32(0).byte(Wasm.return, Wasm.end);
-  sink.get(0).i32(field("valueStride")).byte(Wasm.i32Mul).i32(field("values")).byte(Wasm.i32Add);
-  addCpu(sink, field("cpuStride"));
-  return { ...LOOKUP, locals: [], body: sink.take() };
 }
 
 const KEY = 0;
