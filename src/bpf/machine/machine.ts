@@ -18,6 +18,7 @@ import { linkCode } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
 import { type EngineName, type ProgramSource, type RunInput, RunResult, type Selection, withLine } from "./program.ts";
 
+/** The processors, memory, clock and helpers of a machine. */
 export interface MachineOptions {
   /** Additional helpers, which replace built-in ones of the same number. */
   readonly helpers?: readonly Helper[] | undefined;
@@ -40,6 +41,7 @@ const RUNS_BEFORE_COMPILING = 100;
 const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
 const CONTEXT_BYTES = 256;
 
+/** What a proof may count on, and how long it may take. */
 export interface VerifyOptions {
   /** Bytes of memory that a raw program will get, at least. */
   readonly memory?: number | undefined;
@@ -56,9 +58,11 @@ export interface LoadedProgram extends ProgramSource {
   proof: Proof | undefined;
   /** How often it ran without a choice of the engine. */
   runs: number;
+  /** The module of WebAssembly, once there is one. */
   compiled: { readonly isProved: boolean; readonly program: CompiledProgram } | undefined;
 }
 
+/** That the verifier accepted a program, and for what memory. */
 export interface Proof {
   readonly report: VerifierReport;
   /** Bytes of memory that a raw program counts on. */
@@ -108,6 +112,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
     ]);
   }
 
+  /** Makes a map. */
   addMap(definition: MapDefinition): BpfMap {
     const map = createMap(definition, this.maps.length, {
       arena: this.arena,
@@ -120,16 +125,19 @@ export class Machine implements Runtime, HelperServices, JitHost {
     return map;
   }
 
+  /** The map with this name. Throws a `BpfError` if there is none. */
   map(name: string): BpfMap {
     const map = this.maps.find(({ definition }) => definition.name === name);
     if (map === undefined) throw new BpfError("MAP", `there is no map ${name}`);
     return map;
   }
 
+  /** The map at an address; undefined if there is none. */
   mapAt(address: number): BpfMap | undefined {
     return this.#mapsByAddress.get(address);
   }
 
+  /** Loads a program. Throws a `BpfError` if it cannot be used. */
   load(source: ProgramSource): LoadedProgram {
     const linked = linkCode(source.code, this.maps, this.arena);
     const program: LoadedProgram = { ...source, linked, index: this.#programs.length, ...NOTHING_YET };
@@ -149,6 +157,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
     return report;
   }
 
+  /** Runs a program. Throws a `BpfError` for a fault. */
   run(program: LoadedProgram, input: RunInput = {}): RunResult {
     const engine = this.#engineFor(program, input);
     const length = this.#prepare(program.type, input);
@@ -223,6 +232,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
     return compiled;
   }
 
+  /** Runs the program that a tail call leads to, compiled. Returns 1 if there was one. */
   runTailCall(framePointer: number): number {
     if (this.resolveTailCall() === undefined) return 0;
     const context = this.arena.view.getUint32(ARGUMENTS, true);
@@ -288,10 +298,12 @@ export class Machine implements Runtime, HelperServices, JitHost {
     return this.#rng.uint32();
   }
 
+  /** The number of the processor that the program runs on. */
   cpu(): number {
     return this.arena.view.getUint32(CPU, true);
   }
 
+  /** Writes a line of the program's log. */
   log(text: string): void {
     this.#log(text);
   }

@@ -21,19 +21,24 @@ import { isKnown, known, ofSize } from "./scalar.ts";
 import { createFrame, State } from "./state.ts";
 import { constantValue, NONE, pointer, scalarValue } from "./value.ts";
 
+/** A program and its surroundings. */
 export interface VerifierInput {
   readonly code: Code;
+  /** Decides what the context is, and which helpers may be called. */
   readonly type: ProgramType;
   /** By the numbers that instructions name. */
   readonly maps?: readonly MapDefinition[] | undefined;
+  /** By number; the built-in ones by default. */
   readonly helpers?: ReadonlyMap<number, Helper> | undefined;
   /** Bytes of memory that a raw program gets; 0 by default. */
   readonly memory?: number | undefined;
   /** The most instructions to follow, over all paths; 1 million by default, as Linux's. */
   readonly budget?: number | undefined;
+  /** The line of C of an instruction, for explanations. */
   readonly lineAt?: ((pc: number) => SourceLine | undefined) | undefined;
 }
 
+/** How a program was proved. */
 export interface VerifierReport {
   /** Instructions that were followed, over all paths. */
   readonly followed: number;
