@@ -105,7 +105,9 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
 });
 
 test("a WebTransport session brings datagrams and streams back", async () => {
-  const { certificate } = (await (await own.fetch(new URL("/api/connection", server.url))).json()) as { certificate: string };
+  const { certificate } = (await (await own.fetch(new URL("/api/connection", server.url))).json()) as {
+    certificate: string;
+  };
   const session = new WebTransport(new URL("/session", server.url), {
     serverCertificateHashes: [{ algorithm: "sha-256", value: Buffer.from(certificate, "base64") }],
   });
