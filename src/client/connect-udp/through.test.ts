@@ -1,10 +1,12 @@
 /** Our own HTTP/3 through a UDP proxy, over each version of HTTP. */
 
 import { createHash } from "node:crypto";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createUdpProxy } from "../../edge/connect-udp/index.ts";
 import { type Server, serve } from "../../edge/index.ts";
+import { createHttp3Connector } from "../../host/client/h3-connector.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
+import { systemEnvironment } from "../../host/quic/environment.ts";
 import { createClient } from "../index.ts";
 
 const VERSIONS = ["http/1.1", "h2", "h3"] as const;
@@ -61,6 +63,24 @@ describe.each(VERSIONS)("HTTP/3 through %s", (protocol) => {
     });
     await client.destroy();
   });
+});
+
+test("a first datagram of QUIC fits into the smallest packets of IPv6: 1,200 bytes into 1,232", async () => {
+  const http3 = createHttp3Connector(systemEnvironment, { maxDatagramSize: 1232 });
+  const small = createClient({ http3, protocols: ["h3"], rejectUnauthorized: false });
+  const via = `https://127.0.0.1:${proxy.port}`;
+  const socket = await small.connectUdp(`127.0.0.1:${target.port}`, { via });
+  await vi.waitUntil(() => socket.maxMessageSize >= 1_200, { interval: 1, timeout: 10_000 });
+  expect(socket.maxMessageSize).toBeLessThan(1_205);
+  socket.close();
+  await small.destroy();
+  const client = createClient({
+    rejectUnauthorized: false,
+    udpVia: { url: via, client: { http3, protocols: ["h3"], rejectUnauthorized: false } },
+  });
+  const response = await client.fetch(`https://127.0.0.1:${target.port}/`);
+  expect(digest(new Uint8Array(await response.arrayBuffer()))).toBe(digest(BODY));
+  await client.destroy();
 });
 
 test("a proxy that does not exist is named in the error", async () => {
