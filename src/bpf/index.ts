@@ -1,4 +1,8 @@
-/** eBPF (RFC 9669): assembler, object files, verifier, maps, helpers, and two engines. */
+/**
+ * eBPF (RFC 9669): assembler, object files, verifier, maps, helpers, and two engines. Experimental.
+ *
+ * @module nagare/experimental/bpf
+ */
 
 export { Btf, parseBtf } from "./btf/index.ts";
 export { type BpfObject, type ObjectMap, type ObjectOptions, type ObjectProgram, parseObject } from "./elf/index.ts";

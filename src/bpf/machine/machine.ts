@@ -16,6 +16,7 @@ import { linkCode } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
 import { type ProgramSource, type RunInput, RunResult, type Selection, withLine } from "./program.ts";
 
+/** The processors, memory, clock and helpers of a machine. */
 export interface MachineOptions {
   /** Additional helpers, which replace built-in ones of the same number. */
   readonly helpers?: readonly Helper[] | undefined;
@@ -86,6 +87,7 @@ export class Machine implements Runtime, HelperServices {
     ]);
   }
 
+  /** Makes a map. */
   addMap(definition: MapDefinition): BpfMap {
     const map = createMap(definition, this.maps.length, {
       arena: this.arena,
@@ -98,16 +100,19 @@ export class Machine implements Runtime, HelperServices {
     return map;
   }
 
+  /** The map with this name; undefined if there is none. */
   map(name: string): BpfMap {
     const map = this.maps.find(({ definition }) => definition.name === name);
     if (map === undefined) throw new BpfError("MAP", `there is no map ${name}`);
     return map;
   }
 
+  /** The map at an address; undefined if there is none. */
   mapAt(address: number): BpfMap | undefined {
     return this.#mapsByAddress.get(address);
   }
 
+  /** Loads a program. Throws a `BpfError` if it cannot be used. */
   load(source: ProgramSource): LoadedProgram {
     const linked = linkCode(source.code, this.maps, this.arena);
     const program = { ...source, linked, index: this.#programs.length };
@@ -115,6 +120,7 @@ export class Machine implements Runtime, HelperServices {
     return program;
   }
 
+  /** Runs a program. */
   run(program: LoadedProgram, input: RunInput = {}): RunResult {
     const { trace, budget = DEFAULT_BUDGET } = input;
     const length = this.#prepare(program.type, input);
@@ -196,10 +202,12 @@ export class Machine implements Runtime, HelperServices {
     return this.#rng.uint32();
   }
 
+  /** The number of the processor that the program runs on. */
   cpu(): number {
     return this.arena.view.getUint32(CPU, true);
   }
 
+  /** Writes a line of the program's log. */
   log(text: string): void {
     this.#log(text);
   }

@@ -12,6 +12,7 @@ const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 const LENGTH = 0x3fff_ffff;
 
+/** A ring buffer, from programs to their users. */
 export class RingBuffer extends BpfMap {
   readonly regions: readonly Region[];
   readonly #data: number;
@@ -49,6 +50,7 @@ export class RingBuffer extends BpfMap {
     return true;
   }
 
+  /** Adds a record. */
   output(from: number, length: number): number {
     const to = this.reserve(length);
     if (to === 0) return ERRNO.ENOMEM;
