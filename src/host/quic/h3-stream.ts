@@ -21,6 +21,8 @@ export interface H3StreamHandler {
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
   handleFinished(): void;
+  /** The server takes no more requests. */
+  handleShutdown?(): void;
   /** Handles an HTTP Datagram. */
   handleDatagram?(payload: Uint8Array): void;
   /** Called if the peer resets the stream, or the connection ends. */

@@ -22,6 +22,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   readonly sessionStreams: SessionStreams | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
+  onShutdown: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
@@ -71,6 +72,10 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
 
   reset(reason: Error): void {
     this.#cutOff(reason);
+  }
+
+  handleShutdown(): void {
+    if (!this.#isClosed) this.onShutdown?.();
   }
 
   handleData(): void {
