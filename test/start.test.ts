@@ -72,7 +72,7 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
   });
 
   test("connection facts: statistics over QUIC, none over TCP", async () => {
-    const facts = (await (await own.fetch(new URL("/api/connection", server.url))).json()) as Record<string, unknown>;
+    const facts = (await (await get("/api/connection")).json()) as Record<string, unknown>;
     expect(facts).toMatchObject({ protocol, browser: "chromium --flag" });
     if (protocol === "h3") expect(facts.stats).toMatchObject({ group: expect.any(String), rtt: expect.any(Number) });
     else expect(facts.stats).toBeNull();

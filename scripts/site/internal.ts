@@ -19,6 +19,8 @@ export const INTERNAL: string[] = [
   "dist/bpf/helpers/helper.d.ts:PacketAccess",
   "dist/bpf/interpreter/runtime.d.ts:Runtime",
   "dist/bpf/interpreter/runtime.d.ts:TailTarget",
+  "dist/bpf/jit/compile.d.ts:CompiledProgram",
+  "dist/bpf/jit/compile.d.ts:JitHost",
   "dist/bpf/machine/packet-buffer.d.ts:PacketBuffer",
   "dist/bpf/maps/map.d.ts:MapEnvironment",
   "dist/bpf/memory/arena.d.ts:Arena",

@@ -23,9 +23,11 @@ export {
   Machine,
   type MachineOptions,
   type ProgramSource,
+  type Proof,
   type RunInput,
   RunResult,
   type Selection,
+  type VerifyOptions,
 } from "./machine/index.ts";
 export {
   BpfMap,
@@ -38,3 +40,4 @@ export {
   UPDATE,
 } from "./maps/index.ts";
 export * from "./program-types/index.ts";
+export { type VerifierInput, type VerifierReport, verify } from "./verifier/index.ts";

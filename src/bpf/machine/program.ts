@@ -28,6 +28,11 @@ export interface RunInput {
   readonly engine?: EngineName | undefined;
   /** The most instructions that a program without a verifier's proof may run; 10 million by default. */
   readonly budget?: number | undefined;
+  /**
+   * Runs it so often on the same packet, each time as the last run left it, as the kernel's BPF_PROG_TEST_RUN does; once by
+   * default.
+   */
+  readonly repeat?: number | undefined;
   /** The virtual processor. */
   readonly cpu?: number | undefined;
   /** Called before each instruction; the interpreter runs. */

@@ -34,7 +34,8 @@ export class RingBuffer extends BpfMap {
   reserve(length: number): number {
     if (length > LENGTH) return 0;
     const total = align(length) + RECORD_HEADER;
-    if (total > this.#size - (this.#produced - this.#consumed)) return 0;
+    // As on Linux, a ring is never quite full.
+    if (total >= this.#size - (this.#produced - this.#consumed)) return 0;
     const offset = this.#produced % this.#size;
     this.#headers[offset / 8] = (length | BUSY) >>> 0;
     this.#produced += total;

@@ -235,8 +235,8 @@ export const SYSTEMS: readonly System[] = [
     name: "ebpf",
     title: "eBPF",
     specs: ["RFC 9669"],
-    folders: ["bpf"],
-    shownAgainst: ["clang"],
+    folders: ["bpf", "host/bpf"],
+    shownAgainst: ["clang", "the Linux kernel"],
     status: "built",
   },
 ];
