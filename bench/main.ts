@@ -3,6 +3,7 @@
 import { appendFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
+import { bpf } from "./bpf.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
 import { connections } from "./connections.ts";
@@ -29,6 +30,7 @@ import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  bpf,
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
   proxy,

@@ -15,8 +15,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
   edge: {
-    en: "uploads and tunnels as actions, limits for single routes",
-    ja: "アップロードとトンネルのアクション、ルートごとの制限",
+    en: "uploads as an action",
+    ja: "アップロードのアクション",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   memcached: { en: "workers, metrics, pools that follow DNS", ja: "ワーカー、メトリクス、DNS に追従するプール" },

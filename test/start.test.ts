@@ -4,6 +4,7 @@ import { type App, createApp } from "../examples/start/app.ts";
 import { browserCommand, findChromium, hasDisplay } from "../examples/start/browser.ts";
 import { whenOrphaned } from "../examples/start/parent.ts";
 import { type Client, createClient } from "../src/client/index.ts";
+import { WebTransport } from "../src/client/webtransport/index.ts";
 import { type DevelopmentIdentity, developmentIdentity, type Server, serve } from "../src/edge/index.ts";
 
 const PROTOCOLS = ["h3", "h2", "http/1.1"] as const;
@@ -17,7 +18,7 @@ const stopping = new AbortController();
 beforeAll(async () => {
   identity = await developmentIdentity();
   own = createClient({ protocols: ["h3"], ca: identity.cert });
-  app = createApp({ client: own, ca: identity.cert, stopping: stopping.signal });
+  app = createApp({ client: own, ca: identity.cert, certificate: identity.sha256, stopping: stopping.signal });
   server = await serve({ port: 0, host: "localhost", tls: identity }, app.handler);
   app.started({ url: server.url.href, browser: "chromium --flag" });
 });
@@ -103,9 +104,27 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
   });
 });
 
+test("a WebTransport session brings datagrams and streams back", async () => {
+  const { certificate } = (await (await own.fetch(new URL("/api/connection", server.url))).json()) as {
+    certificate: string;
+  };
+  const session = new WebTransport(new URL("/session", server.url), {
+    serverCertificateHashes: [{ algorithm: "sha-256", value: Buffer.from(certificate, "base64") }],
+  });
+  await session.ready;
+  const datagrams = session.datagrams.writable.getWriter();
+  await datagrams.write(new Uint8Array([1, 2]));
+  expect((await session.datagrams.readable.getReader().read()).value).toEqual(new Uint8Array([1, 2]));
+  const sent = (await session.createUnidirectionalStream()).getWriter();
+  void sent.write(new TextEncoder().encode("there and back")).then(() => sent.close());
+  const { value: stream } = await session.incomingUnidirectionalStreams.getReader().read();
+  expect(await new Response(stream).text()).toBe("there and back");
+  session.close();
+});
+
 test("streams end when the program is stopped", async () => {
   const stop = new AbortController();
-  const other = createApp({ client: own, ca: identity.cert, stopping: stop.signal });
+  const other = createApp({ client: own, ca: identity.cert, certificate: identity.sha256, stopping: stop.signal });
   await using ending = await serve({ port: 0, host: "localhost", tls: identity }, other.handler);
   await using client = createClient({ protocols: ["h3"], ca: identity.cert });
   const names: string[] = [];

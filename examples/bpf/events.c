@@ -1,7 +1,7 @@
 // Ring-buffer events: reports TCP packets with SYN, and gives a record back if the packet turns out to be too short.
 #include "bpf.h"
 
-struct event { __u32 source, destination; __u16 source_port, destination_port; __u32 length; };
+struct event { __u32 source, destination; __u16 source_port, destination_port; __u64 length; };
 
 struct { __uint(type, BPF_MAP_TYPE_RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
 

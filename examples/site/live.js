@@ -1,13 +1,6 @@
 // Draws a QUIC connection's figures as the server samples them.
-import { svg } from "./svg.js";
+import { chart } from "./chart.js";
 import { bytes, milliseconds } from "./units.js";
-
-/** Thirty seconds at four samples per second. */
-const SAMPLES = 120;
-/** Size of the charts: viewBox 0 0 300 96. */
-const WIDTH = 300;
-const HEIGHT = 96;
-const MARGIN = 10;
 
 const byId = (id) => document.getElementById(id);
 const note = byId("live-note");
@@ -51,28 +44,4 @@ export function startLive({ protocol }) {
     }
     work.disabled = false;
   });
-}
-
-/** A chart that takes one value at a time. */
-function chart(name, unit) {
-  const drawing = byId(`chart-${name}`);
-  const now = byId(`now-${name}`);
-  const area = svg("path", {});
-  const line = svg("polyline", {});
-  drawing.replaceChildren(area, line);
-  const values = [];
-  return (value) => {
-    values.push(value);
-    if (values.length > SAMPLES) values.shift();
-    now.textContent = unit(value);
-    const top = Math.max(...values, 1e-9) * 1.15;
-    const step = WIDTH / (SAMPLES - 1);
-    const first = WIDTH - (values.length - 1) * step;
-    const points = values.map((each, i) => {
-      const y = HEIGHT - MARGIN - (each / top) * (HEIGHT - 2 * MARGIN);
-      return `${(first + i * step).toFixed(1)},${y.toFixed(1)}`;
-    });
-    line.setAttribute("points", points.join(" "));
-    area.setAttribute("d", `M${first.toFixed(1)} ${HEIGHT}L${points.join("L")}L${WIDTH} ${HEIGHT}Z`);
-  };
 }

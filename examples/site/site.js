@@ -2,14 +2,17 @@
 import { startFacts } from "./facts.js";
 import { startLive } from "./live.js";
 import { startRace } from "./race.js";
+import { startSession } from "./session.js";
 import { startTour } from "./tour.js";
 
 const connection = await startFacts();
 if (connection === undefined) {
   const text = "This part needs the program behind npm start; currently only files are served.";
-  for (const id of ["race-note", "live-note", "tour-note"]) document.getElementById(id).textContent = text;
+  for (const id of ["race-note", "live-note", "session-note", "tour-note"])
+    document.getElementById(id).textContent = text;
 } else {
   startRace(connection);
   startLive(connection);
+  startSession(connection);
   startTour();
 }

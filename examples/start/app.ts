@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { type Context, type Handler, serveFiles } from "nagare";
 import type { Client } from "nagare/client";
 import { download } from "./downloads.ts";
+import { echo } from "./echo.ts";
 import { eventStream } from "./event-stream.ts";
 import { figuresOf } from "./figures.ts";
 import { type Load, runRace } from "./race.ts";
@@ -17,6 +18,8 @@ export interface AppOptions {
   /** Our own client, which connects to this server over HTTP/3. A page loaded over TCP shows its connection. */
   readonly client: Client;
   readonly ca: string;
+  /** SHA-256 of the server's certificate. */
+  readonly certificate: Uint8Array;
   /** Aborted when the server is stopping; ends streams that would never end otherwise. */
   readonly stopping: AbortSignal;
 }
@@ -32,7 +35,7 @@ export interface App {
   started(facts: Started): void;
 }
 
-export function createApp({ client, ca, stopping }: AppOptions): App {
+export function createApp({ client, ca, certificate, stopping }: AppOptions): App {
   const files = serveFiles(SITE);
   const race = oneAtATime();
   const tour = oneAtATime();
@@ -46,7 +49,13 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
 
   const routes: Readonly<Record<string, Handler>> = {
     "/": (_request, context) => page(context),
-    "/api/connection": (_request, context) => json({ ...describe(context), browser: facts.browser }),
+    "/api/connection": (_request, context) =>
+      json({
+        ...describe(context),
+        browser: facts.browser,
+        certificate: Buffer.from(certificate).toString("base64"),
+      }),
+    "/session": (_request, context) => echo(context),
     "/api/live": (_request, context) =>
       eventStream(stopping, context.signal, async (send, signal) => {
         while (!signal.aborted) {

@@ -10,7 +10,7 @@ import { whenOrphaned } from "./parent.ts";
 const stopping = new AbortController();
 const identity = await developmentIdentity();
 const client = createClient({ protocols: ["h3"], ca: identity.cert });
-const app = createApp({ client, ca: identity.cert, stopping: stopping.signal });
+const app = createApp({ client, ca: identity.cert, certificate: identity.sha256, stopping: stopping.signal });
 const host = process.env.HOST ?? "localhost";
 const port = Number(process.env.PORT ?? 4433);
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { assemble, BpfError, type EngineName, encodeCode, Machine, parseCode, RAW } from "../../src/bpf/index.ts";
 import { type ConformanceCase, parseDataFile } from "./data-file.ts";
 
-export const ENGINES: readonly EngineName[] = ["interp"];
+export const ENGINES: readonly EngineName[] = ["interp", "jit"];
 
 /** Why a case fails, or undefined if it passes. */
 export function failureOf(test: ConformanceCase, engine: EngineName): string | undefined {

@@ -2,11 +2,12 @@
 
 import { parseArgs } from "node:util";
 import { Skip } from "../result.ts";
+import { audit } from "./audit/main.ts";
 import { cookies } from "./cookies/main.ts";
 import { isolation } from "./isolation/main.ts";
 import type { OracleOptions } from "./options.ts";
 
-const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies, isolation };
+const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies, isolation, audit };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -50,6 +50,7 @@ const options: TypeDocOptions = {
   projectDocuments: [...partOf.keys()],
   disableSources: true,
   excludeExternals: true,
+  excludeProtected: true,
   sort: ["source-order"],
   sortEntryPoints: false,
   groupOrder: [...PARTS, "*"],

@@ -21,6 +21,21 @@ export class QueueNode<T> {
   }
 }
 
+/**
+ * Moves `member` to the back of `queue`, or out of its queue. Returns its node, which is made when it first joins a queue: most
+ * members never do.
+ */
+export function moveMember<T>(
+  member: T,
+  node: QueueNode<T> | undefined,
+  queue: Queue<T> | undefined,
+): QueueNode<T> | undefined {
+  if (node === undefined && queue === undefined) return undefined;
+  const place = node ?? new QueueNode(member);
+  place.moveTo(queue);
+  return place;
+}
+
 export class Queue<T> {
   #first: QueueNode<T> | undefined = undefined;
   #last: QueueNode<T> | undefined = undefined;

@@ -32,6 +32,7 @@ interface Block {
   readonly bytes: Uint8Array;
   start: number;
   end: number;
+  next: Block | undefined;
 }
 
 /** Out-of-order bytes: the first `length` of `bytes` belong at `offset`. */
@@ -44,7 +45,8 @@ interface Chunk {
 export class Reassembler {
   readonly #maxChunks: number;
   readonly #budget: ChunkBudget | undefined;
-  readonly #blocks: Block[] = [];
+  #first: Block | undefined;
+  #last: Block | undefined;
   /** Sorted by offset, disjoint, all after `#inOrderEnd`. */
   readonly #chunks: Chunk[] = [];
   #readOffset = 0;
@@ -91,16 +93,13 @@ export class Reassembler {
   /** Returns the next run of in-order bytes, at most `max`; undefined if there are none. The caller may keep it. */
   read(max: number = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     if (this.readable === 0 || max <= 0) return undefined;
-    let block = this.#blocks[0]!;
-    // All bytes of this block were read before the next block was added.
-    if (block.start === block.end) {
-      this.#blocks.shift();
-      block = this.#blocks[0]!;
-    }
+    // All bytes of this block may have been read before the next block was added.
+    if (this.#first!.start === this.#first!.end) this.#dropFirst();
+    const block = this.#first!;
     const { bytes, start } = block;
     const end = Math.min(block.end, start + max);
     block.start = end;
-    if (end === bytes.length || (end === block.end && this.#blocks.length > 1)) this.#blocks.shift();
+    if (end === bytes.length || (end === block.end && block.next !== undefined)) this.#dropFirst();
     this.#readOffset += end - start;
     const takesMost = (end - start) * 2 >= bytes.length;
     const isWorthView = end - start >= SHORTEST_VIEW && bytes.length <= LARGEST_IDLE_BLOCK;
@@ -109,7 +108,8 @@ export class Reassembler {
 
   /** Discards all unread bytes. */
   clear(): void {
-    this.#blocks.length = 0;
+    this.#first = undefined;
+    this.#last = undefined;
     this.#dropChunks(0, this.#chunks.length);
     this.#readOffset = this.#inOrderEnd;
   }
@@ -140,17 +140,16 @@ export class Reassembler {
       this.#append(chunk.bytes, 0, chunk.length);
       return;
     }
-    this.#blocks.push({ bytes: chunk.bytes, start: 0, end: chunk.length });
+    this.#add(chunk.bytes, chunk.length);
     this.#inOrderEnd += chunk.length;
   }
 
   #append(source: Uint8Array, from: number, to: number): void {
     let at = from;
     while (at < to) {
-      let block = this.#blocks.at(-1);
+      let block = this.#last;
       if (block === undefined || block.end === block.bytes.length) {
-        block = { bytes: new Uint8Array(this.#blockSize(to - at)), start: 0, end: 0 };
-        this.#blocks.push(block);
+        block = this.#add(new Uint8Array(this.#blockSize(to - at)), 0);
       }
       const count = Math.min(to - at, block.bytes.length - block.end);
       block.bytes.set(count === source.length ? source : source.subarray(at, at + count), block.end);
@@ -158,6 +157,19 @@ export class Reassembler {
       this.#inOrderEnd += count;
       at += count;
     }
+  }
+
+  #add(bytes: Uint8Array, end: number): Block {
+    const block: Block = { bytes, start: 0, end, next: undefined };
+    if (this.#last === undefined) this.#first = block;
+    else this.#last.next = block;
+    this.#last = block;
+    return block;
+  }
+
+  #dropFirst(): void {
+    this.#first = this.#first!.next;
+    if (this.#first === undefined) this.#last = undefined;
   }
 
   /** Exact for the first piece; then as large as the stream so far, and larger if the reader lags. */

@@ -6,7 +6,7 @@ import { type EngineName, Machine, type MachineOptions, type RunInput } from "./
 import { RAW, SOCKET_FILTER } from "./program-types/index.ts";
 import { VECTORS } from "./testing/vectors.ts";
 
-const ENGINES: readonly EngineName[] = ["interp"];
+const ENGINES: readonly EngineName[] = ["interp", "jit"];
 
 const lines = (text: string): string => text.replaceAll(";", "\n");
 

@@ -39,6 +39,7 @@ export interface BpfErrorDetail {
   readonly explanation?: readonly string[] | undefined;
 }
 
+/** A program, an object file or an operand that cannot be used. */
 export class BpfError extends Error {
   override readonly name = "BpfError";
   readonly code: BpfErrorCode;

@@ -1,4 +1,8 @@
-/** eBPF (RFC 9669): assembler, object files, verifier, maps, helpers, and two engines. */
+/**
+ * eBPF (RFC 9669): assembler, object files, verifier, maps, helpers, and two engines. Experimental.
+ *
+ * @module nagare/experimental/bpf
+ */
 
 export { Btf, parseBtf } from "./btf/index.ts";
 export { type BpfObject, type ObjectMap, type ObjectOptions, type ObjectProgram, parseObject } from "./elf/index.ts";
@@ -19,9 +23,11 @@ export {
   Machine,
   type MachineOptions,
   type ProgramSource,
+  type Proof,
   type RunInput,
   RunResult,
   type Selection,
+  type VerifyOptions,
 } from "./machine/index.ts";
 export {
   BpfMap,
@@ -34,3 +40,4 @@ export {
   UPDATE,
 } from "./maps/index.ts";
 export * from "./program-types/index.ts";
+export { type VerifierInput, type VerifierReport, verify } from "./verifier/index.ts";

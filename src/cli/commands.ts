@@ -41,6 +41,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "tunnel",
+    summary: "open a local UDP port that leads to a target through a proxy",
+    register: async (program, io) => (await import("./tunnel.ts")).registerTunnel(program, io),
+  },
+  {
+    name: "audit",
+    summary: "judge a page as a browser does, and say what to mend",
+    register: async (program, io) => (await import("./audit.ts")).registerAudit(program, io),
+  },
+  {
     name: "dns",
     summary: "ask DNS servers",
     register: async (program, io) => (await import("./dns.ts")).registerDns(program, io),

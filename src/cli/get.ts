@@ -145,6 +145,21 @@ export function registerGet(program: Command, io: Io): void {
       ),
     )
     .addOption(
+      new Option("--via-udp <url>", "HTTP/3 through this proxy (CONNECT-UDP): its URL or URI Template").conflicts([
+        "http1.1",
+        "http2",
+        "happyEyeballsTimeoutMs",
+        "httpsRecords",
+      ]),
+    )
+    .addOption(new Option("--via-header <line>", "with --via-udp, a field for the proxy").argParser(collect))
+    .addOption(
+      new Option("--via-http1.1", "with --via-udp, HTTP/1.1 to the proxy").conflicts(["viaHttp2", "viaHttp3Only"]),
+    )
+    .addOption(new Option("--via-http2", "with --via-udp, HTTP/2 to the proxy").conflicts("viaHttp3Only"))
+    .addOption(new Option("--via-http3-only", "with --via-udp, HTTP/3 to the proxy"))
+    .addOption(new Option("--via-insecure", "with --via-udp, accept any certificate of the proxy"))
+    .addOption(
       new Option("--connect-timeout <seconds>", "limit for lookup, connection and handshake").argParser(seconds),
     )
     .addOption(new Option("-m, --max-time <seconds>", "limit for the whole transfer").argParser(seconds))

@@ -4,6 +4,8 @@ import { ClientError } from "../host/client/errors.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { type ClientTunnel, type ConnectInit, connectWith } from "./connect.ts";
 import { type ConnectUdpInit, connectUdpWith } from "./connect-udp/connect-udp.ts";
+import { type ForwardUdpInit, UdpForwarder } from "./connect-udp/forwarder.ts";
+import { openUdpTunnel } from "./connect-udp/open.ts";
 import type { UdpTunnelSocket } from "./connect-udp/socket.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
@@ -48,6 +50,20 @@ export class Client {
     const pool = this.#pool;
     if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
     return connectUdpWith((at) => pool.origin(at), pool.settings, target, init);
+  }
+
+  /**
+   * Opens a local UDP port whose datagrams go to a target through a proxy (RFC 9298), for programs that know nothing of it.
+   * Experimental.
+   */
+  async forwardUdp(target: string, init: ForwardUdpInit): Promise<UdpForwarder> {
+    const pool = this.#pool;
+    if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
+    return UdpForwarder.open(
+      (request, callbacks) => openUdpTunnel((at) => pool.origin(at), pool.settings, request, callbacks),
+      target,
+      init,
+    );
   }
 
   /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */

@@ -32,11 +32,12 @@ export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
 export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
 export type { ConnectUdpInit } from "./connect-udp/connect-udp.ts"; // UDP through a proxy
+export { type ForwardUdpInit, UdpForwarder } from "./connect-udp/forwarder.ts"; // a local port through a proxy
 export { type UdpAddress, type UdpRemoteInfo, type UdpSocketEvents, UdpTunnelSocket } from "./connect-udp/socket.ts";
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
 export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addresses
 export { redirectTarget } from "./location.ts"; // the target of a redirect
-export type { ClientOptions } from "./options.ts"; // the options of createClient
+export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection

@@ -3,7 +3,7 @@ import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
-import { ownHttp3 } from "../host/client/own-http3.ts";
+import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
@@ -84,8 +84,23 @@ export interface ClientOptions {
   readonly qlog?: string | QlogOptions | undefined;
   /** Counts what HTTP/3's connections do. Default: nothing is counted. */
   readonly metrics?: QuicMetrics | undefined;
+  /**
+   * Sends everything through a proxy for UDP (RFC 9298), which also looks names up: HTTP/3 through HTTP/3, 2 or 1.1. The
+   * only protocol is then "h3". Give the proxy's URL or URI Template, or options. Experimental.
+   */
+  readonly udpVia?: string | URL | UdpViaOptions | undefined;
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
+}
+
+/** A proxy for UDP. */
+export interface UdpViaOptions {
+  /** Its URL, for the default template, or its URI Template. */
+  readonly url: string | URL;
+  /** Fields of each request to it, such as `proxy-authorization`. */
+  readonly headers?: Headers | Record<string, string> | undefined;
+  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve` and the engine are ours. */
+  readonly client?: ClientOptions | undefined;
 }
 
 export interface ClientSettings extends DialerSettings {
@@ -101,8 +116,11 @@ export interface ClientSettings extends DialerSettings {
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
 
-export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSettings {
-  const protocols = options.protocols ?? PROTOCOLS;
+/** `through` opens the sockets for `udpVia`. */
+export function settingsFrom(options: ClientOptions, clock: HostClock, through?: SocketsOver): ClientSettings {
+  const protocols = options.protocols ?? (options.udpVia === undefined ? PROTOCOLS : ["h3"]);
+  const tcp = options.udpVia === undefined ? undefined : protocols.find((each) => each !== "h3");
+  if (tcp !== undefined) throw new TypeError(`udpVia and the protocol "${tcp}": only "h3" goes through a UDP proxy`);
   const unknown = protocols.find((each) => !PROTOCOLS.includes(each));
   if (unknown !== undefined)
     throw new TypeError(`unknown protocol "${unknown}": the protocols are ${PROTOCOLS.join(", ")}`);
@@ -130,7 +148,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
     race: raceSettings(options.happyEyeballs, clock),
-    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace),
+    namesAreRemote: options.udpVia !== undefined,
+    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
     clock,
   };
 }

@@ -7,6 +7,7 @@ import { type Resolve, resolveHost } from "../host/client/resolve.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
+import { tunnelSockets } from "./connect-udp/sockets.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
 
@@ -47,7 +48,8 @@ export class ConnectionPool {
 
   /** `clock` enables virtual time. */
   constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
-    this.settings = settingsFrom(options, clock);
+    const through = tunnelSockets(options, clock, (own) => new ConnectionPool(own, clock));
+    this.settings = settingsFrom(options, clock, through);
     this.#clock = clock;
   }
 

@@ -57,6 +57,7 @@ export {
   type RespondAction,
   type RetryConfig,
   type RouteConfig,
+  type RouteLimitsConfig,
   type SiteConfig,
   type Size,
   type TlsFiles,

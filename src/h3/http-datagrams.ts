@@ -4,6 +4,7 @@
  */
 
 import { WireError } from "../base/errors.ts";
+import { SparseMap } from "../base/sparse-map.ts";
 import type { Instant } from "../base/time.ts";
 import type { DatagramFlow, DatagramTransport, SendDatagramResult, StreamId } from "../quic/transport.ts";
 import { Reader } from "../wire/reader.ts";
@@ -43,7 +44,7 @@ export class HttpDatagrams {
   readonly #transport: DatagramTransport;
   readonly #host: HttpDatagramsHost;
   /** The flows of requests that have sent datagrams. */
-  readonly #flows = new Map<StreamId, DatagramFlow>();
+  readonly #flows = new SparseMap<StreamId, DatagramFlow>();
   #early: Early[] = [];
   #earlyBytes = 0;
   /** True once the peer has sent SETTINGS_H3_DATAGRAM; we always do. */

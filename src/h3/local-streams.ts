@@ -25,13 +25,18 @@ export class LocalStream {
   readonly #transport: StreamTransport;
   readonly #type: number;
   readonly #trace: H3Trace | undefined;
+  readonly #isLazy: boolean;
   #id: StreamId | undefined;
   #pending: readonly Uint8Array[];
   #pendingBytes: number;
 
-  /** The first `flush` with stream credit opens the stream; until then, data waits after the stream's type. */
-  constructor(transport: StreamTransport, type: number, trace?: H3Trace) {
+  /**
+   * The first `flush` with stream credit opens the stream; until then, data waits after the stream's type. With `isLazy`, the
+   * stream is not opened without data.
+   */
+  constructor(transport: StreamTransport, type: number, isLazy: boolean, trace?: H3Trace) {
     this.#transport = transport;
+    this.#isLazy = isLazy;
     this.#type = type;
     this.#trace = trace;
     const bytes = TYPE_BYTES[type]!;
@@ -60,6 +65,7 @@ export class LocalStream {
   /** Writes pending data as far as credit allows. */
   flush(): void {
     if (this.#id === undefined) {
+      if (this.#isLazy && this.#pending.length === 1) return;
       this.#id = this.#transport.openStream("uni");
       if (this.#id === undefined) return;
       const streamType = STREAM_TYPE_NAMES[this.#type]!;
@@ -85,9 +91,10 @@ export class LocalStreams {
 
   constructor(transport: StreamTransport, trace?: H3Trace) {
     this.#trace = trace;
-    this.#control = new LocalStream(transport, StreamType.CONTROL, trace);
-    this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER, trace);
-    this.decoder = new LocalStream(transport, StreamType.QPACK_DECODER, trace);
+    this.#control = new LocalStream(transport, StreamType.CONTROL, false, trace);
+    // RFC 9204 §4.2: it may be avoided if it is not used. Many peers have no dynamic table.
+    this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER, true, trace);
+    this.decoder = new LocalStream(transport, StreamType.QPACK_DECODER, false, trace);
   }
 
   has(id: StreamId): boolean {

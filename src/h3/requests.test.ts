@@ -117,7 +117,7 @@ describe("cancelling", () => {
     peer.send(id, frame(FrameType.HEADERS, fromHex("020080")));
     peer.transport.reset(id, 0);
     peer.run();
-    const decoderStream = peer.victim.transport.writes.filter((write) => write.id === 11);
+    const decoderStream = peer.victim.transport.writes.filter((write) => write.id === 7);
     expect(decoderStream.at(-1)?.bytes).toEqual(fromHex("40"));
   });
 });
@@ -368,8 +368,8 @@ describe("our own streams", () => {
     const id = peer.openRequest();
     const { transport } = peer.victim;
     const write = transport.write.bind(transport);
-    transport.write = (stream, bytes, fin) => stream !== 10 && write(stream, bytes, fin);
-    transport.writableBytes = (stream) => (stream === 10 ? 0 : 1_000);
+    transport.write = (stream, bytes, fin) => stream !== 6 && write(stream, bytes, fin);
+    transport.writableBytes = (stream) => (stream === 6 ? 0 : 1_000);
     const interim = fromHex("0103020080".repeat(10_000));
     for (let i = 0; i < 6; i += 1) peer.send(id, interim);
     expect(peer.closeCode).toBeUndefined();

@@ -219,7 +219,7 @@ describe("an owner's own streams", () => {
   });
 
   test("deliver an event when there is credit for more of them", () => {
-    const { owner, peer } = claimed("client", { maxUniStreams: 3 });
+    const { owner, peer } = claimed("client", { maxUniStreams: 2 });
     expect(peer.victim.transport.openStream("uni")).toBeUndefined();
     peer.victim.transport.grantStreams("uni", 1);
     peer.run();

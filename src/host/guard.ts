@@ -318,6 +318,10 @@ export const ENTRIES = [
   "client race abort",
   // UDP through a proxy
   "client udp early",
+  "client udp turn",
+  "client udp room",
+  "client udp idle",
+  "client udp flow",
   "client udp closed",
   // The load generator
   "client load room",

@@ -1,4 +1,8 @@
-// nagare/isolation: what COOP, COEP, CORP and their kin make a browser do. Experimental.
+/**
+ * What COOP, COEP, CORP and their kin make a browser do. Experimental.
+ *
+ * @module nagare/isolation
+ */
 
 export {
   type Allowlist, // Connection-Allowlist

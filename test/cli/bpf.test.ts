@@ -59,6 +59,39 @@ test("run prints the changed packet, events, and a trace", async () => {
   expect(events.stderr).toMatch(/^ {4}0: r\d = .* r10=0x/);
 });
 
+test("run compiles what runs often, and both engines agree", async () => {
+  const results = await Promise.all(
+    [[], ["--engine", "interp"], ["--engine", "jit"]].map((flags) =>
+      run(["bpf", "run", join(objects, "parser.o"), "--repeat", "200", "--json", ...flags]),
+    ),
+  );
+  const outcomes = results.map(({ stdout }) => JSON.parse(stdout) as { engine: string; result: string });
+  expect(outcomes.map(({ engine }) => engine)).toEqual(["jit", "interp", "jit"]);
+  expect(new Set(outcomes.map(({ result }) => result)).size).toBe(1);
+});
+
+test("verify says what is safe, and explains what is not", async () => {
+  const safe = await run(["bpf", "verify", join(objects, "dispatch.o"), "--json"]);
+  expect(safe.exitCode).toBe(0);
+  expect(
+    safe.stdout
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { isSafe: boolean }).isSafe),
+  ).toEqual([true, true, true, true]);
+  const path = await file("unsafe.s", "r2 = *(u32 *)(r1 + 0)\nr0 = *(u8 *)(r2 + 9)\nexit\n");
+  const unsafe = await run(["bpf", "verify", path, "--type", "xdp"]);
+  expect(unsafe.exitCode).toBe(1);
+  expect(unsafe.stdout).toContain(
+    "instruction 1: reads 1 bytes at byte 9 of packet, of which 0 bytes are known to exist",
+  );
+  expect(unsafe.stdout).toContain("  1: r0 = *(u8 *)(r2 + 9)");
+  const refused = await run(["bpf", "run", path, "--type", "xdp"]);
+  expect(refused.exitCode).toBe(1);
+  expect(refused.stderr).toContain("--unverified runs it with checks");
+  expect((await run(["bpf", "run", path, "--type", "xdp", "--unverified"])).exitCode).toBe(0);
+});
+
 test.each([
   ["a program that is not there", ["run", "missing.o"], 1, "no such file"],
   ["text that does not assemble", ["asm", "bad.s"], 1, "line 1: Invalid mnemonic"],

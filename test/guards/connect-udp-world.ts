@@ -2,11 +2,13 @@
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { vi } from "vitest";
 import { type Client, createClient } from "../../src/client/index.ts";
 import { systemUdpProxyHost, type UdpProxyHost } from "../../src/edge/connect-udp/options.ts";
 import { UdpProxy } from "../../src/edge/connect-udp/service.ts";
 import { startServer } from "../../src/edge/server.ts";
 import { systemClock } from "../../src/host/clock.ts";
+import { armed } from "./armed.ts";
 import { all, closers, identities, log } from "./world.ts";
 
 async function proxied(
@@ -39,6 +41,29 @@ const echoed = () =>
     socket.close();
   });
 
+/** Our own HTTP/3 to nowhere: the echo is no server of it. */
+const tunnelled = () =>
+  proxied({}, async (_client, via, target) => {
+    const client = createClient({
+      rejectUnauthorized: false,
+      connectTimeout: 100,
+      udpVia: { url: via, client: { protocols: ["h2"], rejectUnauthorized: false } },
+    });
+    await client.fetch(`https://${target}/`).catch(() => undefined);
+    await client.destroy();
+  });
+
+/** A local port, and a local client that falls silent. */
+const forwarded = () =>
+  proxied({}, async (client, via, target) => {
+    const forwarder = await client.forwardUdp(target, { via, idleTimeout: 20, onError: () => undefined });
+    const local = createSocket("udp4");
+    local.send("hello", forwarder.address.port, "127.0.0.1");
+    await vi.waitUntil(() => armed.entry === undefined, { timeout: 10_000 });
+    local.close();
+    await forwarder.close();
+  });
+
 /** A name that nobody knows anything about. */
 const unanswered = () =>
   proxied({ lookUp: () => new Promise(() => undefined) }, async (client, via) => {
@@ -68,4 +93,8 @@ export const CONNECT_UDP_TRAFFIC = {
   "connect-udp socket": { run: echoed },
   "client udp early": { run: echoed },
   "client udp closed": { run: echoed },
+  "client udp turn": { run: tunnelled },
+  "client udp room": { run: tunnelled },
+  "client udp idle": { run: forwarded },
+  "client udp flow": { run: forwarded },
 };

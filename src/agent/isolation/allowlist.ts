@@ -8,6 +8,7 @@ import { URLPattern } from "urlpattern-polyfill/urlpattern";
 import { type FullOrigin, originText } from "./origin.ts";
 import { parseMembers, textOf, tokenOf } from "./structured-field.ts";
 
+/** A Connection-Allowlist. */
 export interface Allowlist {
   /** URL patterns; the token `response-origin` is the origin of the response here. Empty: every connection is blocked. */
   readonly patterns: readonly string[];

@@ -3,6 +3,7 @@
 import { type FullOrigin, fullOriginOf, isLocalUrl, isSecureOrigin } from "./origin.ts";
 import { type Fields, type PolicyOptions, type ResponsePolicies, readPolicies } from "./policy.ts";
 
+/** A document with its policies. */
 export interface IsolationDocument {
   readonly url: string;
   /** Undefined if it is opaque: data: URLs and sandboxed documents. */
@@ -12,6 +13,7 @@ export interface IsolationDocument {
   readonly policies: ResponsePolicies;
 }
 
+/** The response that a document comes from. */
 export interface DocumentResponse {
   readonly url: string;
   /** The header of the response; local documents have none. */

@@ -7,6 +7,7 @@ import type { BlockedReason } from "./reasons.ts";
 import type { Report } from "./reports.ts";
 import { checkWithReports, judgeConnection } from "./resource.ts";
 
+/** The response of a frame's document. */
 export interface FrameResponse extends DocumentResponse {
   /** True for `<iframe credentialless>`, which needs no headers, and gets no cookies. */
   readonly credentialless?: boolean;
@@ -14,6 +15,7 @@ export interface FrameResponse extends DocumentResponse {
   readonly redirects?: readonly { readonly url: string; readonly corp: CorpValue | undefined }[];
 }
 
+/** The fate of a frame. */
 export interface EmbeddingVerdict {
   readonly blocked: BlockedReason | undefined;
   /** The hop that was blocked. */
@@ -23,6 +25,7 @@ export interface EmbeddingVerdict {
   readonly document: IsolationDocument;
 }
 
+/** Decides whether a document may load in a frame of `parent`. */
 export function judgeFrame(
   parent: IsolationDocument,
   response: FrameResponse,

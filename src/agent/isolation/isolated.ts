@@ -15,14 +15,17 @@ export const ISOLATION_LACKS = {
   "permissions-policy": "the Permissions-Policy of the page turns cross-origin-isolated off",
 } as const;
 
+/** What keeps a document from being cross-origin isolated. */
 export type IsolationLack = keyof typeof ISOLATION_LACKS;
 
+/** A document within the page. */
 export interface EmbeddedDocument {
   readonly document: IsolationDocument;
   /** True for `<iframe allow="cross-origin-isolated">`. */
   readonly isAllowed?: boolean;
 }
 
+/** Whether a document is cross-origin isolated, and why not. */
 export interface IsolationVerdict {
   readonly isolated: boolean;
   /** `coop-and-coep`: the page and its group are; `dip`: this document alone is. */

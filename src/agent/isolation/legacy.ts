@@ -10,6 +10,7 @@ export interface LegacyRules {
   readonly header: "COOP" | "COEP" | "CORP";
 }
 
+/** What a value of 2019 means today. */
 export interface LegacyAdvice {
   /** What a browser makes of the value today. */
   readonly means: string;
@@ -43,6 +44,7 @@ export interface Coop2019 {
   readonly allowsOutgoing: boolean;
 }
 
+/** Parses Cross-Origin-Opener-Policy as the articles of 2019 wrote it. */
 export function parseCoop2019(value: string): Coop2019 {
   const words = value.trim().toLowerCase().split(/\s+/);
   const [first, second] = words;

@@ -42,6 +42,7 @@ export function switchesGroup(current: TopLevel, response: TopLevel, isPopup: bo
   return !match(current, response);
 }
 
+/** The fate of a navigation. */
 export interface NavigationVerdict {
   readonly blocked: BlockedReason | undefined;
   /** True if the page leaves its browsing context group: its opener is null, and handles to it are closed. */
@@ -51,6 +52,7 @@ export interface NavigationVerdict {
   readonly reports: readonly Report[];
 }
 
+/** The window that navigates. */
 export interface NavigationOptions {
   /** True for the first navigation of a window that a page opened. */
   readonly isPopup?: boolean;
@@ -159,6 +161,7 @@ const effective = (disposition: string, policies: ResponsePolicies): string => {
   return policy === "same-origin-plus-COEP" ? "same-origin-plus-coep" : policy;
 };
 
+/** The page that opens a popup. */
 export interface Opener {
   readonly topLevel: IsolationDocument;
   /** The frame that opens the popup. Default: the top-level document itself. */
@@ -166,6 +169,7 @@ export interface Opener {
   readonly isSandboxed?: boolean;
 }
 
+/** The fate of a popup. */
 export interface PopupVerdict extends NavigationVerdict {
   /** True if `window.opener` of the popup is the opener, and the opener's handle stays open. */
   readonly keepsOpener: boolean;

@@ -16,11 +16,16 @@ import {
   type TokenItem,
 } from "./structured-field.ts";
 
+/** The values of Cross-Origin-Embedder-Policy. */
 export type CoepValue = "unsafe-none" | "require-corp" | "credentialless";
+/** The values of Cross-Origin-Opener-Policy. */
 export type CoopValue = "unsafe-none" | "same-origin" | "same-origin-allow-popups" | "noopener-allow-popups";
+/** The values of Cross-Origin-Resource-Policy. */
 export type CorpValue = "same-origin" | "same-site" | "cross-origin";
+/** The values of Document-Isolation-Policy. */
 export type DipValue = "none" | "isolate-and-require-corp" | "isolate-and-credentialless";
 
+/** A policy's value, and where its violations are reported. */
 export interface Policy<Value> {
   readonly value: Value;
   /** The name of the endpoint of reports. */
@@ -39,6 +44,7 @@ export interface HeaderProblem {
   readonly write?: string;
 }
 
+/** All policies of a response. */
 export interface ResponsePolicies {
   readonly coep: Policy<CoepValue>;
   readonly coepReportOnly: Policy<CoepValue>;
@@ -56,6 +62,7 @@ export interface ResponsePolicies {
   readonly problems: readonly HeaderProblem[];
 }
 
+/** How policies are parsed. */
 export interface PolicyOptions {
   /** True to read the values of the articles of 2019 as they meant them; browsers ignore these. Default: false. */
   readonly legacy2019?: boolean;

@@ -17,4 +17,5 @@ export const BLOCKED_REASONS = {
   "connection-allowlist-redirect": "the document's Connection-Allowlist blocks redirects",
 } as const;
 
+/** Why something is blocked; `BLOCKED_REASONS` has a sentence about each. */
 export type BlockedReason = keyof typeof BLOCKED_REASONS;

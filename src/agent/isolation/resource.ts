@@ -8,6 +8,7 @@ import type { CoepValue, CorpValue, DipValue } from "./policy.ts";
 import type { BlockedReason } from "./reasons.ts";
 import type { Report } from "./reports.ts";
 
+/** A resource that a document loads. */
 export interface ResourceRequest {
   /** The URL of the response: after redirects. */
   readonly url: string;
@@ -22,6 +23,7 @@ export interface ResourceRequest {
   readonly redirects?: readonly { readonly url: string; readonly corp: CorpValue | undefined }[];
 }
 
+/** The fate of a resource. */
 export interface Verdict {
   /** Undefined if nothing speaks against it. */
   readonly blocked: BlockedReason | undefined;
@@ -73,6 +75,7 @@ export const omitsCredentials = (
   target: FullOrigin | undefined,
 ): boolean => (coep === "credentialless" || dip === "isolate-and-credentialless") && !isSameOrigin(origin, target);
 
+/** Decides whether a document may load a resource. */
 export function judgeResource(document: IsolationDocument, request: ResourceRequest): Verdict {
   const { mode = "no-cors", destination = "", redirects = [] } = request;
   const hops = [...redirects, { url: request.url, corp: request.corp }];

@@ -64,6 +64,7 @@ const refuse = (reason: string): never => {
 /** Kinds that only wrap another type. */
 const WRAPPERS: ReadonlySet<number> = new Set([KIND.typedef, KIND.volatile, KIND.const, KIND.restrict, KIND.typeTag]);
 
+/** The types of an object file. */
 export class Btf {
   readonly types: readonly BtfType[];
   readonly #strings: Uint8Array;
@@ -73,10 +74,12 @@ export class Btf {
     this.#strings = strings;
   }
 
+  /** The text at an offset of the table of strings. */
   string(at: number): string {
     return readString(this.#strings, at);
   }
 
+  /** The type with this number. */
   type(id: number): BtfType {
     return this.types[id] ?? refuse(`there is no type ${id}`);
   }

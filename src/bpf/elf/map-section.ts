@@ -5,6 +5,7 @@ import { BpfError } from "../errors.ts";
 import { type MapDefinition, mapTypeOf } from "../maps/index.ts";
 import type { ElfFile, Section } from "./elf-file.ts";
 
+/** A map that an object file declares. */
 export interface ObjectMap {
   readonly definition: MapDefinition;
   /** Where it is: code refers to a section and an offset in it. */

@@ -8,6 +8,7 @@ import { type ElfFile, parseElf, type Section, stringAt } from "./elf-file.ts";
 import { FunctionLinker, isCode, readFunctions } from "./functions.ts";
 import { isData, type ObjectMap, readMaps } from "./map-section.ts";
 
+/** A program of an object file. */
 export interface ObjectProgram {
   readonly name: string;
   readonly section: string;
@@ -18,6 +19,7 @@ export interface ObjectProgram {
   readonly lineAt: (pc: number) => SourceLine | undefined;
 }
 
+/** What an object file holds. */
 export interface BpfObject {
   readonly programs: readonly ObjectProgram[];
   readonly maps: readonly ObjectMap[];
@@ -25,6 +27,7 @@ export interface BpfObject {
   readonly btf: Btf | undefined;
 }
 
+/** How an object file is read. */
 export interface ObjectOptions {
   /** The types that CO-RE relocations are resolved against; by default, the object's own. */
   readonly targetBtf?: Btf | undefined;

@@ -33,6 +33,7 @@ export type ArgumentKind =
   /** A record of a ring buffer that this program reserved. The call gives it up. */
   | "record";
 
+/** What a helper returns. */
 export type ReturnKind =
   | "scalar"
   /** A value of the map, or null. */
@@ -40,6 +41,7 @@ export type ReturnKind =
   /** As many bytes as the allocation size, or null. They must be given up. */
   | "record-or-null";
 
+/** A function that programs may call. */
 export interface Helper {
   readonly id: number;
   readonly name: string;
@@ -70,12 +72,15 @@ export interface HelperServices {
   readonly arena: Arena;
   readonly packet: PacketAccess;
   readonly maps: readonly BpfMap[];
+  /** The map at an address; undefined if there is none. */
   mapAt(address: number): BpfMap | undefined;
   /** Nanoseconds since some moment. */
   now(): bigint;
   /** A random word, unsigned. */
   random(): number;
+  /** The number of the processor that the program runs on. */
   cpu(): number;
+  /** Writes a line of the program's log. */
   log(text: string): void;
   /** Remembers what the program chose: a device, a socket, or a processor. */
   select(map: BpfMap | undefined, value: number): void;
@@ -102,14 +107,17 @@ export class HelperCall {
     return this.services.arena.view.getInt32(ARGUMENTS + (argument - 1) * 8, true);
   }
 
+  /** The upper 32 bits of an argument. */
   high(argument: number): number {
     return this.services.arena.view.getUint32(ARGUMENTS + (argument - 1) * 8 + 4, true);
   }
 
+  /** An argument that points to a value of the map. */
   value(argument: number): bigint {
     return this.services.arena.view.getBigUint64(ARGUMENTS + (argument - 1) * 8, true);
   }
 
+  /** An argument that is a map. */
   map(argument: number): BpfMap {
     const map = this.high(argument) === 0 ? this.services.mapAt(this.word(argument)) : undefined;
     if (map === undefined) throw new BpfError("HELPER", `${this.name}: argument ${argument} is not a map`);

@@ -15,6 +15,7 @@ export const TAIL_CALL: Helper = {
   run: () => 0,
 };
 
+/** All helpers, those of the kernel by their numbers. */
 export const HELPERS: readonly Helper[] = [...GENERAL_HELPERS, ...MAP_HELPERS, ...PACKET_HELPERS, TAIL_CALL];
 
 export {

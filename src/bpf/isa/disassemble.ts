@@ -3,6 +3,7 @@
 import { ALU_SIGNS, CONDITION_SIGNS } from "./assembler/pseudo-c.ts";
 import { IMMEDIATE, type Operation } from "./operation.ts";
 
+/** The syntaxes of assembly: clang's, and the conformance suite's. */
 export type Syntax = "llvm" | "mnemonics";
 
 /** One line, without its index. Distances of jumps are relative to the next instruction. */

@@ -52,6 +52,7 @@ const ATOMICS: ReadonlyMap<number, readonly [AtomicName, fetch: boolean]> = new 
 
 const BYTES = 8;
 
+/** Reads the fields of an instruction (RFC 9669 §3). */
 export function readFields(bytes: Uint8Array, index: number, bigEndian = false): Fields {
   const view = new DataView(bytes.buffer, bytes.byteOffset + index * BYTES, BYTES);
   const registers = view.getUint8(1);
@@ -65,6 +66,7 @@ export function readFields(bytes: Uint8Array, index: number, bigEndian = false):
   };
 }
 
+/** Writes the fields of an instruction (RFC 9669 §3). */
 export function writeFields(bytes: Uint8Array, index: number, { opcode, dst, src, offset, imm }: Fields): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset + index * BYTES, BYTES);
   view.setUint8(0, opcode);

@@ -19,10 +19,13 @@ export type AluName =
   | "mov"
   | "arsh";
 
+/** The conditions of jumps (RFC 9669 §4.3). */
 export type Condition = "jeq" | "jgt" | "jge" | "jset" | "jne" | "jsgt" | "jsge" | "jlt" | "jle" | "jslt" | "jsle";
 
+/** The atomic operations (RFC 9669 §5.3). */
 export type AtomicName = "add" | "or" | "and" | "xor" | "xchg" | "cmpxchg";
 
+/** The sizes of loads and stores, in bytes. */
 export type Size = 1 | 2 | 4 | 8;
 
 /** Stands for "no register: the operand is the immediate". */
@@ -39,6 +42,7 @@ export const IMMEDIATE_64 = {
   mapValueByIndex: 6,
 } as const;
 
+/** An instruction, decoded. */
 export type Operation =
   | Alu
   | { readonly kind: "neg"; readonly wide: boolean; readonly dst: number }
@@ -65,6 +69,7 @@ export interface Alu {
   readonly imm: number;
 }
 
+/** A move that extends the sign (RFC 9669 §4.1). */
 export interface MoveSigned {
   readonly kind: "movsx";
   readonly wide: boolean;
@@ -81,6 +86,7 @@ export interface Swap {
   readonly dst: number;
 }
 
+/** A load from memory. */
 export interface Load {
   readonly kind: "load";
   readonly size: Size;
@@ -90,6 +96,7 @@ export interface Load {
   readonly offset: number;
 }
 
+/** A store to memory. */
 export interface Store {
   readonly kind: "store";
   readonly size: Size;
@@ -99,6 +106,7 @@ export interface Store {
   readonly imm: number;
 }
 
+/** An atomic operation. */
 export interface Atomic {
   readonly kind: "atomic";
   readonly op: AtomicName;
@@ -110,6 +118,7 @@ export interface Atomic {
   readonly offset: number;
 }
 
+/** A load of a constant of 64 bits, or of an address. */
 export interface Load64 {
   readonly kind: "load64";
   readonly dst: number;
@@ -127,6 +136,7 @@ export interface PacketLoad {
   readonly imm: number;
 }
 
+/** A conditional jump. */
 export interface Branch {
   readonly kind: "branch";
   readonly op: Condition;
@@ -137,6 +147,7 @@ export interface Branch {
   readonly target: number;
 }
 
+/** A call of a helper or of a function. */
 export interface Call {
   readonly kind: "call";
   /** A helper by its number, a function of this program, a kernel function by its BTF id, or the helper in a register. */
@@ -145,7 +156,9 @@ export interface Call {
   readonly target: number;
 }
 
+/** The register that holds the frame pointer. */
 export const FRAME_POINTER = 10;
+/** The number of registers. */
 export const REGISTERS = 11;
 
 /** The registers that an operation reads and writes, for analyses. */
@@ -179,6 +192,7 @@ export function registersRead(operation: Operation): readonly number[] {
   }
 }
 
+/** The registers that an operation changes. */
 export function registersWritten(operation: Operation): readonly number[] {
   switch (operation.kind) {
     case "alu":

@@ -9,13 +9,16 @@ import { BpfError } from "../errors.ts";
 import { HELPERS, type Helper, HelperCall, type HelperServices } from "../helpers/index.ts";
 import { Interpreter, type Runtime, type TailTarget } from "../interpreter/index.ts";
 import type { Code } from "../isa/index.ts";
+import { type CompiledProgram, compileProgram, type JitHost } from "../jit/index.ts";
 import { type BpfMap, createMap, ERRNO, type MapDefinition, ReferenceArray } from "../maps/index.ts";
 import { ARGUMENTS, Arena, CPU, FRAME_BYTES, MAX_FRAMES, MAX_TAIL_CALLS, RESULT, TAIL_CALLS } from "../memory/index.ts";
 import type { ProgramType } from "../program-types/index.ts";
+import { type VerifierReport, verify } from "../verifier/index.ts";
 import { linkCode } from "./link.ts";
 import { PacketBuffer } from "./packet-buffer.ts";
-import { type ProgramSource, type RunInput, RunResult, type Selection, withLine } from "./program.ts";
+import { type EngineName, type ProgramSource, type RunInput, RunResult, type Selection, withLine } from "./program.ts";
 
+/** The processors, memory, clock and helpers of a machine. */
 export interface MachineOptions {
   /** Additional helpers, which replace built-in ones of the same number. */
   readonly helpers?: readonly Helper[] | undefined;
@@ -34,17 +37,39 @@ export interface MachineOptions {
 }
 
 const DEFAULT_BUDGET = 10_000_000;
+const RUNS_BEFORE_COMPILING = 100;
 const STACK_BYTES = FRAME_BYTES * MAX_FRAMES;
 const CONTEXT_BYTES = 256;
+
+/** What a proof may count on, and how long it may take. */
+export interface VerifyOptions {
+  /** Bytes of memory that a raw program will get, at least. */
+  readonly memory?: number | undefined;
+  /** The most instructions to follow, over all paths. */
+  readonly budget?: number | undefined;
+}
 
 /** What the machine keeps of a program. */
 export interface LoadedProgram extends ProgramSource {
   readonly linked: Code;
   /** Its place in the machine, which is what a program array holds. */
   readonly index: number;
+  /** What the verifier proved, if it was asked. Without it, engines check every access. */
+  proof: Proof | undefined;
+  /** How often it ran without a choice of the engine. */
+  runs: number;
+  /** The module of WebAssembly, once there is one. */
+  compiled: { readonly isProved: boolean; readonly program: CompiledProgram } | undefined;
 }
 
-export class Machine implements Runtime, HelperServices {
+/** That the verifier accepted a program, and for what memory. */
+export interface Proof {
+  readonly report: VerifierReport;
+  /** Bytes of memory that a raw program counts on. */
+  readonly memory: number;
+}
+
+export class Machine implements Runtime, HelperServices, JitHost {
   readonly arena: Arena;
   readonly packet: PacketBuffer;
   readonly maps: BpfMap[] = [];
@@ -61,6 +86,7 @@ export class Machine implements Runtime, HelperServices {
   readonly #interpreter: Interpreter;
   #running: LoadedProgram | undefined;
   #selection: Selection | undefined;
+  #budget = DEFAULT_BUDGET;
 
   constructor(options: MachineOptions = {}) {
     const { cpus = 1, memoryLimit, maxPacket = 65_536, now, rng = new SeededRng(1), log } = options;
@@ -86,6 +112,7 @@ export class Machine implements Runtime, HelperServices {
     ]);
   }
 
+  /** Makes a map. */
   addMap(definition: MapDefinition): BpfMap {
     const map = createMap(definition, this.maps.length, {
       arena: this.arena,
@@ -98,50 +125,125 @@ export class Machine implements Runtime, HelperServices {
     return map;
   }
 
+  /** The map with this name. Throws a `BpfError` if there is none. */
   map(name: string): BpfMap {
     const map = this.maps.find(({ definition }) => definition.name === name);
     if (map === undefined) throw new BpfError("MAP", `there is no map ${name}`);
     return map;
   }
 
+  /** The map at an address; undefined if there is none. */
   mapAt(address: number): BpfMap | undefined {
     return this.#mapsByAddress.get(address);
   }
 
+  /** Loads a program. Throws a `BpfError` if it cannot be used. */
   load(source: ProgramSource): LoadedProgram {
     const linked = linkCode(source.code, this.maps, this.arena);
-    const program = { ...source, linked, index: this.#programs.length };
+    const program: LoadedProgram = { ...source, linked, index: this.#programs.length, ...NOTHING_YET };
     this.#programs.push(program);
     return program;
   }
 
+  /**
+   * Proves that a program is safe, for memory of so many bytes if it is a raw one, so that it may run without checks. Throws
+   * a `BpfError` with the code UNSAFE.
+   */
+  verify(program: LoadedProgram, { memory = 0, budget }: VerifyOptions = {}): VerifierReport {
+    const { code, type, lineAt } = program;
+    const maps = this.maps.map(({ definition }) => definition);
+    const report = verify({ code, type, maps, helpers: this.helpers, memory, budget, lineAt });
+    program.proof = { report, memory };
+    return report;
+  }
+
+  /** Runs a program. Throws a `BpfError` for a fault. */
   run(program: LoadedProgram, input: RunInput = {}): RunResult {
-    const { trace, budget = DEFAULT_BUDGET } = input;
+    const engine = this.#engineFor(program, input);
     const length = this.#prepare(program.type, input);
-    this.#running = program;
-    const isRaw = program.type.contextSize === 0;
-    try {
-      this.arena.bytes.fill(0, this.#stack, this.#stack + STACK_BYTES);
-      this.#interpreter.run(program.linked, {
-        context: isRaw ? (length === 0 ? 0 : this.packet.start) : this.#context,
-        length: isRaw ? length : 0,
-        stack: this.#stack,
-        budget,
-        trace: trace && ((pc, registers) => trace(pc, (index) => registers.value(index))),
-      });
-    } catch (error) {
-      throw withLine(error, this.#running.lineAt);
+    this.#begin(program);
+    this.#budget = input.budget ?? DEFAULT_BUDGET;
+    if (program.proof === undefined) this.arena.bytes.fill(0, this.#stack, this.#stack + STACK_BYTES);
+    else if (length < program.proof.memory) {
+      throw new BpfError("MEMORY", `${length} bytes of memory; the program was proved for ${program.proof.memory}`);
     }
+    const isRaw = program.type.contextSize === 0;
+    const context = isRaw ? (length === 0 ? 0 : this.packet.start) : this.#context;
+    const { repeat = 1 } = input;
+    try {
+      for (let i = 0; i < repeat; i += 1) {
+        if (i > 0) this.#begin(program);
+        if (engine === "jit") this.#runCompiled(program, context, isRaw ? length : 0, this.#stack + FRAME_BYTES);
+        else this.#interpret(program, context, isRaw ? length : 0, input);
+      }
+    } catch (error) {
+      throw withLine(error, (this.#running ?? program).lineAt);
+    }
+    const { view } = this.arena;
+    const [low, high] = [view.getInt32(RESULT, true), view.getInt32(RESULT + 4, true)];
+    return new RunResult(low, high, engine, this.#selection, () => this.packet.take());
+  }
+
+  #begin(program: LoadedProgram): void {
+    this.#running = program;
+    this.#selection = undefined;
+    this.arena.view.setUint32(TAIL_CALLS, 0, true);
+  }
+
+  /**
+   * Programs are interpreted at first and compiled when they run often, since compiling costs as much as a thousand short
+   * runs. Without a proof they stay with the interpreter, whose faults say more.
+   */
+  #engineFor(program: LoadedProgram, { engine, trace, repeat = 1 }: RunInput): EngineName {
+    if (trace !== undefined) return "interp";
+    if (engine !== undefined) return engine;
+    program.runs += repeat;
+    return program.proof !== undefined && program.runs > RUNS_BEFORE_COMPILING ? "jit" : "interp";
+  }
+
+  #interpret(program: LoadedProgram, context: number, length: number, { trace }: RunInput): void {
+    this.#interpreter.run(program.linked, {
+      context,
+      length,
+      stack: this.#stack,
+      budget: this.#budget,
+      trace: trace && ((pc, registers) => trace(pc, (index) => registers.value(index))),
+    });
     const { words } = this.#interpreter.registers;
-    return new RunResult(words[0]!, words[1]!, "interp", this.#selection, () => this.packet.take());
+    this.arena.view.setInt32(RESULT, words[0]!, true);
+    this.arena.view.setInt32(RESULT + 4, words[1]!, true);
+  }
+
+  #runCompiled(program: LoadedProgram, context: number, length: number, framePointer: number): void {
+    this.compile(program).run(context, length, framePointer, this.#stack + STACK_BYTES, this.#budget);
+  }
+
+  /** Compiles a program now instead of after some runs. Later calls return the same. */
+  compile(program: LoadedProgram): CompiledProgram {
+    const isProved = program.proof !== undefined;
+    if (program.compiled !== undefined && program.compiled.isProved === isProved) return program.compiled.program;
+    const maps = new Map<number, BpfMap>();
+    for (const [pc, definition] of program.proof?.report.maps ?? []) {
+      const map = this.maps.find((each) => each.definition === definition);
+      if (map !== undefined) maps.set(pc, map);
+    }
+    const compiled = compileProgram({ code: program.linked, isProved, maps }, this);
+    program.compiled = { isProved, program: compiled };
+    return compiled;
+  }
+
+  /** Runs the program that a tail call leads to, compiled. Returns 1 if there was one. */
+  runTailCall(framePointer: number): number {
+    if (this.resolveTailCall() === undefined) return 0;
+    const context = this.arena.view.getUint32(ARGUMENTS, true);
+    this.#runCompiled(this.#running!, context, 0, framePointer);
+    return 1;
   }
 
   /** Fills in the context. Returns the length of the packet. */
   #prepare(type: ProgramType, { packet = EMPTY, context, cpu = 0 }: RunInput): number {
     const { view, bytes } = this.arena;
-    this.#selection = undefined;
     view.setUint32(CPU, cpu % this.cpus, true);
-    view.setUint32(TAIL_CALLS, 0, true);
     if (type.contextSize > 0) {
       bytes.fill(0, this.#context, this.#context + type.contextSize);
       for (const { name, offset } of type.fields) {
@@ -196,10 +298,12 @@ export class Machine implements Runtime, HelperServices {
     return this.#rng.uint32();
   }
 
+  /** The number of the processor that the program runs on. */
   cpu(): number {
     return this.arena.view.getUint32(CPU, true);
   }
 
+  /** Writes a line of the program's log. */
   log(text: string): void {
     this.#log(text);
   }
@@ -210,3 +314,4 @@ export class Machine implements Runtime, HelperServices {
 }
 
 const EMPTY = new Uint8Array(0);
+const NOTHING_YET = { proof: undefined, runs: 0, compiled: undefined };

@@ -59,6 +59,8 @@ export class PacketBuffer implements PacketAccess {
     const start = this.start + delta;
     const metaLength = this.start - this.#meta;
     if (start - metaLength < this.#limit || start > this.end - SHORTEST) return false;
+    // Nothing of an earlier packet shows.
+    if (delta < 0) this.#arena.bytes.fill(0, start - metaLength, this.#meta);
     // Metadata moves with the packet's head.
     if (metaLength > 0) this.#arena.bytes.copyWithin(start - metaLength, this.#meta, this.start);
     this.start = start;

@@ -5,6 +5,7 @@ import type { Code } from "../isa/index.ts";
 import type { BpfMap } from "../maps/index.ts";
 import type { ProgramType } from "../program-types/index.ts";
 
+/** The engines: the interpreter, and the compiler to WebAssembly. */
 export type EngineName = "interp" | "jit";
 
 /** What a machine is given to load. */
@@ -17,6 +18,7 @@ export interface ProgramSource {
   readonly lineAt?: ((pc: number) => SourceLine | undefined) | undefined;
 }
 
+/** What a program is given. */
 export interface RunInput {
   /** The packet, or the memory of a raw program. */
   readonly packet?: Uint8Array | undefined;
@@ -26,6 +28,11 @@ export interface RunInput {
   readonly engine?: EngineName | undefined;
   /** The most instructions that a program without a verifier's proof may run; 10 million by default. */
   readonly budget?: number | undefined;
+  /**
+   * Runs it so often on the same packet, each time as the last run left it, as the kernel's BPF_PROG_TEST_RUN does; once by
+   * default.
+   */
+  readonly repeat?: number | undefined;
   /** The virtual processor. */
   readonly cpu?: number | undefined;
   /** Called before each instruction; the interpreter runs. */
@@ -39,6 +46,7 @@ export interface Selection {
   readonly value: number;
 }
 
+/** What a program returned. */
 export class RunResult {
   /** r0 in two words, signed. */
   readonly low: number;

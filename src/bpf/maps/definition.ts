@@ -22,8 +22,10 @@ export const MAP_TYPES = {
   ringbuf: 27,
 } as const;
 
+/** The kinds of maps. */
 export type MapType = keyof typeof MAP_TYPES;
 
+/** What a map is made of. */
 export interface MapDefinition {
   readonly name: string;
   readonly type: MapType;

@@ -40,6 +40,7 @@ export interface MapEnvironment {
   readonly seed: number;
 }
 
+/** A map. */
 export abstract class BpfMap {
   readonly definition: MapDefinition;
   /** The address of its header. */

@@ -7,6 +7,7 @@ import { align, BpfMap, type MapEnvironment } from "./map.ts";
 /** A flag of `push`: drops the oldest value if there is no room. */
 const EXIST = 2;
 
+/** A queue or a stack. */
 export class QueueMap extends BpfMap {
   readonly regions: readonly Region[] = [];
   readonly #values: number;

@@ -12,6 +12,7 @@ const BUSY = 0x8000_0000;
 const DISCARDED = 0x4000_0000;
 const LENGTH = 0x3fff_ffff;
 
+/** A ring buffer, from programs to their users. */
 export class RingBuffer extends BpfMap {
   readonly regions: readonly Region[];
   readonly #data: number;
@@ -33,7 +34,8 @@ export class RingBuffer extends BpfMap {
   reserve(length: number): number {
     if (length > LENGTH) return 0;
     const total = align(length) + RECORD_HEADER;
-    if (total > this.#size - (this.#produced - this.#consumed)) return 0;
+    // As on Linux, a ring is never quite full.
+    if (total >= this.#size - (this.#produced - this.#consumed)) return 0;
     const offset = this.#produced % this.#size;
     this.#headers[offset / 8] = (length | BUSY) >>> 0;
     this.#produced += total;
@@ -49,6 +51,7 @@ export class RingBuffer extends BpfMap {
     return true;
   }
 
+  /** Adds a record. */
   output(from: number, length: number): number {
     const to = this.reserve(length);
     if (to === 0) return ERRNO.ENOMEM;

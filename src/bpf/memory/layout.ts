@@ -23,7 +23,8 @@ export const REGIONS = 136;
 export const REGION_BYTES = 12;
 export const MAX_REGIONS = 300;
 
-export const FIRST_FREE = 4096;
+/** Higher than any offset of an instruction, so that no base of a valid access is below 0. */
+export const FIRST_FREE = 65_536;
 
 /** Bytes of stack for each function (RFC 9669 leaves it to the platform; these are Linux's). */
 export const FRAME_BYTES = 512;

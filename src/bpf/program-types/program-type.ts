@@ -10,6 +10,7 @@ export interface ContextField {
   readonly writable?: boolean;
 }
 
+/** A kind of program: its context, and what it may do. */
 export interface ProgramType {
   readonly name: ProgramTypeName;
   /** Linux's number, for bpf(2). */
@@ -29,6 +30,7 @@ export interface ProgramType {
   readonly results: Readonly<Record<number, string>>;
 }
 
+/** The names of the kinds of programs. */
 export type ProgramTypeName = "raw" | "socket-filter" | "sched-cls" | "xdp" | "sk-reuseport";
 
 /** A sequence of u32 fields. */
@@ -72,6 +74,7 @@ export const RAW: ProgramType = {
   results: {},
 };
 
+/** Filters for sockets. */
 export const SOCKET_FILTER: ProgramType = {
   name: "socket-filter",
   number: 1,
@@ -84,6 +87,7 @@ export const SOCKET_FILTER: ProgramType = {
   results: { 0: "drop" },
 };
 
+/** Classifiers of traffic control. */
 export const SCHED_CLS: ProgramType = {
   name: "sched-cls",
   number: 3,
@@ -96,6 +100,7 @@ export const SCHED_CLS: ProgramType = {
   results: { [-1]: "unspecified", 0: "ok", 1: "reclassify", 2: "shot", 3: "pipe", 4: "stolen", 7: "redirect" },
 };
 
+/** Programs at the network driver. */
 export const XDP: ProgramType = {
   name: "xdp",
   number: 6,
@@ -125,6 +130,7 @@ export const SK_REUSEPORT: ProgramType = {
   results: { 0: "drop", 1: "pass" },
 };
 
+/** All kinds of programs. */
 export const PROGRAM_TYPES: readonly ProgramType[] = [RAW, SOCKET_FILTER, SCHED_CLS, XDP, SK_REUSEPORT];
 
 /** By the name of a section: `xdp`, `xdp/name`, `tc/ingress`. */
@@ -133,6 +139,7 @@ export function programTypeOfSection(section: string): ProgramType | undefined {
   return PROGRAM_TYPES.find(({ sections }) => sections.some((each) => first === each || section === each));
 }
 
+/** The kind with this name; undefined if there is none. */
 export function programTypeOf(name: string): ProgramType | undefined {
   return PROGRAM_TYPES.find((type) => type.name === name);
 }

@@ -31,6 +31,8 @@ export interface OpenedFile {
   readonly object: BpfObject | undefined;
   /** At least one. */
   readonly programs: readonly LoadedProgram[];
+  /** All of the file, which tail calls may lead to. */
+  readonly loaded: readonly LoadedProgram[];
 }
 
 const TYPES = PROGRAM_TYPES.map(({ name }) => name).join(", ");
@@ -44,7 +46,8 @@ export async function openProgram(path: string, flags: ProgramFlags, options: Ma
       const type = programTypeOf(flags.type ?? "raw");
       if (type === undefined) throw usageError(`there is no type ${flags.type}`, `choose one of ${TYPES}`);
       const code = parseCode(path.endsWith(".bin") ? bytes : encodeCode(assemble(bytes.toString())));
-      return { machine, object: undefined, programs: [machine.load({ name: path, type, code })] };
+      const programs = [machine.load({ name: path, type, code })];
+      return { machine, object: undefined, programs, loaded: programs };
     }
     const object = parseObject(bytes, targetBtf === undefined ? {} : { targetBtf: parseBtf(targetBtf) });
     const loaded = loadObject(machine, object);
@@ -56,7 +59,7 @@ export async function openProgram(path: string, flags: ProgramFlags, options: Ma
     if (chosen[0] === undefined) {
       throw usageError(`${path} has no program ${flags.program}`, `it has ${names.join(", ")}`);
     }
-    return { machine, object, programs: chosen as LoadedProgram[] };
+    return { machine, object, programs: chosen as LoadedProgram[], loaded: [...loaded.values()] };
   });
 }
 

@@ -9,8 +9,10 @@ import {
   RingBuffer,
   type RunResult,
 } from "../../bpf/index.ts";
+import { KernelEngine, type KernelProgram } from "../../host/bpf/kernel.ts";
+import { loadKoffi } from "../../host/engine/koffi.ts";
 import { toHex } from "../../wire/hex.ts";
-import { usageError } from "../fail.ts";
+import { CliError, usageError } from "../fail.ts";
 import { type Io, write } from "../io.ts";
 import { readCapture, readData } from "./packets.ts";
 import { asCliError, openProgram, type ProgramFlags } from "./program-file.ts";
@@ -21,6 +23,8 @@ export interface RunFlags extends ProgramFlags {
   readonly engine?: string;
   readonly repeat: string;
   readonly trace?: true;
+  /** Run it with checks instead of a proof. */
+  readonly unverified?: true;
   readonly json?: true;
 }
 
@@ -34,7 +38,7 @@ export async function runProgram(path: string, flags: RunFlags, io: Io): Promise
     throw usageError(`--repeat must be a whole number from 1 to ${MAX_REPEAT}, not ${flags.repeat}`);
   }
   const lines: string[] = [];
-  const { machine, programs } = await openProgram(path, flags, {
+  const { machine, programs, loaded } = await openProgram(path, flags, {
     now: () => process.hrtime.bigint(),
     rng: { fill: (target) => void randomFillSync(target), uint32: () => randomFillSync(new Uint32Array(1))[0]! },
     log: (text) => lines.push(text),
@@ -47,8 +51,18 @@ export async function runProgram(path: string, flags: RunFlags, io: Io): Promise
   }
   const program = programs[0]!;
   const packets = await packetsOf(flags, program);
+  // A raw program has no context that a proof could be about; its accesses are checked while it runs.
+  if (program.type.contextSize > 0 && flags.unverified !== true) {
+    for (const each of loaded) verified(path, machine, each);
+  }
+  if (flags.engine === "kernel" && flags.trace)
+    throw usageError("the kernel cannot be traced", "choose --engine interp");
+  using kernel = flags.engine === "kernel" ? await openKernel(path, machine, program, loaded) : undefined;
   for (const packet of packets) {
-    const outcome = runOne(path, machine, program, packet, repeat, flags, io);
+    const outcome =
+      kernel === undefined
+        ? runOne(path, machine, program, packet, repeat, flags, io)
+        : runInKernel(path, program, kernel, packet, repeat);
     await write(io.stdout, flags.json ? `${JSON.stringify(outcome)}\n` : describe(outcome));
     for (const text of lines.splice(0)) io.stderr.write(`${text.trimEnd()}\n`);
   }
@@ -58,6 +72,57 @@ async function packetsOf({ data, pcap }: RunFlags, { type }: LoadedProgram): Pro
   if (pcap !== undefined) return await readCapture(pcap);
   if (data !== undefined) return [await readData(data)];
   return [type.contextSize === 0 ? new Uint8Array(0) : EMPTY_FRAME];
+}
+
+function verified(path: string, machine: Machine, program: LoadedProgram): void {
+  try {
+    machine.verify(program);
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    const hint = "nagare bpf verify explains it, and --unverified runs it with checks";
+    throw new CliError("BPF_UNSAFE", `${path}: ${program.name}: ${error.message}`, { hint, cause: error });
+  }
+}
+
+async function openKernel(
+  path: string,
+  machine: Machine,
+  program: LoadedProgram,
+  others: readonly LoadedProgram[],
+): Promise<KernelProgram> {
+  const opened = await loadKoffi();
+  if (!("koffi" in opened)) {
+    throw new CliError("NO_KERNEL", `the kernel cannot be asked: ${opened.reason}`, { hint: opened.advice });
+  }
+  try {
+    return new KernelEngine(opened.koffi).load(machine, program, others);
+  } catch (error) {
+    throw error instanceof BpfError ? asCliError(path, error) : error;
+  }
+}
+
+function runInKernel(
+  path: string,
+  program: LoadedProgram,
+  kernel: KernelProgram,
+  packet: Uint8Array,
+  repeat: number,
+): Outcome {
+  try {
+    const { result, packet: after, nanoseconds } = kernel.run(packet, repeat);
+    return {
+      program: program.name,
+      engine: "kernel",
+      result: `0x${result.toString(16)}`,
+      verdict: program.type.results[result] ?? null,
+      nanoseconds,
+      packet: toHex(after) === toHex(packet) ? null : toHex(after),
+      selected: null,
+      events: [],
+    };
+  } catch (error) {
+    throw error instanceof BpfError ? asCliError(path, error) : error;
+  }
 }
 
 interface Outcome {
@@ -91,7 +156,7 @@ function runOne(
   let result: RunResult | undefined;
   const begin = process.hrtime.bigint();
   try {
-    for (let i = 0; i < repeat; i += 1) result = machine.run(program, { packet, engine, trace });
+    result = machine.run(program, { packet, engine, trace, repeat });
   } catch (error) {
     throw error instanceof BpfError ? asCliError(path, error) : error;
   }

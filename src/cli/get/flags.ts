@@ -1,10 +1,11 @@
 // Translates curl's options into options of the client. Rejects invalid combinations before anything is sent.
 import { readFile } from "node:fs/promises";
-import type { ClientOptions, Protocol, QuicVersionName } from "../../client/index.ts";
+import type { ClientOptions, Protocol, QuicVersionName, UdpViaOptions } from "../../client/index.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
+import { headersFrom, protocolChoice } from "../proxy-flags.ts";
 import { type CertificateFlags, clientCertificate } from "./client-certificate.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
@@ -74,6 +75,12 @@ export interface GetFlags extends CertificateFlags {
   readonly happyEyeballsTimeoutMs?: number;
   /** True for the servers of the system. */
   readonly httpsRecords?: true | string;
+  readonly viaUdp?: string;
+  readonly viaHeader?: readonly string[];
+  readonly "viaHttp1.1"?: true;
+  readonly viaHttp2?: true;
+  readonly viaHttp3Only?: true;
+  readonly viaInsecure?: true;
   readonly connectTimeout?: number;
   readonly maxTime?: number;
   readonly keylog?: string;
@@ -82,6 +89,7 @@ export interface GetFlags extends CertificateFlags {
 }
 
 export function protocolsFrom(flags: GetFlags): readonly Protocol[] {
+  if (flags.viaUdp !== undefined) return ["h3"];
   if (flags["http1.1"]) return ["http/1.1"];
   if (flags.http2) return ["h2", "http/1.1"];
   if (flags.http3Only) return ["h3"];
@@ -97,6 +105,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     decompress: flags.compressed === true,
     ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert, CURL.certificateFile) }),
     ...(await clientCertificate(flags)),
+    ...(flags.viaUdp === undefined ? {} : { udpVia: viaFrom(flags, flags.viaUdp) }),
     happyEyeballs: happyEyeballsFrom(flags),
     ...(connectTimeout === 0 ? {} : { connectTimeout: milliseconds(connectTimeout) }),
     quic: {
@@ -107,6 +116,16 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined),
   };
 }
+
+/** The proxy of --via-udp. */
+const viaFrom = (flags: GetFlags, url: string): UdpViaOptions => ({
+  url,
+  headers: headersFrom(flags.viaHeader ?? [], "--via-header"),
+  client: {
+    protocols: protocolChoice(flags["viaHttp1.1"], flags.viaHttp2, flags.viaHttp3Only),
+    rejectUnauthorized: flags.viaInsecure !== true,
+  },
+});
 
 /** Either option turns it on. */
 function happyEyeballsFrom({ happyEyeballsTimeoutMs: delay, httpsRecords }: GetFlags): ClientOptions["happyEyeballs"] {
@@ -141,6 +160,10 @@ export function checkCombinations(flags: GetFlags): void {
   const { quicVersion, quicVersions } = flags;
   if (quicVersion !== undefined && quicVersions?.includes(quicVersion) === false) {
     throw usageError(`--quic-version ${quicVersion} is not in --quic-versions`, "add it to the list");
+  }
+  const via = ["viaHeader", "viaHttp1.1", "viaHttp2", "viaHttp3Only", "viaInsecure"] as const;
+  if (flags.viaUdp === undefined && via.some((name) => flags[name] !== undefined)) {
+    throw usageError("the --via- options need a proxy", "add --via-udp URL");
   }
   const contentOptions = [
     ["-d", flags.get ? undefined : flags.data],

@@ -1,6 +1,6 @@
 // `nagare get`: one client for all URLs, which are fetched one after the other or all at once.
 import { join } from "node:path";
-import { createClient } from "../../client/index.ts";
+import { type Client, ClientError, type ClientOptions, createClient } from "../../client/index.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
@@ -29,6 +29,16 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   }
 }
 
+/** An invalid proxy is a mistake on the command line. */
+function usableClient(options: ClientOptions): Client {
+  try {
+    return createClient(options);
+  } catch (error) {
+    if (error instanceof ClientError && error.code === "REQUEST_INVALID") throw usageError(error.message, error.hint);
+    throw error;
+  }
+}
+
 /** Transfers every URL, and reports each failure when it happens. */
 async function getAll(
   jobs: readonly Job[],
@@ -43,7 +53,7 @@ async function getAll(
   const keylog = openKeyLog(flags.keylog, io);
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
   const qlog = qlogFrom(flags, io);
-  const client = createClient({ ...options, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
+  const client = usableClient({ ...options, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {
     client,

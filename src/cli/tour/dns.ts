@@ -53,7 +53,7 @@ async function compare(context: RowContext, peer: Peer, port: number): Promise<s
   return `${questions} answers are as in the zone file, over UDP and TCP`;
 }
 
-async function untilAnswered(
+export async function untilAnswered(
   context: RowContext,
   peer: Peer,
   resolver: DnsResolver,
@@ -68,7 +68,7 @@ async function untilAnswered(
 }
 
 /** Runs Knot with one zone. */
-async function withKnot<T>(
+export async function withKnot<T>(
   context: RowContext,
   origin: string,
   zone: string,

@@ -1,11 +1,14 @@
 // Cross-origin isolation: the same pages and images, judged by our rules and by a real Chromium.
+import { judgeAudit } from "../../agent/audit/index.ts";
 import { documentOf, type Fields, judgeIsolation, judgeResource, readPolicies } from "../../agent/isolation/index.ts";
+import { createClient } from "../../client/index.ts";
+import { loadPage } from "../../client/page/index.ts";
 import { serve } from "../../edge/serve.ts";
 import type { Server } from "../../edge/server.ts";
 import { developmentIdentity } from "../../host/certificates/index.ts";
 import { CHROMIUM } from "../find-program.ts";
 import { peerPath, runPeer } from "./peer.ts";
-import type { Row } from "./row.ts";
+import type { Row, RowContext } from "./row.ts";
 
 const PAGES: readonly Fields[] = [
   [
@@ -62,6 +65,22 @@ function ours(fields: Fields, port: number): string {
   return [judgeIsolation(page).isolated, ...loads].join(" ");
 }
 
+/** What Chromium says of a page: isolated or not, then each image. */
+async function theirs(context: RowContext, page: number, server: Server, seen: Map<string, string>): Promise<string> {
+  const chromium = await peerPath(context, ...CHROMIUM);
+  await runPeer(context, chromium, [
+    "--headless=new",
+    "--no-sandbox",
+    "--ignore-certificate-errors",
+    `--user-data-dir=${context.directory}/profile`,
+    "--dump-dom",
+    `https://localhost:${server.port}/page?page=${page}`,
+  ]);
+  const facts = seen.get(String(page));
+  if (facts === undefined) throw new Error(`Chromium did not finish page ${page}`);
+  return facts;
+}
+
 export const ISOLATION_ROWS: readonly Row[] = [
   {
     system: "isolation",
@@ -69,33 +88,38 @@ export const ISOLATION_ROWS: readonly Row[] = [
     against: "Chromium",
     command: "npm run oracle -- isolation",
     async run(context) {
-      const chromium = await peerPath(context, ...CHROMIUM);
       const seen = new Map<string, string>();
-      const server = await listen(context.directory, seen);
-      try {
-        for (const [index, fields] of PAGES.entries()) {
-          await runPeer(context, chromium, [
-            "--headless=new",
-            "--no-sandbox",
-            "--ignore-certificate-errors",
-            `--user-data-dir=${context.directory}/profile`,
-            "--dump-dom",
-            `https://localhost:${server.port}/page?page=${index}`,
-          ]);
-          const [theirs, mine] = [seen.get(String(index)), ours(fields, server.port)];
-          if (theirs === undefined) throw new Error(`Chromium did not finish page ${index}`);
-          if (theirs !== mine) throw new Error(`page ${index}: Chromium says ${theirs}, we say ${mine}`);
-        }
-        const isolated = [...seen.values()].filter((each) => each.startsWith("true")).length;
-        const loads =
-          [...seen.values()]
-            .join(" ")
-            .split(" ")
-            .filter((each) => each === "true").length - isolated;
-        return `${PAGES.length} pages, ${isolated} of them isolated; ${loads} of ${PAGES.length * CORPS.length} images load, in both`;
-      } finally {
-        await server.close({ timeout: 0 });
+      await using server = await listen(context.directory, seen);
+      for (const [index, fields] of PAGES.entries()) {
+        const [mine, other] = [ours(fields, server.port), await theirs(context, index, server, seen)];
+        if (other !== mine) throw new Error(`page ${index}: Chromium says ${other}, we say ${mine}`);
       }
+      const isolated = [...seen.values()].filter((each) => each.startsWith("true")).length;
+      const loads = [...seen.values()].flatMap((each) => each.split(" ").slice(1)).filter((each) => each === "true");
+      return `${PAGES.length} pages, ${isolated} of them isolated; ${loads.length} of ${PAGES.length * CORPS.length} images load, in both`;
+    },
+  },
+  {
+    system: "isolation",
+    peer: "audit",
+    against: "nagare audit beside Chromium",
+    command: "npm run oracle -- audit",
+    async run(context) {
+      const seen = new Map<string, string>();
+      await using server = await listen(context.directory, seen);
+      const [isolated, ...images] = (await theirs(context, 0, server, seen)).split(" ");
+      await using client = createClient({ rejectUnauthorized: false });
+      const url = `https://localhost:${server.port}/page?page=0`;
+      const { documents, resources, limits } = await loadPage(client, url, {}, context.signal);
+      const findings = judgeAudit({ url, now: Date.now(), documents, resources, limits });
+      const blocked = findings
+        .filter(({ id }) => id === "isolation/blocked")
+        .map((each) => new URL(each.url).searchParams.get("corp")!);
+      const notLoaded = CORPS.filter((_, index) => images[index] === "false");
+      const isSame = String(findings.some(({ id }) => id === "isolation/isolated")) === isolated;
+      if (!isSame || blocked.sort().join() !== notLoaded.sort().join())
+        throw new Error(`Chromium loads all images but ${notLoaded}, the audit blocks ${blocked}`);
+      return `an isolated page: both block the same ${blocked.length} of ${CORPS.length} images`;
     },
   },
 ];

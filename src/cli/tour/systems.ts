@@ -97,13 +97,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["memcached", "libmemcached"],
     status: "built",
   },
-  planned(
-    "datagrams",
-    "HTTP Datagrams, capsules, CONNECT-UDP",
-    ["RFC 9221", "RFC 9297", "RFC 9298"],
-    ["http", "h3"],
-    ["curl", "aioquic"],
-  ),
+  {
+    name: "connect-udp",
+    title: "HTTP Datagrams, capsules, CONNECT-UDP",
+    specs: ["RFC 9221", "RFC 9297", "RFC 9298"],
+    folders: ["http/capsules", "http/connect-udp", "edge/connect-udp", "client/connect-udp"],
+    shownAgainst: ["kdig", "Knot", "curl", "quic-go", "aioquic"],
+    status: "built",
+  },
   {
     name: "webtransport",
     title: "WebTransport",
@@ -234,8 +235,8 @@ export const SYSTEMS: readonly System[] = [
     name: "ebpf",
     title: "eBPF",
     specs: ["RFC 9669"],
-    folders: ["bpf"],
-    shownAgainst: ["clang"],
+    folders: ["bpf", "host/bpf"],
+    shownAgainst: ["clang", "the Linux kernel"],
     status: "built",
   },
 ];

@@ -6,6 +6,7 @@ import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { BPF_ROWS } from "./bpf.ts";
+import { CONNECT_UDP_ROWS } from "./connect-udp.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
@@ -35,6 +36,7 @@ const ROWS: readonly Row[] = [
   ...MEMCACHED_ROWS,
   ...DNS_ROWS,
   ...COOKIE_ROWS,
+  ...CONNECT_UDP_ROWS,
   ...WEBTRANSPORT_ROWS,
   ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,

@@ -5,6 +5,7 @@ import type { Origin } from "../origin.ts";
 import { openUdpTunnel, udpTargetOf, udpTemplateOf } from "./open.ts";
 import { UdpTunnelSocket } from "./socket.ts";
 
+/** Which proxy carries the datagrams, and how. */
 export interface ConnectUdpInit extends Pick<ConnectInit, "headers" | "signal"> {
   /**
    * The proxy: its URI Template, such as "https://proxy.example/masque{?target_host,target_port}", or its URL, such as

@@ -7,6 +7,7 @@ import { targetHostText, type UdpTarget } from "../../http/connect-udp/index.ts"
 import type { SendDatagramResult } from "../../quic/index.ts";
 import type { OpenedUdpTunnel } from "./open.ts";
 
+/** An address, in the shape of node:dgram's. */
 export interface UdpAddress {
   /** An address, or for a target its name if that was given. */
   readonly address: string;
@@ -19,6 +20,7 @@ export interface UdpRemoteInfo extends UdpAddress {
   readonly size: number;
 }
 
+/** The events of a `UdpTunnelSocket`. */
 export interface UdpSocketEvents {
   message: [message: Buffer, from: UdpRemoteInfo];
   /** The proxy, or the way to it, ended the tunnel. "close" follows. */
@@ -66,6 +68,7 @@ export class UdpTunnelSocket extends EventEmitter<UdpSocketEvents> {
     if (callback !== undefined) process.nextTick(callback, this.#errorOf(result, payload.length));
   }
 
+  /** The target, in the shape of node:dgram's. */
   remoteAddress(): UdpAddress {
     const address = targetHostText(this.#target);
     return { address, family: address.includes(":") ? "IPv6" : "IPv4", port: this.#target.port };
@@ -82,6 +85,7 @@ export class UdpTunnelSocket extends EventEmitter<UdpSocketEvents> {
     return 0;
   }
 
+  /** Closes the tunnel. */
   close(callback?: () => void): this {
     if (this.#isClosed) throw notRunning();
     if (callback !== undefined) this.once("close", callback);
@@ -90,6 +94,7 @@ export class UdpTunnelSocket extends EventEmitter<UdpSocketEvents> {
     return this;
   }
 
+  /** Closes the tunnel, and waits for its end. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isClosed) this.close();
   }

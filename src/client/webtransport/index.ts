@@ -1,4 +1,8 @@
-// nagare/webtransport: the W3C's WebTransport for Node.
+/**
+ * The W3C's WebTransport for Node. Experimental.
+ *
+ * @module nagare/webtransport
+ */
 
 export type { WebTransportDatagramDuplexStream } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
 export { WebTransportError, type WebTransportErrorOptions } from "../../host/webtransport/error.ts"; // its errors

@@ -18,6 +18,7 @@ import { openTunnel } from "../tunnel.ts";
 /** Milliseconds that the server has to end the session after we have closed it. */
 const CLOSE_TIMEOUT = 5_000;
 
+/** The hash of an acceptable server certificate. */
 export interface WebTransportHash {
   /** "sha-256"; others are ignored. */
   readonly algorithm: string;
@@ -25,6 +26,7 @@ export interface WebTransportHash {
   readonly value: ArrayBuffer | ArrayBufferView;
 }
 
+/** The options of a session, as the W3C has them. */
 export interface WebTransportOptions {
   /** Hashes of certificates, one of which the server must have. It is valid for at most 14 days, and its key is not RSA. */
   readonly serverCertificateHashes?: readonly WebTransportHash[];
@@ -45,6 +47,7 @@ export interface WebTransportOptions {
   >;
 }
 
+/** The W3C's WebTransport: a session over HTTP/3. */
 export class WebTransport extends WebTransportSession {
   readonly congestionControl: "default" | "throughput" | "low-latency";
 

@@ -135,6 +135,16 @@ describe("the end", () => {
     await expect(client.closed).rejects.toBeInstanceOf(WebTransportError);
   });
 
+  test("is asked for by a server that stops, and may take as long as the server waits", async () => {
+    const { client, peer, server } = await open();
+    const closing = server.close({ timeout: 10_000 });
+    await client.draining;
+    await send(await client.createUnidirectionalStream(), "still works");
+    expect(await textOf(await next(peer.incomingUnidirectionalStreams))).toBe("still works");
+    client.close();
+    await closing;
+  });
+
   test("is asked for by drain", async () => {
     const { client, peer } = await open();
     peer.drain();

@@ -9,7 +9,7 @@ import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
-import { ACME, LISTEN, OPERATIONS } from "./server-schema.ts";
+import { ACME, LISTEN, OPERATIONS, ROUTE_LIMITS } from "./server-schema.ts";
 import type {
   CompressConfig,
   Config,
@@ -151,6 +151,7 @@ const ROUTE = v.pipe(
     headers: v.optional(FIELDS),
     compress: v.optional(COMPRESS),
     maxBodySize: v.optional(SIZE),
+    limits: v.optional(ROUTE_LIMITS),
   } satisfies Members<RouteConfig>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;

@@ -21,10 +21,38 @@ import type {
   MetricsConfig,
   ProxyProtocolConfig,
   QlogConfig,
+  RouteLimitsConfig,
 } from "./types.ts";
-import { DURATION, flag, number, oneOf, port, SIZE, text } from "./values.ts";
+import { DURATION, flag, number, oneOf, port, SIZE, show, text } from "./values.ts";
 
 const ADDRESSES = list(text("an address or prefix"), "a list of addresses and prefixes");
+
+const LIMIT = v.pipe(
+  number(),
+  v.check(
+    (limit) => limit > 0,
+    ({ input }) => `${show(input)} is not a limit: give a number above 0, or leave it out`,
+  ),
+);
+
+/** What limits of the server and of a route have in common. */
+const REQUEST_LIMITS = {
+  requestsPerSecond: v.optional(LIMIT),
+  burst: v.optional(
+    v.pipe(
+      number(),
+      v.check(
+        (burst) => burst >= 1,
+        ({ input }) => `${show(input)} lets no request pass: give at least 1`,
+      ),
+    ),
+  ),
+  concurrentRequests: v.optional(LIMIT),
+  retryAfter: v.optional(DURATION),
+  exempt: v.optional(ADDRESSES),
+};
+
+export const ROUTE_LIMITS = section("RouteLimitsConfig", REQUEST_LIMITS satisfies Members<RouteLimitsConfig>);
 
 export const LISTEN = section("ListenConfig", {
   port: v.optional(port(0)),
@@ -160,14 +188,10 @@ export const OPERATIONS = {
   ),
   limits: v.optional(
     section("LimitsConfig", {
-      connectionsPerAddress: v.optional(number()),
-      requestsPerSecond: v.optional(number()),
-      burst: v.optional(number()),
-      concurrentRequests: v.optional(number()),
+      ...REQUEST_LIMITS,
+      connectionsPerAddress: v.optional(LIMIT),
       maxLag: v.optional(DURATION),
       maxMemory: v.optional(SIZE),
-      retryAfter: v.optional(DURATION),
-      exempt: v.optional(ADDRESSES),
     } satisfies Members<LimitsConfig>),
   ),
 };

@@ -195,7 +195,13 @@ export interface RouteConfig {
   readonly compress?: boolean | CompressConfig | undefined;
   /** The largest request content; larger ones get a 413. No limit by default. */
   readonly maxBodySize?: Size | undefined;
+  /** Refuses requests to this route above these limits, in addition to those of the whole server. */
+  readonly limits?: RouteLimitsConfig | undefined;
 }
+
+/** Limits of one route. They count anew after a reload, and in each worker. */
+export interface RouteLimitsConfig
+  extends Pick<LimitsConfig, "requestsPerSecond" | "burst" | "concurrentRequests" | "retryAfter" | "exempt"> {}
 
 /** Serves a folder. */
 export interface FilesAction {

@@ -130,11 +130,13 @@ describe("a CONNECT-UDP client that never reads", () => {
     tunnel.hasRoom = false;
     const { forwarding, socket, state } = forward(tunnel);
     for (let i = 0; i < 10_000; i += 1) socket.receive(new Uint8Array(1_200));
-    expect(tunnel.written).toHaveLength(1);
+    const held = tunnel.written.reduce((sum, { length }) => sum + length, 0);
+    expect(held).toBeLessThan(257 * 1024);
+    const before = tunnel.written.length;
     tunnel.hasRoom = true;
     tunnel.onDrain!();
     socket.receive(Uint8Array.of(1), Uint8Array.of(2));
-    expect(tunnel.written.slice(1)).toEqual([capsuleOf(Uint8Array.of(1)), capsuleOf(Uint8Array.of(2))]);
+    expect(tunnel.written.slice(before)).toEqual([capsuleOf(Uint8Array.of(1)), capsuleOf(Uint8Array.of(2))]);
     expect(state()).toEqual(OPEN);
     forwarding.close();
   });

@@ -28,6 +28,7 @@ export interface UdpProxyRequest {
   readonly remoteAddress: string;
 }
 
+/** Which targets clients may reach over CONNECT-UDP, and how many sockets. */
 export interface ConnectUdpOptions {
   /**
    * The targets, each with a port, a range of ports or "*": names ("dns.example:53"), all names below one

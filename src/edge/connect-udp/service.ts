@@ -27,6 +27,7 @@ interface TunnelRequest {
   readonly accept: (fields: readonly FieldLine[]) => Tunnel;
 }
 
+/** A proxy for UDP, for use in a handler. */
 export class UdpProxy implements Service {
   readonly acceptsTunnels = true;
   readonly #settings: ConnectUdpSettings;

@@ -70,6 +70,12 @@ export class DecoratedExchange implements ServerExchange {
   set upstream(origin: string | undefined) {
     this.inner.upstream = origin;
   }
+  get refusal(): string | undefined {
+    return this.inner.refusal;
+  }
+  set refusal(reason: string | undefined) {
+    this.inner.refusal = reason;
+  }
   get localAddress(): PeerAddress {
     return this.inner.localAddress;
   }

@@ -208,13 +208,14 @@ export class Operations {
       this.#identify(exchange, this.#proxies.pathOf(exchange).isTrusted),
       () => {
         if (refusal === undefined) this.#limits?.end();
+        if (observed.refusal !== undefined) metrics?.refusedRequest(observed.refusal);
         metrics?.end(observed);
         for (const each of this.#accessLogs) each.note(observed);
       },
     );
     metrics?.begin(observed);
     if (refusal === undefined) return observed;
-    metrics?.refusedRequest(refusal.reason);
+    observed.refusal = refusal.reason;
     // RFC 6585 §4, RFC 9110 §15.6.4.
     observed.respond(refusal.status, [["retry-after", String(refusal.retryAfter)]], { endStream: true });
     return undefined;

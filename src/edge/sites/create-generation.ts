@@ -4,6 +4,8 @@ import { SUPPORTED_CODINGS } from "../../host/compression/encoder.ts";
 import type { FieldLine } from "../../http/index.ts";
 import type { ValidConfig, ValidRoute, ValidSite } from "../config/schema.ts";
 import type { CompressionSettings } from "../modifiers/compression.ts";
+import { Limits } from "../operations/limits/limits.ts";
+import { TrustedProxies } from "../trusted-proxies.ts";
 import type { ActionStore, HeldAction } from "./action-store.ts";
 import { planAction } from "./create-action.ts";
 import { Generation, type Site } from "./generation.ts";
@@ -18,6 +20,7 @@ export async function createGeneration(
   log: (line: string) => void,
 ): Promise<Generation> {
   const held: HeldAction[] = [];
+  const proxies = new TrustedProxies(trustedProxies ?? []);
   try {
     const built: [string, Site][] = [];
     for (const [name, site] of Object.entries(sites)) {
@@ -26,7 +29,7 @@ export async function createGeneration(
         const { key, create } = planAction(route, trustedProxies, log);
         const action = await store.hold(key, create);
         held.push(action);
-        routes.push(createRoute(site, route, action, log));
+        routes.push(createRoute(site, route, action, proxies, log));
       }
       built.push([name, { routes }]);
     }
@@ -40,7 +43,13 @@ export async function createGeneration(
   }
 }
 
-function createRoute(site: ValidSite, route: ValidRoute, held: HeldAction, log: (line: string) => void): Route {
+function createRoute(
+  site: ValidSite,
+  route: ValidRoute,
+  held: HeldAction,
+  proxies: TrustedProxies,
+  log: (line: string) => void,
+): Route {
   return new Route({
     path: new PathPattern(route.path),
     methods: route.methods === undefined ? undefined : new Set(route.methods),
@@ -49,6 +58,8 @@ function createRoute(site: ValidSite, route: ValidRoute, held: HeldAction, log: 
     stripPrefix: route.stripPrefix,
     compression: compressionOf(route.compress, log),
     maxBodySize: route.maxBodySize,
+    limits: route.limits && new Limits(route.limits, []),
+    proxies,
   });
 }
 

@@ -4,8 +4,11 @@ import type { ServerExchange } from "../../host/http/exchange.ts";
 import type { FieldLine } from "../../http/index.ts";
 import { LimitedExchange, refuseAnnounced } from "../modifiers/body-limit.ts";
 import { CompressedExchange, type CompressionSettings } from "../modifiers/compression.ts";
+import { refuseAboveLimit } from "../modifiers/limit.ts";
 import { WithoutPrefix } from "../modifiers/prefix.ts";
 import { FieldsExchange } from "../modifiers/response-fields.ts";
+import type { Limits } from "../operations/limits/limits.ts";
+import type { TrustedProxies } from "../trusted-proxies.ts";
 import type { HeldAction } from "./action-store.ts";
 import type { PathGroups, PathPattern } from "./path-pattern.ts";
 
@@ -20,6 +23,9 @@ export interface RouteOptions {
   readonly compression: CompressionSettings | undefined;
   /** In bytes. */
   readonly maxBodySize: number | undefined;
+  readonly limits: Limits | undefined;
+  /** Those in front of the whole server, behind which `limits` finds clients. */
+  readonly proxies: TrustedProxies;
 }
 
 export class Route {
@@ -41,9 +47,10 @@ export class Route {
   }
 
   handle(given: ServerExchange, groups: PathGroups): void {
-    const { held, headers, stripPrefix, compression, maxBodySize } = this.options;
+    const { held, headers, stripPrefix, compression, maxBodySize, limits, proxies } = this.options;
     let exchange = given;
     if (headers.length > 0) exchange = new FieldsExchange(exchange, headers, this.#names);
+    if (limits !== undefined && refuseAboveLimit(exchange, limits, proxies)) return;
     if (maxBodySize !== undefined) {
       if (refuseAnnounced(exchange, maxBodySize)) return;
       if (exchange.body.state === "open") exchange = new LimitedExchange(exchange, maxBodySize);

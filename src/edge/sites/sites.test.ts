@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { loadConfig } from "../config/load.ts";
@@ -41,6 +41,10 @@ export default {
         { path: "/events", compress: true, handler: () => stream(["data: 1\\n\\n"], "text/event-stream") },
         { path: "/files/*", stripPrefix: "/files", files: "./files", compress: { minSize: 100 } },
         { path: "/module", handler: "./module.mjs" },
+        { path: "/rate", respond: 204, limits: { requestsPerSecond: 0.001, burst: 2 } },
+        { path: "/busy/:version", limits: { concurrentRequests: 1, retryAfter: "7s" }, handler: () => new Promise((resolve) => {
+          globalThis.heldRequests.push(() => resolve(new Response("late")));
+        }) },
       ],
     },
     "*.wild.test": { routes: [{ path: "/*", respond: { body: "wild" } }] },
@@ -126,6 +130,28 @@ describe.each(VERSIONS)("sites over %s", (_version, open) => {
     await streamed.send("x".repeat(11));
     expect((await streamed.response).status).toBe(413);
     another.close();
+  });
+
+  test("a route's limits refuse what is above them, and what has ended makes room", async () => {
+    const statuses = [];
+    for (let i = 0; i < 3; i += 1) statuses.push((await head("/rate")).status);
+    // A reload, the last test of each version, begins anew.
+    expect(statuses).toEqual([204, 204, 429]);
+    expect((await head("/gone")).status).toBe(410);
+
+    const before = held.length;
+    const first = get(client, "/busy/now");
+    const other = await open(server.url);
+    await vi.waitFor(() => expect(held.length).toBe(before + 1));
+    const refused = await head("/busy/now", {}, other);
+    expect([refused.status, refused.headers["retry-after"], refused.headers["x-site"]]).toEqual([503, "7", "site"]);
+    held.pop()!();
+    expect(await (await first).text()).toBe("late");
+    const next = get(other, "/busy/now");
+    await vi.waitFor(() => expect(held.length).toBe(before + 1));
+    held.pop()!();
+    expect((await next).status).toBe(200);
+    other.close();
   });
 
   test("compresses what is worth it, in the coding that the client accepts", async () => {

@@ -33,6 +33,8 @@ export interface DialerSettings {
   readonly path?: string | undefined;
   /** Speaks HTTP/2 with `http` origins, with prior knowledge (RFC 9113 §3.3). */
   readonly cleartextHttp2?: boolean | undefined;
+  /** True if a proxy looks names up: a host is then passed on as the only "address". */
+  readonly namesAreRemote?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
 }
@@ -104,6 +106,13 @@ export class Dialer {
         );
       }
     });
+  }
+
+  async #addresses(host: string, port: number): Promise<readonly ResolvedAddress[]> {
+    const { path, namesAreRemote, resolve } = this.#settings;
+    if (path !== undefined) return [];
+    if (namesAreRemote === true) return [{ address: host, family: host.includes(":") ? 6 : 4 }];
+    return resolveHost(host, port, resolve);
   }
 
   #remember(decision: TimedDecision): void {
@@ -182,8 +191,7 @@ export class Dialer {
             onDecision: (decision) => this.#remember(decision),
           });
         }
-        const addresses: readonly ResolvedAddress[] =
-          settings.path === undefined ? await abortable(resolveHost(host, port, settings.resolve), signal) : [];
+        const addresses = await abortable(this.#addresses(host, port), signal);
         const lookupEnd = millisNow(clock);
         await ready?.();
         start();

@@ -1,6 +1,7 @@
 // The HTTP/3 connector that is used unless the caller supplies another.
 import type { EngineChoice } from "../engine/choice.ts";
 import type { QlogSettings } from "../qlog/options.ts";
+import type { QuicEnvironment } from "../quic/environment.ts";
 import {
   checkGroups,
   congestionControlNamed,
@@ -11,12 +12,19 @@ import {
 import { type TraceConnection, traceAll } from "../quic/tracing.ts";
 import type { Http3Connector } from "./http3.ts";
 
+/** Sockets of another kind than the system's, such as tunnels. */
+export interface SocketsOver {
+  environment(system: QuicEnvironment): QuicEnvironment;
+  close(): Promise<void>;
+}
+
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
 export function ownHttp3(
   options: QuicClientOptions = {},
   engine: EngineChoice = "auto",
   qlog?: QlogSettings,
   trace?: TraceConnection,
+  through?: SocketsOver,
 ): Http3Connector {
   // Reports mistakes before the first connection.
   versionNumbers(options);
@@ -25,7 +33,7 @@ export function ownHttp3(
   if (options.idleTimeout !== undefined) idleLimit(options.idleTimeout);
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
-    loading ??= load(options, engine, qlog, trace);
+    loading ??= load(options, engine, qlog, trace, through);
     return loading;
   };
   return {
@@ -40,6 +48,7 @@ async function load(
   engine: EngineChoice,
   qlog: QlogSettings | undefined,
   trace: TraceConnection | undefined,
+  through: SocketsOver | undefined,
 ): Promise<Http3Connector> {
   const [{ createHttp3Connector }, { systemEnvironmentWith }, { chooseEngine }] = await Promise.all([
     import("./h3-connector.ts"),
@@ -48,11 +57,22 @@ async function load(
   ]);
   // Probes the engine now; connecting reports a failure.
   await chooseEngine(engine).catch(() => undefined);
-  if (qlog === undefined) return createHttp3Connector(systemEnvironmentWith(engine, trace), options);
-  const recorder = new (await import("../qlog/recorder.ts")).QlogRecorder(qlog);
-  const connector = createHttp3Connector(systemEnvironmentWith(engine, traceAll([recorder.trace, trace])), options);
-  const close = async (): Promise<void> => {
+  const create = (traced: TraceConnection | undefined): Http3Connector => {
+    const environment = systemEnvironmentWith(engine, traced);
+    return createHttp3Connector(through === undefined ? environment : through.environment(environment), options);
+  };
+  const closeAll = async (connector: Http3Connector): Promise<void> => {
     await connector.close();
+    await through?.close();
+  };
+  if (qlog === undefined) {
+    const connector = create(trace);
+    return { ...connector, close: () => closeAll(connector) };
+  }
+  const recorder = new (await import("../qlog/recorder.ts")).QlogRecorder(qlog);
+  const connector = create(traceAll([recorder.trace, trace]));
+  const close = async (): Promise<void> => {
+    await closeAll(connector);
     await recorder.close();
   };
   return { ...connector, close };

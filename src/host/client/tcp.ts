@@ -19,6 +19,8 @@ export interface TcpConnectOptions extends DialOptions {
   readonly protocols: readonly Exclude<Protocol, "h3">[];
   /** Bytes to send before anything else, even before TLS (the PROXY protocol). */
   readonly preface?: Uint8Array | undefined;
+  /** Called with the server's chain (DER, its own certificate first): Node forgets it soon after the handshake. */
+  readonly onChain?: ((chain: readonly Uint8Array[]) => void) | undefined;
 }
 
 export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpConnection> {
@@ -100,7 +102,9 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     );
   }
   await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
-  const refusal = await judgeCertificate(chainOf(secured), options, new Date());
+  const chain = chainOf(secured);
+  options.onChain?.(chain);
+  const refusal = await judgeCertificate(chain, options, new Date());
   if (refusal !== undefined) {
     secured.destroy();
     throw refusal.error;

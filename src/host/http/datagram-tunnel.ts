@@ -36,11 +36,20 @@ export interface DatagramTunnelOptions {
   readonly onAbort: (reason: Error) => void;
 }
 
+/**
+ * A congested stream takes this many bytes of datagrams before further ones are dropped, as the send buffer of a QUIC
+ * connection does. Node's streams count as congested after 16 KiB, which is less than a burst.
+ */
+const MAX_EXCESS = 256 * 1024;
+/** What a small datagram takes in memory besides its bytes. */
+const CAPSULE_OVERHEAD = 64;
+
 export class DatagramTunnel {
   readonly #tunnel: Tunnel;
   readonly #options: DatagramTunnelOptions;
   readonly #reader: CapsuleReader;
-  #hasRoom = true;
+  /** Bytes of datagrams that were written although the stream was congested. */
+  #excess = 0;
   /** Nothing more is read: the peer has ended its direction, or the tunnel was closed or reset. */
   #isRead = false;
   /** Nothing more is sent. */
@@ -54,7 +63,7 @@ export class DatagramTunnel {
       collected: (type, value) => this.#collected(type, value),
     });
     tunnel.onDrain = () => {
-      this.#hasRoom = true;
+      this.#excess = 0;
       options.onDrain?.();
     };
     tunnel.onAbort = (reason) => this.#abort(reason);
@@ -70,6 +79,11 @@ export class DatagramTunnel {
     return native > 0 ? native : this.#options.maxDatagram;
   }
 
+  /** True if datagrams are capsules on a stream, and `onDrain` follows "full". */
+  get usesCapsules(): boolean {
+    return (this.#tunnel.datagrams?.maxPayload ?? 0) === 0;
+  }
+
   /**
    * Sends a datagram. "full": the stream that carries it as a capsule is congested, so it was dropped. Over HTTP/3, one that
    * does not fit into a frame is dropped too, and not sent as a capsule: it would arrive reliably and late (RFC 9297 §3.5).
@@ -79,14 +93,14 @@ export class DatagramTunnel {
     const result = this.#tunnel.datagrams?.send(payload, expires) ?? "unsupported";
     if (result !== "unsupported") return result;
     if (payload.length > this.#options.maxDatagram) return "too-large";
-    if (!this.#hasRoom) return "full";
-    this.#hasRoom = this.#tunnel.write(datagramCapsule(payload));
+    if (this.#excess >= MAX_EXCESS) return "full";
+    if (!this.#tunnel.write(datagramCapsule(payload))) this.#excess += payload.length + CAPSULE_OVERHEAD;
     return "queued";
   }
 
   /** Sends a capsule, however congested the stream is. */
   sendCapsule(type: VarInt, ...parts: readonly Uint8Array[]): void {
-    if (!this.#isEnded) this.#hasRoom = this.#tunnel.write(capsule(type, ...parts));
+    if (!this.#isEnded) this.#tunnel.write(capsule(type, ...parts));
   }
 
   /** The capsule that is being handled is the last one of the peer: more bytes reset the tunnel. */

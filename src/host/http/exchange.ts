@@ -100,6 +100,8 @@ export interface ServerExchange {
   readonly requestId?: string | undefined;
   /** A gateway sets it to the origin that the request went to, for logs. */
   upstream?: string | undefined;
+  /** Why a limit refused the request, for metrics. */
+  refusal?: string | undefined;
   /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
   /** Undefined for QUIC. */

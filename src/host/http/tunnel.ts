@@ -46,6 +46,8 @@ export interface Tunnel {
   /** Resets both directions. A `CapsuleError` tells the peer that its message is malformed. */
   reset(reason: Error): void;
   onDrain: (() => void) | undefined;
+  /** Called over HTTP/3 when the server takes no more requests: its tunnels live until it is closed. */
+  onShutdown?: (() => void) | undefined;
   /** Called if the client resets the tunnel, or its connection ends. */
   onAbort: ((reason: Error) => void) | undefined;
 }

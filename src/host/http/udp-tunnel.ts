@@ -48,6 +48,11 @@ export class UdpTunnel {
     return Math.max(0, (this.#tunnel?.maxPayload ?? 0) - UDP_CONTEXT_LENGTH);
   }
 
+  /** True if `onDrain` follows a send that finds no room. */
+  get waitsForRoom(): boolean {
+    return this.#tunnel?.usesCapsules === true;
+  }
+
   /** Like `DatagramTunnel.send`. */
   send(payload: Uint8Array, expires?: Instant): SendDatagramResult {
     if (this.#end !== undefined || this.#tunnel === undefined) return "closed";

@@ -230,6 +230,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   drain(): void {
+    if (!this.#isDraining) for (const exchange of this.#exchanges.values()) exchange.handleShutdown?.();
     this.#isDraining = true;
     this.h3.goaway();
     this.#pump.drain();

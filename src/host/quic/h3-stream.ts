@@ -22,6 +22,8 @@ export interface H3StreamHandler {
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
   handleFinished(): void;
+  /** The server takes no more requests. */
+  handleShutdown?(): void;
   /** Handles an HTTP Datagram. */
   handleDatagram?(payload: Uint8Array): void;
   /** Called if the peer does not read any more, with its code; `abort` is called instead if there is no such method. */

@@ -24,6 +24,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   readonly sessionStreams: SessionStreams | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
+  onShutdown: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
@@ -73,6 +74,10 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
 
   reset(reason: Error): void {
     this.#cutOff(reason);
+  }
+
+  handleShutdown(): void {
+    if (!this.#isClosed) this.onShutdown?.();
   }
 
   handleData(): void {

@@ -31,3 +31,7 @@ export async function openPeerSocket(peer: SocketAddress, engine?: EngineChoice)
   socket.handleCommand({ type: "set-dont-fragment", enabled: true });
   return socket;
 }
+
+/** A socket on an address of this machine. Port 0 lets the system choose. Rejects with a system error. */
+export const openLocalSocket = async (port: number, host: string): Promise<UdpSocket> =>
+  (await chooseEngine()).udp.bind(port, host, FULL_SEND_ARENA);

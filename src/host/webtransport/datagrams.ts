@@ -15,6 +15,7 @@ interface Received {
   readonly at: number;
 }
 
+/** The datagrams of a session, in both directions. */
 export class WebTransportDatagramDuplexStream {
   readonly readable: ReadableStream<Uint8Array>;
   /** Milliseconds after which a datagram that was not read is dropped; null for no limit. */
@@ -94,6 +95,7 @@ export class WebTransportDatagramDuplexStream {
     return this.#writable;
   }
 
+  /** Takes a datagram from the session. */
   receive(payload: Uint8Array): void {
     if (this.#incomingHighWaterMark === 0) return;
     this.#received.push({ payload, at: millisNow(this.#clock) });

@@ -7,6 +7,7 @@ export interface WebTransportErrorOptions {
   readonly streamErrorCode?: number | null;
 }
 
+/** A session or a stream that failed. */
 export class WebTransportError extends DOMException {
   readonly source: "stream" | "session";
   readonly streamErrorCode: number | null;

@@ -16,16 +16,19 @@ interface ByteSource {
 /** Streams of a group are sent by their send order; groups take turns (W3C WebTransport §7). */
 export class WebTransportSendGroup {}
 
+/** The place of a stream among the others. */
 export interface SendStreamOptions {
   /** Higher goes first. Default: 0. */
   readonly sendOrder?: number;
   readonly sendGroup?: WebTransportSendGroup | null;
 }
 
+/** What a stream has sent. In bytes. */
 export interface SendStreamStats {
   readonly bytesWritten: number;
 }
 
+/** What a stream has received. In bytes. */
 export interface ReceiveStreamStats {
   readonly bytesReceived: number;
   readonly bytesRead: number;
@@ -110,6 +113,7 @@ export class SendHalf implements StreamEnds {
   }
 }
 
+/** A writable stream of a session. */
 export class WebTransportSendStream extends WritableStream<Uint8Array> {
   readonly #setOrder: (order: { group: object | undefined; sendOrder: number }) => void;
   readonly #stats: () => SendStreamStats;
@@ -146,6 +150,7 @@ export class WebTransportSendStream extends WritableStream<Uint8Array> {
     this.#apply();
   }
 
+  /** What the stream has sent so far. */
   async getStats(): Promise<SendStreamStats> {
     return this.#stats();
   }
@@ -238,6 +243,7 @@ export class ReceiveHalf implements StreamEnds {
   }
 }
 
+/** A readable stream of a session. */
 export class WebTransportReceiveStream extends ReadableStream<Uint8Array> {
   readonly #stats: () => ReceiveStreamStats;
 
@@ -247,11 +253,13 @@ export class WebTransportReceiveStream extends ReadableStream<Uint8Array> {
     this.#stats = stats;
   }
 
+  /** What the stream has received so far. */
   async getStats(): Promise<ReceiveStreamStats> {
     return this.#stats();
   }
 }
 
+/** A stream in both directions. */
 export class WebTransportBidirectionalStream {
   readonly readable: WebTransportReceiveStream;
   readonly writable: WebTransportSendStream;

@@ -37,6 +37,7 @@ class TunnelCarrier implements Carrier {
     this.#streams = streams;
     this.session = new Session(this);
     streams.handler = this.session;
+    tunnel.onShutdown = () => this.drain();
     this.#control = new DatagramTunnel(tunnel, {
       maxDatagram: MAX_DATAGRAM,
       onDatagram: (payload) => this.session.handleDatagram(payload),

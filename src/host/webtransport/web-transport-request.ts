@@ -9,6 +9,7 @@ import { formatProtocol, parseProtocols } from "./protocols.ts";
 import { sessionIn } from "./tunnel-carrier.ts";
 import { WebTransportSession } from "./web-transport-session.ts";
 
+/** How a server accepts a session. */
 export interface AcceptWebTransportOptions {
   /** The subprotocol, one of those that the client offers. */
   readonly protocol?: string | undefined;
@@ -94,6 +95,7 @@ export class WebTransportRequest {
     return this.#session !== undefined;
   }
 
+  /** Refuses the session by a reset of its stream. */
   reset(reason: Error): void {
     this.#session?.close({ closeCode: 0, reason: reason.message });
   }

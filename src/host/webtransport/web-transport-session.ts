@@ -19,6 +19,7 @@ import {
   type WebTransportSendStream,
 } from "./streams.ts";
 
+/** Why a session closed. */
 export interface WebTransportCloseInfo {
   /** 0 to 2^32 - 1. Default: 0. */
   readonly closeCode?: number;
@@ -26,11 +27,13 @@ export interface WebTransportCloseInfo {
   readonly reason?: string;
 }
 
+/** The options of a new stream. */
 export interface CreateStreamOptions extends SendStreamOptions {
   /** True to wait while the peer allows no more streams; otherwise it is a QuotaExceededError. Default: false. */
   readonly waitUntilAvailable?: boolean;
 }
 
+/** What a session's connection has sent and received. */
 export interface WebTransportConnectionStats {
   /** Milliseconds; undefined if the carrier does not measure it. */
   readonly smoothedRtt: number | undefined;
@@ -63,6 +66,7 @@ interface Waiter {
   readonly retry: () => void;
 }
 
+/** A session, at either side. */
 export class WebTransportSession {
   /** Resolves when the session can be used. */
   readonly ready: Promise<void>;
@@ -121,20 +125,24 @@ export class WebTransportSession {
     return this.#datagrams;
   }
 
+  /** Opens a stream in both directions. */
   async createBidirectionalStream(options: CreateStreamOptions = {}): Promise<WebTransportBidirectionalStream> {
     const id = await this.#open("bidi", options);
     return this.#bidi(id, options);
   }
 
+  /** Opens a stream to the peer. */
   async createUnidirectionalStream(options: CreateStreamOptions = {}): Promise<WebTransportSendStream> {
     const id = await this.#open("uni", options);
     return this.#sender(id, options).stream;
   }
 
+  /** Makes a group, within which streams have a send order. */
   createSendGroup(): WebTransportSendGroup {
     return new WebTransportSendGroup();
   }
 
+  /** Figures of the session so far. */
   async getStats(): Promise<WebTransportConnectionStats> {
     const { counts } = this.#ready().session;
     const { smoothed, min } = this.#surroundings!.rtt();

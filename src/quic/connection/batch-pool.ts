@@ -1,6 +1,8 @@
 /** Scratch memory for the packets of one call. */
 
+import type { Ecn } from "../../base/datagrams.ts";
 import { PacketBatch } from "../../crypto/engine.ts";
+import type { Route } from "../route/index.ts";
 
 /** The maximum number of packets that one wake-up handles, and that one train carries. */
 export const BATCH_CAPACITY = 256;
@@ -17,4 +19,12 @@ export class BatchPool {
     this.#batch.count = 0;
     return this.#batch;
   }
+}
+
+/** The same for received packets, of which all 1-RTT packets in a batch belong to one path. */
+export class InboundBatchPool extends BatchPool {
+  /** Of each packet: ECN mark and route of its datagram, and the key of its connection id. */
+  readonly ecn: Ecn[] = [];
+  readonly routes: Route[] = [];
+  readonly destinations: string[] = [];
 }

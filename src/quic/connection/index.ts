@@ -3,7 +3,7 @@
 /** Why a connection cannot migrate. */
 export type { MigrationRefusal } from "./active-migration.ts";
 /** Scratch memory for packets, shared by the connections of an endpoint. */
-export { BatchPool } from "./batch-pool.ts";
+export { BatchPool, InboundBatchPool } from "./batch-pool.ts";
 /** An endpoint's configuration for its connections, with defaults. */
 export { type ConnectionConfig, type ConnectionLimits, connectionConfig, DEFAULT_LIMITS } from "./config.ts";
 /** The connection itself. */

@@ -7,7 +7,7 @@ import type { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdRegistry } from "../path/index.ts";
 import type { QuicTrace } from "../trace.ts";
 import type { TransportEvent } from "../transport.ts";
-import type { BatchPool } from "./batch-pool.ts";
+import type { BatchPool, InboundBatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
 
 /** The outcome of a migration. */
@@ -108,7 +108,7 @@ export interface ConnectionOptions {
     facts: ConnectionFactsForTls,
   ) => TlsHandshake;
   readonly registry: ConnectionIdRegistry;
-  readonly inbound: BatchPool;
+  readonly inbound: InboundBatchPool;
   readonly outbound: BatchPool;
   /** Called when the endpoint has something to do: an event, or something to transmit. */
   readonly onWake: () => void;

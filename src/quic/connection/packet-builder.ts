@@ -53,8 +53,11 @@ export interface PacketSentListener {
 
 const NO_TOKEN = new Uint8Array(0);
 
-/** First byte, and a packet number of the maximum length (RFC 9000 §17.3.1). */
-const SHORT_HEADER = 5;
+/**
+ * First byte and packet number (RFC 9000 §17.3.1). More than two bytes of it are needed only with 32,768 packets in flight; a
+ * datagram of the largest size then waits for acknowledgements.
+ */
+const SHORT_HEADER = 3;
 
 /** The frames that fit into the largest 1-RTT packet on a path's active route. */
 export const maxPacketPayload = ({ routes, remoteIds }: PathSpace): number =>

@@ -20,7 +20,7 @@ import { isShortHeader, type PacketForm, type PacketHeader, parsePacketHeader } 
 import type { PathSpace } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import type { PacketEvent } from "../trace.ts";
-import type { BatchPool } from "./batch-pool.ts";
+import type { InboundBatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
 import type { MissingHandshake } from "./missing-handshake.ts";
@@ -71,23 +71,16 @@ export class PacketReceiver {
   readonly #listener: PacketListener;
   readonly #frames: FrameListener;
   readonly #migration: Migration;
-  readonly #batches: BatchPool;
+  readonly #batches: InboundBatchPool;
   readonly #undecrypted = new UndecryptedPackets();
   readonly #keys = new ConnectionIdKeys();
-  /**
-   * Of each 1-RTT packet in the current batch, which belongs to one path: ECN mark and route of its datagram, and the key of
-   * its connection id.
-   */
-  readonly #ecn: Ecn[] = [];
-  readonly #routes: Route[] = [];
-  readonly #destinations: string[] = [];
 
   constructor(
     parts: ConnectionParts,
     listener: PacketListener,
     frames: FrameListener,
     migration: Migration,
-    batches: BatchPool,
+    batches: InboundBatchPool,
   ) {
     this.#parts = parts;
     this.#migration = migration;
@@ -196,9 +189,10 @@ export class PacketReceiver {
     batch.packetNumberOffset[index] = packetNumberOffset;
     batch.end[index] = end;
     batch.count = index + 1;
-    this.#ecn[index] = ecn;
-    this.#routes[index] = route;
-    this.#destinations[index] = destination;
+    const { ecn: marks, routes, destinations } = this.#batches;
+    marks[index] = ecn;
+    routes[index] = route;
+    destinations[index] = destination;
   }
 
   /** Handles the packets coalesced in one datagram (RFC 9000 §12.2). */
@@ -327,6 +321,7 @@ export class PacketReceiver {
     const { count } = batch;
     if (count === 0) return;
     const { oneRtt } = this.#parts;
+    const { ecn, routes, destinations } = this.#batches;
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is scratch memory that handling a frame may reuse, so it is emptied first.
     batch.count = 0;
@@ -336,13 +331,13 @@ export class PacketReceiver {
         this.#dropForgery(batch.end[i]! - batch.header[i]!, now, "one-rtt");
         continue;
       }
-      const route = this.#routes[i]!;
-      const destination = this.#destinations[i]!;
+      const route = routes[i]!;
+      const destination = destinations[i]!;
       this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, 0, route);
       if (context?.route !== route || context.destination !== destination) {
         context = { level: EncryptionLevel.oneRtt, path, route, destination };
       }
-      this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
+      this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, ecn[i]!, now);
     }
   }
 

@@ -6,7 +6,7 @@
 import type { Instant } from "../../base/time.ts";
 import { varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { emitDatagram } from "../frame/index.ts";
+import { emitDatagram, emitPadding } from "../frame/index.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import { Demand, Leaf, type Sender, type SendPriority } from "../scheduler/index.ts";
 import type { DatagramFlow, SendDatagramResult } from "../transport.ts";
@@ -89,10 +89,12 @@ export class DatagramQueue implements DatagramFlow, Sender<SentFrame> {
     const next = this.#waiting[0];
     if (next === undefined) return 0;
     const { length } = next.data;
-    const fills = writer.remaining === 1 + length;
-    if (!fills && writer.remaining < 1 + varintLength(length) + length) return -1;
-    // RFC 9221 §4: without a length only at the end of the packet.
-    emitDatagram(writer, next.data, !fills);
+    const spare = writer.remaining - 1 - length;
+    if (spare < 0) return -1;
+    const hasLength = spare >= varintLength(length);
+    // RFC 9221 §4: without a length only at the end of the packet, so PADDING comes before.
+    if (!hasLength && spare > 0) emitPadding(writer, spare);
+    emitDatagram(writer, next.data, hasLength);
     frames.push({ type: "datagram" });
     this.#shift();
     this.#host.onSent();

@@ -15,8 +15,10 @@ import { DatagramQueue } from "./datagram-queue.ts";
 import type { DatagramLimits } from "./limits.ts";
 import { ReceivedDatagrams } from "./received-datagrams.ts";
 
-/** The type and a length of two bytes: enough for all that fits into a packet. */
+/** The type and a length of two bytes, which the peer's limit includes. */
 const FRAME_OVERHEAD = 3;
+/** The largest datagram ends its packet, so it needs only the type. */
+const LAST_FRAME_OVERHEAD = 1;
 
 /** Places senders among the streams. */
 export interface SenderPlaces {
@@ -74,7 +76,8 @@ export class Datagrams implements DatagramFacts {
   get maxPayload(): number {
     if (this.#limits === undefined) return 0;
     // RFC 9221 §3: the limit includes the frame's type and length.
-    return Math.max(0, Math.min(this.#peerMaxFrame, this.#host.maxFrame()) - FRAME_OVERHEAD);
+    const fits = this.#host.maxFrame() - LAST_FRAME_OVERHEAD;
+    return Math.max(0, Math.min(this.#peerMaxFrame - FRAME_OVERHEAD, fits));
   }
 
   /** True if a datagram waits to be sent. */

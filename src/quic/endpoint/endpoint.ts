@@ -9,7 +9,7 @@ import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import type { VarInt } from "../../wire/varint.ts";
-import { BatchPool, Connection, type ConnectionConfig } from "../connection/index.ts";
+import { BatchPool, Connection, type ConnectionConfig, InboundBatchPool } from "../connection/index.ts";
 import { ConnectionId, ConnectionIdKeys, connectionIdKey } from "../packet/connection-id.ts";
 import { QUIC_BIT } from "../packet/quic-bit.ts";
 import { preferredVersion } from "../versions/index.ts";
@@ -56,7 +56,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #timers = new TimerHeap<Entry>();
   readonly #eventful = new Queue<Entry>();
   readonly #sendable = new Queue<Entry>();
-  readonly #inbound = new BatchPool();
+  readonly #inbound = new InboundBatchPool();
   readonly #outbound = new BatchPool();
   /** The sender of the last train from `pollTransmit`; undefined if that was a stateless reply. */
   #lastSender: Connection | undefined;

@@ -4,8 +4,8 @@
  * is the new datagram size. A lost probe only says that the size is too large; it does not indicate congestion (RFC
  * 9000 §14.4).
  *
- * Most paths have the MTU of Ethernet. So the search probes that first, and bisects if it fails. If the interface takes
- * more, it goes on with the interface's maximum, and then bisects in coarser steps.
+ * Most paths have the MTU of Ethernet. So the search probes that first, then the minimum of IPv6, and bisects in between.
+ * If the interface takes more, it goes on with the interface's maximum, and then bisects in coarser steps.
  *
  * Calling order: when `probeSize` returns a size, send a probe of that size and report `onProbeSent`. On
  * acknowledgements and losses, check each packet number with `isProbe` and report the outcome. At most one probe is in
@@ -20,6 +20,9 @@ const MAX_PROBES = 3;
 
 /** An Ethernet frame holds an IPv6 packet with this much UDP payload. */
 export const ETHERNET_PAYLOAD = 1_452;
+
+/** The same for the smallest MTU of IPv6, which tunnels often have: a QUIC connection's first datagrams fit in ours. */
+const MINIMUM_PAYLOAD = 1_232;
 
 /** The search ends when it would gain less than this many bytes, or less than an eighth beyond Ethernet. */
 const SEARCH_STEP = 20;
@@ -88,6 +91,7 @@ export class MtuProber {
     }
     const top = this.#current < ETHERNET_PAYLOAD ? Math.min(ETHERNET_PAYLOAD, this.#ceiling) : this.#ceiling;
     if (this.#tooLarge > top) return top;
+    if (this.#current < MINIMUM_PAYLOAD && this.#tooLarge > MINIMUM_PAYLOAD) return MINIMUM_PAYLOAD;
     return this.#current + ((this.#tooLarge - this.#current) >> 1);
   }
 

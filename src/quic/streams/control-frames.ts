@@ -58,13 +58,13 @@ export class ControlFrames {
       const stream = this.sending.first;
       if (stream === undefined) break;
       stream.writeControlFrames(writer, frames);
-      this.sending.remove(stream.control);
+      this.sending.remove(stream.control!);
     }
     while (writer.remaining >= LARGEST_PAIR) {
       const stream = this.receiving.first;
       if (stream === undefined) break;
       stream.writeControlFrames(writer, frames, now, rtt);
-      this.receiving.remove(stream.control);
+      this.receiving.remove(stream.control!);
     }
     if (this.#window.isDue && writer.remaining >= LARGEST_PAIR) {
       const value = this.#window.announce(now, rtt);

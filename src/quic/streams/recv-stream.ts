@@ -3,7 +3,7 @@
  * the credit granted to the peer for this stream.
  */
 
-import { QueueNode } from "../../base/queue.ts";
+import type { QueueNode } from "../../base/queue.ts";
 import { type ChunkBudget, Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { VarInt } from "../../wire/varint.ts";
@@ -27,7 +27,7 @@ export class RecvStream {
   readonly id: StreamId;
   readonly window: ReceiveWindow;
   /** Its place in the queue of streams with a pending STOP_SENDING or MAX_STREAM_DATA frame. */
-  readonly control: QueueNode<RecvStream> = new QueueNode<RecvStream>(this);
+  control: QueueNode<RecvStream> | undefined = undefined;
   readonly #data: Reassembler;
   #state: ReceiveState = "recv";
   #finalSize: number | undefined = undefined;

@@ -5,7 +5,7 @@
  * so a stream's share follows the congestion window. A stream buffers little more than the peer's flow control credit.
  */
 
-import { Queue } from "../../base/queue.ts";
+import { moveMember, Queue } from "../../base/queue.ts";
 import type { TransportEvent } from "../transport.ts";
 import type { SendCredit } from "./flow-control.ts";
 import type { SendStream } from "./send-stream.ts";
@@ -61,7 +61,7 @@ export class SendRoom {
   has(stream: SendStream): boolean {
     if (!stream.acceptsData || this.available(stream) > 0) return true;
     const isOwn = stream.buffered >= this.#shareOf(stream);
-    stream.waiting.moveTo(isOwn ? this.#waitingForOwn : this.#waitingForShared);
+    stream.waiting = moveMember(stream, stream.waiting, isOwn ? this.#waitingForOwn : this.#waitingForShared);
     return false;
   }
 
@@ -74,7 +74,7 @@ export class SendRoom {
 
   /** Call when the peer has raised the stream's limit. */
   handleCredit(stream: SendStream): void {
-    if (stream.waiting.queue === this.#waitingForOwn) this.#notifyIfRoom(stream);
+    if (stream.waiting?.queue === this.#waitingForOwn) this.#notifyIfRoom(stream);
   }
 
   /** Call when the peer has raised the connection's limit; `before` is the credit that was left. */
@@ -82,7 +82,7 @@ export class SendRoom {
     // Check streams only when credit was short and no longer is, so that many small increases are cheap.
     if (before >= BEYOND_CREDIT || this.#connectionCredit.available < BEYOND_CREDIT) return;
     for (let stream = this.#waitingForOwn.first; stream !== undefined; ) {
-      const next = stream.waiting.next?.value;
+      const next = stream.waiting!.next?.value;
       this.#notifyIfRoom(stream);
       stream = next;
     }
@@ -95,7 +95,7 @@ export class SendRoom {
     this.#used += change;
     this.#memory += stream.takeMemoryChange();
     if (change > 0) return;
-    if (stream.waiting.queue === this.#waitingForOwn) this.#notifyIfRoom(stream);
+    if (stream.waiting?.queue === this.#waitingForOwn) this.#notifyIfRoom(stream);
     while (this.#hasSharedRoom) {
       const next = this.#waitingForShared.first;
       if (next === undefined) break;
@@ -105,7 +105,7 @@ export class SendRoom {
 
   /** Removes a stream that has ended and released its bytes. */
   remove(stream: SendStream): void {
-    stream.waiting.moveTo(undefined);
+    stream.waiting?.moveTo(undefined);
     this.update(stream);
   }
 
@@ -119,11 +119,11 @@ export class SendRoom {
     const share = this.#shareOf(stream);
     if ((share - stream.buffered) * 4 < share) return;
     if (this.#hasSharedRoom) this.#notify(stream);
-    else stream.waiting.moveTo(this.#waitingForShared);
+    else stream.waiting = moveMember(stream, stream.waiting, this.#waitingForShared);
   }
 
   #notify(stream: SendStream): void {
-    stream.waiting.moveTo(undefined);
+    stream.waiting?.moveTo(undefined);
     if (stream.acceptsData) this.#emit({ type: "stream-writable", id: stream.id });
   }
 }

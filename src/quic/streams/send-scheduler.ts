@@ -3,7 +3,7 @@
  * control credit decides whether new stream data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
  */
 
-import type { Queue } from "../../base/queue.ts";
+import { moveMember, type Queue } from "../../base/queue.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import {
@@ -78,14 +78,14 @@ export class SendScheduler {
     this.#blockedStreams?.update(stream.id, isBlocked);
     this.#tree.setDemand(stream.leaf, demand);
     if (this.isBlocked) this.credit.noteBlocked();
-    stream.control.moveTo(stream.hasControlFrame ? this.#control : undefined);
+    stream.control = moveMember(stream, stream.control, stream.hasControlFrame ? this.#control : undefined);
   }
 
   /** Removes a stream that has ended. */
   remove(stream: SendStream): void {
     this.#tree.setDemand(stream.leaf, Demand.none);
     this.#blockedStreams?.update(stream.id, false);
-    stream.control.moveTo(undefined);
+    stream.control?.moveTo(undefined);
   }
 
   /** Fills the remaining room of a packet. */

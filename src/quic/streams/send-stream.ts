@@ -3,7 +3,7 @@
  * nothing of other streams; the scheduler decides when it may write.
  */
 
-import { QueueNode } from "../../base/queue.ts";
+import type { QueueNode } from "../../base/queue.ts";
 import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
 import {
@@ -37,9 +37,9 @@ export class SendStream implements Sender<SentFrame> {
   /** Its place in the scheduler tree. */
   readonly leaf: Leaf<SendStream> = new Leaf<SendStream>(this);
   /** Its place in the queue of streams with a pending RESET_STREAM or STREAM_DATA_BLOCKED frame. */
-  readonly control: QueueNode<SendStream> = new QueueNode<SendStream>(this);
+  control: QueueNode<SendStream> | undefined = undefined;
   /** Its place in a queue of streams waiting for room in the buffer. */
-  readonly waiting: QueueNode<SendStream> = new QueueNode<SendStream>(this);
+  waiting: QueueNode<SendStream> | undefined = undefined;
 
   #state: SendState = "ready";
   readonly #buffer = new SendBuffer();

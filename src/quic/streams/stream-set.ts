@@ -3,6 +3,7 @@
  * the application.
  */
 
+import { moveMember } from "../../base/queue.ts";
 import type { ChunkBudget } from "../../base/reassembler.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { VarInt } from "../../wire/varint.ts";
@@ -428,7 +429,8 @@ export class StreamSet implements StreamFacts {
   }
 
   #rescheduleControl(receive: RecvStream): void {
-    receive.control.moveTo(receive.hasControlFrame ? this.#control.receiving : undefined);
+    const queue = receive.hasControlFrame ? this.#control.receiving : undefined;
+    receive.control = moveMember(receive, receive.control, queue);
   }
 
   #removeIfFinished(stream: Stream): void {

@@ -1,0 +1,208 @@
+// Every finding, from the smallest facts that lead to it; docs/audit.md lists them all.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
+import {
+  type AuditDocument,
+  type AuditFacts,
+  type AuditResource,
+  FINDINGS,
+  type FindingId,
+  judgeAudit,
+  reaches,
+} from "./index.ts";
+
+const NOW = Date.UTC(2026, 10, 27);
+const DAY = 86_400_000;
+const PAGE = "https://site-a.test/";
+const CDN = "https://site-b.test/x";
+type Pairs = readonly (readonly [string, string])[];
+const HSTS: Pairs = [["strict-transport-security", "max-age=31536000"]];
+const ISOLATED: Pairs = [
+  ["cross-origin-opener-policy", "same-origin"],
+  ["cross-origin-embedder-policy", "require-corp"],
+];
+
+const hop = (url: string, fields: Pairs = [], status = 200) => ({ url, status, fields });
+const response = (url: string, fields: Pairs = [], more = {}) => ({
+  ...hop(url, fields),
+  protocol: "h2",
+  contentBytes: 0,
+  redirects: [],
+  ...more,
+});
+const document = (fields: Pairs = [], more: Partial<AuditDocument> = {}): AuditDocument => ({
+  url: PAGE,
+  parent: undefined,
+  isAllowed: false,
+  credentialless: false,
+  isSandboxed: false,
+  response: response(PAGE, [...HSTS, ...fields]),
+  ...more,
+});
+const resource = (fields: Pairs = [], more: Partial<AuditResource> = {}): AuditResource => ({
+  kind: "image",
+  url: CDN,
+  mode: "no-cors",
+  credentials: "include",
+  from: "<img>",
+  isBlocking: false,
+  document: 0,
+  response: response(CDN, [["etag", "1"], ...fields]),
+  ...more,
+});
+const facts = (more: Partial<AuditFacts> = {}): AuditFacts => ({
+  url: PAGE,
+  now: NOW,
+  documents: [document()],
+  resources: [],
+  limits: [],
+  ...more,
+});
+const page = (fields: Pairs, more: Partial<AuditFacts> = {}): AuditFacts =>
+  facts({ documents: [document(fields)], ...more });
+const loads = (fields: Pairs, more: Partial<AuditResource> = {}): AuditFacts =>
+  facts({ resources: [resource(fields, more)] });
+const certificate = (left: number) => ({
+  subject: "CN=a",
+  issuer: "CN=b",
+  notBefore: NOW - 60 * DAY,
+  notAfter: NOW + left,
+  key: "EC P-256",
+});
+const tls = (more = {}) =>
+  facts({ tls: { version: "TLS 1.3", cipher: "X", alpn: "h2", chain: [certificate(60 * DAY)], ...more } });
+const alt: Pairs = [["alt-svc", 'h3=":443"; ma=60']];
+const failure = { code: "CONNECT_TIMEOUT", message: "no answer" };
+
+/** The finding's headers, where it advises some. */
+const CASES: readonly (readonly [FindingId, AuditFacts, ...(readonly string[])])[] = [
+  ["isolation/isolated", page(ISOLATED)],
+  [
+    "isolation/not-isolated",
+    facts(),
+    "cross-origin-opener-policy: same-origin",
+    "cross-origin-embedder-policy: require-corp",
+  ],
+  ["isolation/blocked", page(ISOLATED, { resources: [resource()] }), "cross-origin-resource-policy: cross-origin"],
+  ["isolation/would-block", loads([]), "cross-origin-resource-policy: cross-origin"],
+  ["isolation/connection-blocked", page([["connection-allowlist", "(response-origin)"]], { resources: [resource()] })],
+  ["isolation/ignored-header", page([["cross-origin-embedder-policy", '"require-corp"']])],
+  [
+    "isolation/legacy-2019",
+    page([["cross-origin-opener-policy", "same-site"]]),
+    "cross-origin-opener-policy: same-origin",
+  ],
+  ["isolation/report-endpoint", page([["cross-origin-opener-policy", 'same-origin; report-to="x"']])],
+  ["popups/severed", page(ISOLATED)],
+  ["embedding/refused", page([["x-frame-options", "DENY"]], { embedder: { url: "https://site-c.test/", fields: [] } })],
+  ["cookies/refused", page([["set-cookie", "a=1; SameSite=None"]])],
+  ["cookies/not-third-party", page([["set-cookie", "a=1"]])],
+  ["cookies/fate", page([["set-cookie", "a=1"]])],
+  ["cookies/warning", page([["set-cookie", "a=1; max-age=99999999"]])],
+  ["http3/used", page(alt, { http3: { works: true } })],
+  ["http3/not-advertised", facts({ http3: { works: true, inDns: false } }), 'alt-svc: h3=":443"; ma=86400'],
+  ["http3/fails", page(alt, { http3: { works: false, failure } })],
+  ["http3/missing", facts({ http3: { works: false, failure } })],
+  ["tls/facts", tls()],
+  ["tls/untrusted", tls({ problem: "expired" })],
+  ["tls/expires-soon", tls({ chain: [certificate(3 * DAY)] })],
+  ["tls/old-version", tls({ version: "TLS 1.2" })],
+  ["http/plain", facts({ plain: hop("http://site-a.test/") })],
+  [
+    "hsts/missing",
+    facts({ documents: [document([], { response: response(PAGE) })] }),
+    "strict-transport-security: max-age=31536000; includeSubDomains",
+  ],
+  [
+    "hsts/short",
+    facts({ documents: [document([], { response: response(PAGE, [["strict-transport-security", "max-age=60"]]) })] }),
+    "strict-transport-security: max-age=31536000; includeSubDomains",
+  ],
+  ["load/failed", loads([], { response: { ...response(CDN), status: 404 } })],
+  ["load/cors", loads([], { mode: "cors" }), "access-control-allow-origin: https://site-a.test"],
+  ["load/mixed", loads([], { url: "http://site-b.test/x" })],
+  ["load/redirects", loads([], { response: response(CDN, [["etag", "1"]], { redirects: [hop(PAGE, [], 302)] }) })],
+  ["load/limits", facts({ limits: ["of the frames, only 20 were loaded"] })],
+  [
+    "compression/missing",
+    loads([], { response: response(CDN, [["content-type", "text/css"]], { contentBytes: 2_000 }) }),
+  ],
+  ["caching/no-policy", loads([], { response: response(CDN) })],
+  ["deprecation/deprecated", page([["deprecation", "@1688169599"]])],
+  ["deprecation/sunset", page([["sunset", "Sat, 31 Dec 2026 23:59:59 GMT"]])],
+  ["priority/invalid", loads([["priority", "u=9"]])],
+  ["priority/clash", loads([["priority", "u=5"]], { kind: "style", isBlocking: true }), "priority: u=1"],
+];
+
+test.each(CASES.map(([id, given, ...headers]) => ({ id, given, headers })))("$id", ({ id, given, headers }) => {
+  const found = judgeAudit(given).filter((each) => each.id === id);
+  expect(found).not.toEqual([]);
+  expect(found[0]!.severity).toBe(FINDINGS[id][0]);
+  const advised = (found[0]!.headers ?? []).map(({ header, value }) => `${header.toLowerCase()}: ${value}`);
+  expect(advised).toEqual(headers);
+});
+
+test("a page in order has none of the bad ones", () => {
+  const good = page([...ISOLATED, ...alt, ["set-cookie", "__Host-id=1; Secure; Path=/; SameSite=None; Partitioned"]], {
+    http3: { works: true },
+    resources: [resource([["cross-origin-resource-policy", "cross-origin"]])],
+  });
+  expect(judgeAudit(good).filter(({ severity }) => severity !== "info")).toEqual([]);
+  expect([reaches(judgeAudit(good), "info"), reaches(judgeAudit(good), "warning")]).toEqual([true, false]);
+});
+
+describe("the list of findings", () => {
+  const text = readFileSync(join(import.meta.dirname, "../../../docs/audit.md"), "utf8");
+  test("in docs/audit.md is that of the code", () => {
+    const listed = [...text.matchAll(/^\| `([\w-]+\/[\w-]+)` \| (\w+) \| (.+) \|$/gm)].map(
+      ([, id, severity, about]) => [id, severity, about],
+    );
+    expect(listed).toEqual(Object.entries(FINDINGS).map(([id, [severity, about]]) => [id, severity, about]));
+  });
+  test("has a case each", () => {
+    expect(CASES.map(([id]) => id).sort()).toEqual(Object.keys(FINDINGS).sort());
+  });
+});
+
+test("the severity of a certificate's end depends on its lifetime", () => {
+  const short = { ...certificate(2 * DAY), notBefore: NOW - 4 * DAY };
+  expect(judgeAudit(tls({ chain: [short] })).some(({ id }) => id === "tls/expires-soon")).toBe(false);
+});
+
+test("what is in a blocked frame is not judged", () => {
+  const frame = document([], { url: CDN, parent: 0, response: response(CDN) });
+  const found = judgeAudit(
+    page(ISOLATED, {
+      documents: [document(ISOLATED), frame],
+      resources: [resource([], { document: 1, url: "https://site-c.test/" })],
+    }),
+  );
+  expect(found.filter(({ id }) => id === "isolation/blocked").map(({ url }) => url)).toEqual([CDN]);
+});
+
+test("fields of any bytes are judged, and nothing throws", () => {
+  const names = [
+    "set-cookie",
+    "alt-svc",
+    "priority",
+    "sunset",
+    "deprecation",
+    "strict-transport-security",
+    "content-type",
+    "x-frame-options",
+    "content-security-policy",
+    "access-control-allow-origin",
+    ...ISOLATED.map(([name]) => name),
+  ];
+  const line = fc.tuple(fc.constantFrom(...names), fc.oneof(fc.string(), fc.string({ unit: "binary" })));
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 5 }), fc.string(), (fields, url) => {
+      const odd = resource(fields, { mode: "cors", response: response(url, fields) });
+      judgeAudit(page(fields, { resources: [odd], embedder: { url, fields }, http3: { works: false } }));
+    }),
+    { numRuns: runs(60) },
+  );
+});

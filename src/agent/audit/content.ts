@@ -1,0 +1,233 @@
+/** Findings about responses: loads, CORS, compression, caching, deprecation and priorities. */
+
+import { parseDictionary } from "structured-headers";
+import { parseCookieDate } from "../cookies/index.ts";
+import { fullOriginOf, isSameOrigin, originText } from "../isolation/index.ts";
+import type { AuditFacts, AuditResource, LoadedResponse } from "./facts.ts";
+import { type Finding, fieldOf, finding } from "./findings.ts";
+
+/** Bytes: what fits into one packet gains nothing. */
+const WORTH_COMPRESSING = 1_400;
+const TEXT = /^(?:text\/|image\/svg|application\/(?:javascript|json|manifest|xml|wasm|[\w.-]+\+(?:json|xml)))/i;
+
+export function contentFindings(facts: AuditFacts): Finding[] {
+  const found: Finding[] = [];
+  const page = facts.documents[0];
+  for (const { url, response, failure, parent } of facts.documents) {
+    if (failure !== undefined)
+      found.push(
+        finding(
+          "load/failed",
+          url,
+          `${parent === undefined ? "the page" : "a frame"} does not load: ${failure.message}`,
+          { ...failure },
+          adviceFor(failure.code),
+        ),
+      );
+    else if (response !== undefined)
+      found.push(
+        ...responseFindings(response, parent === undefined ? "the page" : "a frame", facts.now, parent === undefined),
+      );
+  }
+  const isSecure = page?.response?.url.startsWith("https:") === true;
+  for (const resource of facts.resources) {
+    const { url, from, response, failure } = resource;
+    const document = facts.documents[resource.document]!;
+    if (isSecure && url.startsWith("http:") && !/^http:\/\/(?:localhost|127\.)/.test(url))
+      found.push(
+        finding(
+          "load/mixed",
+          url,
+          `${from} of ${document.url} is asked for over http: browsers upgrade or block it`,
+          { from },
+          "link to it with https",
+        ),
+      );
+    if (failure !== undefined)
+      found.push(
+        finding(
+          "load/failed",
+          url,
+          `${from} of ${document.url} does not load: ${failure.message}`,
+          { ...failure, from },
+          adviceFor(failure.code),
+        ),
+      );
+    if (response === undefined) continue;
+    if (response.status >= 400) {
+      found.push(
+        finding(
+          "load/failed",
+          url,
+          `${from} of ${document.url} is answered with ${response.status}`,
+          { status: response.status, from },
+          "mend the link, or the resource",
+        ),
+      );
+      continue;
+    }
+    const cors = corsFinding(resource, response, document.response?.url ?? document.url);
+    if (cors !== undefined) found.push(cors);
+    found.push(...responseFindings(response, from, facts.now, false));
+  }
+  found.push(...priorityFindings(facts.resources));
+  if (facts.limits.length > 0)
+    found.push(
+      finding(
+        "load/limits",
+        facts.url,
+        facts.limits.join("; "),
+        { limits: facts.limits },
+        "look at the rest with another audit, or raise the limits",
+      ),
+    );
+  return found;
+}
+
+const adviceFor = (code: string): string =>
+  code === "TOO_MANY_REDIRECTS" ? "end the loop: one of the redirects leads back" : "check that the server answers";
+
+/** The response of a cors request must allow the document's origin (Fetch §4.10). */
+function corsFinding({ mode, from }: AuditResource, response: LoadedResponse, document: string): Finding | undefined {
+  if (mode !== "cors") return undefined;
+  const origin = fullOriginOf(document);
+  for (const { url, fields } of [...response.redirects, response]) {
+    if (isSameOrigin(origin, fullOriginOf(url))) continue;
+    const allowed = fieldOf(fields, "access-control-allow-origin");
+    if (allowed === "*" || allowed === originText(origin)) continue;
+    const value = originText(origin);
+    const why = allowed === undefined ? "it has no Access-Control-Allow-Origin" : `it allows ${allowed} only`;
+    return finding(
+      "load/cors",
+      url,
+      `${from} of ${document} is refused: ${why}`,
+      { allowed: allowed ?? null, from },
+      `send Access-Control-Allow-Origin: ${value} in the response of ${url}`,
+      [{ url, header: "Access-Control-Allow-Origin", value }],
+    );
+  }
+  return undefined;
+}
+
+function* responseFindings(response: LoadedResponse, what: string, now: number, isPage: boolean): Generator<Finding> {
+  const { url, fields, contentBytes, redirects, status } = response;
+  const type = fieldOf(fields, "content-type") ?? "";
+  if (redirects.length > 0) {
+    const hops = redirects.map((hop) => `${hop.status} ${hop.url}`);
+    yield finding(
+      "load/redirects",
+      url,
+      `${what} is reached over ${redirects.length} ${redirects.length === 1 ? "redirect" : "redirects"}`,
+      { hops },
+      "link to the last URL",
+    );
+  }
+  if (TEXT.test(type) && contentBytes > WORTH_COMPRESSING && fieldOf(fields, "content-encoding") === undefined) {
+    yield finding(
+      "compression/missing",
+      url,
+      `${what} is ${contentBytes} bytes of ${type.split(";")[0]}, uncompressed`,
+      { bytes: contentBytes, type },
+      "compress it with br, zstd or gzip, and send Vary: accept-encoding",
+    );
+  }
+  const known = ["cache-control", "expires", "etag", "last-modified"].some(
+    (name) => fieldOf(fields, name) !== undefined,
+  );
+  if (!isPage && status === 200 && !known) {
+    yield finding(
+      "caching/no-policy",
+      url,
+      `${what} has neither Cache-Control nor a validator: each visit fetches it again`,
+      {},
+      "send Cache-Control: max-age=31536000, immutable for URLs with a version; otherwise an ETag",
+    );
+  }
+  const deprecation = fieldOf(fields, "deprecation");
+  if (deprecation !== undefined) {
+    yield finding(
+      "deprecation/deprecated",
+      url,
+      `${what} is deprecated: Deprecation: ${deprecation}`,
+      { deprecation, link: fieldOf(fields, "link") ?? null },
+      "use its successor; see the links of the response",
+    );
+  }
+  const sunset = fieldOf(fields, "sunset");
+  if (sunset !== undefined) {
+    // RFC 8594 §3: an HTTP-date.
+    const at = parseCookieDate(sunset, "rfc6265bis");
+    const when =
+      at === undefined
+        ? "at no valid date"
+        : at < now
+          ? "since then it may be gone"
+          : `in ${Math.ceil((at - now) / 86_400_000)} days`;
+    yield finding(
+      "deprecation/sunset",
+      url,
+      `${what} ends on ${sunset}: ${when}`,
+      { sunset, at: at ?? null },
+      "use its successor before then",
+    );
+  }
+}
+
+/** The urgency of a response, from 0 to 7; its server knows best (RFC 9218 §5). */
+function urgencyOf({ fields }: LoadedResponse): { urgency: number | undefined; problem?: string } {
+  const field = fieldOf(fields, "priority");
+  if (field === undefined) return { urgency: undefined };
+  try {
+    const urgency = parseDictionary(field).get("u")?.[0];
+    const isValid =
+      urgency === undefined || (Number.isInteger(urgency) && (urgency as number) >= 0 && (urgency as number) <= 7);
+    return isValid
+      ? { urgency: urgency as number | undefined }
+      : { urgency: undefined, problem: "u is an integer from 0 to 7" };
+  } catch {
+    return { urgency: undefined, problem: "it is not a dictionary, such as u=2, i" };
+  }
+}
+
+/** RFC 9218 §4.1 */
+const DEFAULT_URGENCY = 3;
+
+function priorityFindings(resources: readonly AuditResource[]): Finding[] {
+  const found: Finding[] = [];
+  const known = resources.flatMap((each) =>
+    each.response === undefined ? [] : [{ ...each, ...urgencyOf(each.response) }],
+  );
+  for (const { url, response, problem } of known) {
+    if (problem !== undefined)
+      found.push(
+        finding(
+          "priority/invalid",
+          url,
+          `Priority: ${fieldOf(response!.fields, "priority")} is ignored: ${problem}`,
+          {},
+          "send Priority: u=3, i or nothing",
+        ),
+      );
+  }
+  const eager = known.find(
+    ({ isBlocking, urgency }) => !isBlocking && urgency !== undefined && urgency < DEFAULT_URGENCY,
+  );
+  for (const { url, from, isBlocking, urgency = DEFAULT_URGENCY } of known) {
+    if (!isBlocking) continue;
+    const first = eager !== undefined && eager.urgency! < urgency ? eager : undefined;
+    if (urgency <= DEFAULT_URGENCY && first === undefined) continue;
+    const behind =
+      first === undefined ? "behind everything that has no priority" : `behind ${first.url} with u=${first.urgency}`;
+    found.push(
+      finding(
+        "priority/clash",
+        url,
+        `${from} blocks the page, and its response has u=${urgency}: ${behind}`,
+        { urgency, before: first?.url ?? null },
+        "send Priority: u=1 for what blocks the page, and u=5 for what does not",
+        [{ url, header: "Priority", value: "u=1" }],
+      ),
+    );
+  }
+  return found;
+}

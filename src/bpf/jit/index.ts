@@ -1,0 +1,3 @@
+/** The compiler to WebAssembly. */
+
+export { type CompiledProgram, compileProgram, type JitHost, type JitInput } from "./compile.ts";

@@ -1,0 +1,86 @@
+// Runs a local UDP port through a proxy until it is stopped.
+import { ClientError, type ClientOptions, createClient } from "../../client/index.ts";
+import { describe, EXIT, usageError } from "../fail.ts";
+import { readPem } from "../get/flags.ts";
+import type { Io } from "../io.ts";
+import { headersFrom, protocolChoice } from "../proxy-flags.ts";
+
+export interface TunnelFlags {
+  readonly via: string;
+  readonly listen: string;
+  readonly header?: readonly string[];
+  readonly "http1.1"?: true;
+  readonly http2?: true;
+  readonly http3Only?: true;
+  readonly insecure?: true;
+  readonly cacert?: string;
+  readonly json?: true;
+}
+
+export async function runTunnel(target: string, flags: TunnelFlags, io: Io): Promise<void> {
+  const { json } = flags;
+  const emit = (event: Record<string, unknown>): void => void io.stdout.write(`${JSON.stringify(event)}\n`);
+  const onError = (error: Error): void => {
+    const { code, message } = describe(error);
+    if (json) emit({ event: "error", code, message });
+    else io.stderr.write(`nagare: ${message}\n`);
+  };
+  const place = parseListen(flags.listen);
+  const headers = headersFrom(flags.header ?? [], "-H");
+  const client = createClient(await clientOptions(flags));
+  const stopped = untilStopped(io);
+  try {
+    const opening = client.forwardUdp(target, { via: flags.via, headers, ...place, onError });
+    const forwarder = await Promise.race([opening, stopped.promise]).catch((error: unknown) => {
+      throw error instanceof ClientError && error.code === "REQUEST_INVALID"
+        ? usageError(error.message, error.hint)
+        : error;
+    });
+    if (forwarder === undefined) return;
+    const { address, port, family } = forwarder.address;
+    const local = `${family === "IPv6" ? `[${address}]` : address}:${port}`;
+    if (json) emit({ event: "listening", address, port, target, via: flags.via, protocol: forwarder.protocol });
+    else {
+      io.stderr.write(`nagare: to ${target} through ${flags.via} over ${forwarder.protocol}\n`);
+      io.stdout.write(`${local}\n`);
+    }
+    await stopped.promise;
+    await forwarder.close();
+    if (json) emit({ event: "closed" });
+  } finally {
+    stopped.clear();
+    await client.destroy();
+    io.exitSoon?.();
+  }
+}
+
+async function clientOptions(flags: TunnelFlags): Promise<ClientOptions> {
+  return {
+    protocols: protocolChoice(flags["http1.1"], flags.http2, flags.http3Only),
+    rejectUnauthorized: flags.insecure !== true,
+    ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert) }),
+  };
+}
+
+function parseListen(text: string): { readonly host: string; readonly port: number } {
+  const match = /^(?:(?:\[([0-9a-f:.]+)\]|([0-9.]+)):)?(\d{1,5})$/i.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw usageError(`--listen ${text} is not an address with a port`, "give one such as 127.0.0.1:5353 or [::1]:0");
+  }
+  return { host: match[1] ?? match[2] ?? "127.0.0.1", port };
+}
+
+/** The first signal stops in an orderly way, a second one quits. */
+function untilStopped(io: Io): { readonly promise: Promise<undefined>; clear(): void } {
+  let clear = (): void => {};
+  const promise = new Promise<undefined>((resolve) => {
+    let isStopping = false;
+    clear = io.onInterrupt((name) => {
+      if (isStopping) process.exit(EXIT[name]);
+      isStopping = true;
+      resolve(undefined);
+    });
+  });
+  return { promise, clear: () => clear() };
+}

@@ -1,0 +1,3 @@
+// A page with its frames and resources, as nagare audit loads it.
+
+export { type LoadedPage, loadPage, type PageLimits } from "./load.ts";
