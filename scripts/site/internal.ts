@@ -86,4 +86,5 @@ export const INTERNAL: string[] = [
   "dist/webtransport/h3/session-streams.d.ts:SessionStreams",
   "dist/webtransport/session.d.ts:Session",
   "dist/wire/varint.d.ts:VarInt",
+  "dist/client/connect-udp/forwarder.d.ts:OpenTunnel",
 ];

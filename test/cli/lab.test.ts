@@ -20,6 +20,14 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 const file = (name: string): string => join(folder, name);
 
+test("nagare lab run policies prints how many recorded verdicts our rules give", async () => {
+  const { exitCode, stdout } = await run(["lab", "run", "policies", "--json"]);
+  const { rows } = JSON.parse(stdout) as { rows: { policy: string; cases: number; agreeing: number }[] };
+  expect(rows.map(({ policy }) => policy)).toEqual([...Array(3).fill("cookies"), ...Array(8).fill("isolation")]);
+  for (const { cases, agreeing } of rows) expect(agreeing).toBe(cases);
+  expect(exitCode).toBe(0);
+});
+
 describe("nagare lab list", () => {
   test("prints a line per experiment", async () => {
     const { exitCode, stdout } = await run(["lab", "list"]);
@@ -29,7 +37,7 @@ describe("nagare lab list", () => {
         .trimEnd()
         .split("\n")
         .map((line) => line.split(" ")[0]),
-    ).toEqual(EXPERIMENTS.map(({ name }) => name));
+    ).toEqual([...EXPERIMENTS.map(({ name }) => name), "policies"]);
   });
 
   test("--json prints an object per experiment", async () => {
@@ -38,7 +46,7 @@ describe("nagare lab list", () => {
       .trimEnd()
       .split("\n")
       .map((line) => JSON.parse(line));
-    expect(list).toHaveLength(EXPERIMENTS.length);
+    expect(list).toHaveLength(EXPERIMENTS.length + 1);
     expect(list[0]).toMatchObject({ name: EXPERIMENTS[0]!.name, claims: EXPERIMENTS[0]!.claims.length });
   });
 });

@@ -1,10 +1,10 @@
 /** Asks Chromium which cookies it sends and stores in a situation. */
 
 import type { Frame } from "playwright-core";
+import { A, COOKIES, RESPONSE_LINES, type Situation } from "../../../src/lab/policies/cookie-situations.ts";
 import { type JudgeBrowser, JudgePage } from "../browser.ts";
 import type { SiteAnswer, SiteHandler, SiteRequest, Sites } from "../sites.ts";
 import { withPort } from "./judge-set.ts";
-import { A, COOKIES, RESPONSE_LINES, type Situation } from "./situations.ts";
 
 export interface SituationVerdict {
   /** The names of the cookies that the server received, in their order. */

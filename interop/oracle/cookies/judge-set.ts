@@ -1,9 +1,9 @@
 /** Asks Chromium what it makes of single Set-Cookie lines. */
 
+import { fillLine, masked, type VectorCookie } from "../../../src/lab/policies/cookie-lines.ts";
 import type { JudgeBrowser } from "../browser.ts";
 import { JudgePage } from "../browser.ts";
 import type { SiteHandler, Sites } from "../sites.ts";
-import { fillLine, masked, type VectorCookie } from "./fill.ts";
 import type { SetCase } from "./set-case.ts";
 
 export interface SetVerdict {

@@ -1,6 +1,7 @@
 /** The vectors of cookies: makes the cases, asks Chromium, and records or compares. */
 
 import { resolve } from "node:path";
+import { isAgedToo, type Situation, situations } from "../../../src/lab/policies/cookie-situations.ts";
 import { withChromium } from "../chromium.ts";
 import type { OracleOptions } from "../options.ts";
 import type { Sites } from "../sites.ts";
@@ -9,7 +10,6 @@ import { compareHttpState } from "./http-state.ts";
 import { judgeSituations, SituationServer } from "./judge-send.ts";
 import { judgeSets, SetServer } from "./judge-set.ts";
 import { setCases } from "./lines.ts";
-import { isAgedToo, type Situation, situations } from "./situations.ts";
 
 export async function cookies(options: OracleOptions): Promise<boolean> {
   const { source, log } = options;

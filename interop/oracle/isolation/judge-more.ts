@@ -1,8 +1,8 @@
 /** Asks Chromium about Connection-Allowlist, and which reports a page observes. */
 
+import { type AllowlistCase, type ReportCase, withListPort } from "../../../src/lab/policies/more-isolation-cases.ts";
 import { byPage, type Court, withPage } from "./judge.ts";
 import { Loads } from "./loads.ts";
-import { type AllowlistCase, type ReportCase, withListPort } from "./more-cases.ts";
 import { hopTo, urlOf } from "./server.ts";
 
 export async function judgeAllowlists(

@@ -1,7 +1,7 @@
 /** Asks Chromium whether popups keep their opener. */
 
 import type { Frame, Page } from "playwright-core";
-import { HOSTS, headersText, type PopupCase } from "./cases.ts";
+import { HOSTS, headersText, type PopupCase } from "../../../src/lab/policies/isolation-cases.ts";
 import { type Court, withPage } from "./judge.ts";
 import { hopTo, urlOf } from "./server.ts";
 

@@ -1,10 +1,16 @@
 /** Asks Chromium about documents, resources, frames and workers. */
 
 import type { CDPSession, Page } from "playwright-core";
+import type {
+  FrameCase,
+  HeaderCase,
+  PageCase,
+  ResourceCase,
+  WorkerCase,
+} from "../../../src/lab/policies/isolation-cases.ts";
+import { HOSTS } from "../../../src/lab/policies/isolation-cases.ts";
 import type { JudgeBrowser } from "../browser.ts";
 import type { Sites } from "../sites.ts";
-import type { FrameCase, HeaderCase, PageCase, ResourceCase, WorkerCase } from "./cases.ts";
-import { HOSTS } from "./cases.ts";
 import { Loads } from "./loads.ts";
 import { hopTo, type IsolationServer, LOCAL_DOCUMENT, urlOf, WORKER } from "./server.ts";
 

@@ -1,13 +1,20 @@
 /** The vectors of isolation: makes the cases, asks Chromium, and records or compares. */
 
+import {
+  frameCases,
+  headerCases,
+  pageCases,
+  popupCases,
+  resourceCases,
+  workerCases,
+} from "../../../src/lab/policies/isolation-cases.ts";
+import { allowlistCases, reportCases } from "../../../src/lab/policies/more-isolation-cases.ts";
 import { withChromium } from "../chromium.ts";
 import type { OracleOptions } from "../options.ts";
 import { compareOrRecord } from "../vectors.ts";
-import { frameCases, headerCases, pageCases, popupCases, resourceCases, workerCases } from "./cases.ts";
 import { type Court, judgeFrames, judgeHeaders, judgePages, judgeResources, judgeWorkers } from "./judge.ts";
 import { judgeAllowlists, judgeReports } from "./judge-more.ts";
 import { judgePopups } from "./judge-popups.ts";
-import { allowlistCases, reportCases } from "./more-cases.ts";
 import { IsolationServer } from "./server.ts";
 
 interface Part {

@@ -1,7 +1,7 @@
 /** Sites whose answers are described by their URLs: `h` holds the fields, `n` the case, `l` where a redirect leads. */
 
+import { fieldsOf, type Headers, HOSTS, type Relation } from "../../../src/lab/policies/isolation-cases.ts";
 import type { SiteAnswer, SiteHandler, SiteRequest, Sites } from "../sites.ts";
-import { fieldsOf, type Headers, HOSTS, type Relation } from "./cases.ts";
 
 /** What a document says of itself: to its parent, its opener's page, and the server. */
 const TELL = `

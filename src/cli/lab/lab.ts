@@ -6,6 +6,7 @@ import { type Io, write } from "../io.ts";
 import type { RunFlags } from "./flags.ts";
 import { expectWritable, plotFormat, writePlot } from "./output.ts";
 import { renderPng } from "./png.ts";
+import { POLICIES, runPolicies } from "./policies.ts";
 import { runInTurns } from "./turns.ts";
 
 export async function listExperiments(flags: { readonly json?: true }, io: Io): Promise<void> {
@@ -16,9 +17,15 @@ export async function listExperiments(flags: { readonly json?: true }, io: Io): 
       : `${name.padEnd(width)}  ${summary} (${claims.length} claims, ${takes})`;
     await write(io.stdout, `${line}\n`);
   }
+  const { name, title, summary, takes } = POLICIES;
+  const line = flags.json
+    ? JSON.stringify({ name, title, summary, takes, claims: 0 })
+    : `${name.padEnd(width)}  ${summary} (${takes})`;
+  await write(io.stdout, `${line}\n`);
 }
 
 export async function runOne(name: string, flags: RunFlags, io: Io): Promise<void> {
+  if (name === POLICIES.name) return runPolicies(flags, io);
   const experiment = experimentNamed(name);
   const { plot } = flags;
   const format = plot === undefined ? undefined : plotFormat(plot);
@@ -38,7 +45,7 @@ export async function runOne(name: string, flags: RunFlags, io: Io): Promise<voi
 function experimentNamed(name: string): Experiment {
   const found = EXPERIMENTS.find((each) => each.name === name);
   if (found !== undefined) return found;
-  const names = EXPERIMENTS.map((each) => each.name).join(", ");
+  const names = [...EXPERIMENTS, POLICIES].map((each) => each.name).join(", ");
   throw usageError(`there is no experiment "${name}"`, `the experiments are ${names}`);
 }
 

@@ -12,6 +12,7 @@ import type { ConnectUdpInit } from "./connect-udp.ts";
 import type { UdpTunnelRequest } from "./open.ts";
 import { type OpenedUdpTunnel, udpTargetOf, udpTemplateOf } from "./open.ts";
 
+/** Where datagrams are taken, and which proxy carries them. */
 export interface ForwardUdpInit extends Omit<ConnectUdpInit, "signal"> {
   /** The local port; by default the system chooses one. */
   readonly port?: number | undefined;
@@ -101,6 +102,7 @@ export class UdpForwarder {
     return this.#flows.size;
   }
 
+  /** Closes the socket and all tunnels. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -108,6 +110,7 @@ export class UdpForwarder {
     await this.#socket.close();
   }
 
+  /** Closes it, like `close`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -1,11 +1,13 @@
 /** A UDP proxy (RFC 9298), over every version of HTTP. */
 
+import type { SocketAddress } from "../../base/datagrams.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import type { Context } from "../../host/http/fetch-context.ts";
 import { respondText } from "../../host/http/respond-text.ts";
 import type { Tunnel } from "../../host/http/tunnel.ts";
 import type { ContextTunnel } from "../../host/http/tunnel-streams.ts";
+import type { UdpSocket } from "../../host/udp/udp-socket.ts";
 import { CAPSULE_PROTOCOL_FIELD } from "../../http/capsules/index.ts";
 import { targetText } from "../../http/connect-udp/index.ts";
 import type { FieldLine } from "../../http/index.ts";
@@ -98,7 +100,7 @@ export class UdpProxy implements Service {
 
   /** Rejects with a `UdpRefusal`. */
   async #open(request: TunnelRequest): Promise<void> {
-    const { targetOf, authorize, maxSockets, maxSocketsPerClient, idleTimeout, host } = this.#settings;
+    const { targetOf, authorize, maxSockets, maxSocketsPerClient } = this.#settings;
     if (request.protocol === undefined) {
       throw new UdpRefusal("http_request_error", "this resource only takes requests for connect-udp (RFC 9298)");
     }
@@ -124,28 +126,38 @@ export class UdpProxy implements Service {
     }
     try {
       const { socket, peer } = await openDestination(target, this.#settings);
-      if (request.isAborted() || this.#isClosed) {
+      try {
+        this.#forward(request, socket, peer, free);
+      } catch (error) {
         await socket.close();
-        throw new UdpRefusal("proxy_internal_error", "the proxy is closing", { status: 503 });
+        throw error;
       }
-      let forwarding: Forwarding | undefined;
-      forwarding = new Forwarding({
-        tunnel: request.accept([CAPSULE_PROTOCOL_FIELD]),
-        socket,
-        peer,
-        idleTimeout,
-        clock: host.clock,
-        onFault: this.#onFault,
-        onClose: () => {
-          free();
-          if (forwarding !== undefined) this.#tunnels.delete(forwarding);
-        },
-      });
-      if (!forwarding.isClosed) this.#tunnels.add(forwarding);
     } catch (error) {
       free();
       throw error;
     }
+  }
+
+  #forward(request: TunnelRequest, socket: UdpSocket, peer: SocketAddress, free: () => void): void {
+    const { idleTimeout, host } = this.#settings;
+    // The client may have given up while its target was looked up.
+    if (request.isAborted() || this.#isClosed) {
+      throw new UdpRefusal("proxy_internal_error", "the proxy is closing", { status: 503 });
+    }
+    let forwarding: Forwarding | undefined;
+    forwarding = new Forwarding({
+      tunnel: request.accept([CAPSULE_PROTOCOL_FIELD]),
+      socket,
+      peer,
+      idleTimeout,
+      clock: host.clock,
+      onFault: this.#onFault,
+      onClose: () => {
+        free();
+        if (forwarding !== undefined) this.#tunnels.delete(forwarding);
+      },
+    });
+    if (!forwarding.isClosed) this.#tunnels.add(forwarding);
   }
 }
 

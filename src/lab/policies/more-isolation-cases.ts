@@ -1,6 +1,6 @@
 /** The cases of Connection-Allowlist, and of reports that a page can observe. */
 
-import { COEPS, type Headers, headersText, type Relation } from "./cases.ts";
+import { COEPS, type Headers, headersText, type Relation } from "./isolation-cases.ts";
 
 export interface AllowlistCase {
   readonly id: string;

@@ -1,6 +1,6 @@
 /**
  * The cases of isolation: documents with headers, what they load, embed, open and navigate to. Each is a value that says everything;
- * `judge.ts` asks Chromium about it, `src/agent/isolation/vectors.test.ts` our rules. Relations are seen from site A.
+ * interop/oracle asks Chromium about it, `isolation.ts` our rules. Relations are seen from site A.
  */
 
 export type Relation = "same-origin" | "same-site" | "cross-site";

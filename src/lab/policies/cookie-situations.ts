@@ -3,7 +3,7 @@
  * all cookies of `COOKIES`, fresh or older than two minutes.
  */
 
-import type { CookieContext } from "../../../src/agent/cookies/index.ts";
+import type { CookieContext } from "../../agent/cookies/index.ts";
 
 /** What the innermost document does. `top-…` navigates the whole page from within a frame. */
 export const ACTIONS = [
