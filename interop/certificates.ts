@@ -29,6 +29,8 @@ export interface TestIdentity extends CertificateFiles {
   readonly caFile: string;
   /** Base64 of the SHA-256 of the public key, for Chromium. */
   readonly spkiHash: string;
+  /** The SHA-256 of the certificate. */
+  readonly certificateHash: Uint8Array;
   /** Its chain does not fit into what a server may send before the client's address is valid. */
   readonly longChain: CertificateFiles;
   readonly wrongName: CertificateFiles;
@@ -41,7 +43,8 @@ export function createIdentities(directory: string): TestIdentity {
   const authority = makeCertificate({ subject: "Interop Root", ca: true });
   const stranger = makeCertificate({ subject: "Stranger Root", ca: true });
   const names = [HOST, "localhost", "127.0.0.1", "::1"];
-  const right = makeCertificate({ names, issuer: authority });
+  // A browser accepts a certificate by its hash only if it is valid for at most 14 days.
+  const right = makeCertificate({ names, issuer: authority, notAfter: daysAgo(-12) });
   const expired = { names, issuer: authority, notBefore: daysAgo(9), notAfter: daysAgo(2) };
   const caFile = join(directory, "ca.pem");
   writeFileSync(caFile, authority.cert);
@@ -51,6 +54,7 @@ export function createIdentities(directory: string): TestIdentity {
     ca: authority.cert,
     caFile,
     spkiHash: createHash("sha256").update(right.spki).digest("base64"),
+    certificateHash: createHash("sha256").update(right.der).digest(),
     longChain: longChain(directory, names, authority),
     wrongName: writeFiles(directory, "wrong-name", makeCertificate({ names: ["other.test"], issuer: authority })),
     expired: writeFiles(directory, "expired", makeCertificate(expired)),

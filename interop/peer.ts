@@ -53,6 +53,17 @@ export interface Download {
   readonly isLossy?: true;
 }
 
+/** Which side ends a session; also its path. */
+export type Closer = "client-closes" | "server-closes";
+
+/** What a side knows of a session whose exercise went as it should. */
+export interface EndedSession {
+  /** The subprotocol; "" without one. */
+  readonly protocol: string;
+  readonly closeCode: number;
+  readonly reason: string;
+}
+
 export type Resumption = "session" | "early";
 
 export interface Downloaded {
@@ -68,6 +79,23 @@ export interface Downloaded {
 
 /** Causes for features that a role does not have, where the name of the feature does not tell. */
 export type Causes = Readonly<Partial<Record<Feature, string>>>;
+
+/** Sessions in which both sides do what `webtransport/exercise.ts` describes. */
+export interface WebTransportClient {
+  /** It needs a server that announces draft 15. */
+  readonly needsDraft15?: true;
+  open(port: number, closer: Closer, cell: CellFolder): Promise<EndedSession>;
+}
+
+export interface WebTransportServer {
+  start(settings: ServerSettings & { readonly announcesDraft15?: true }, cell: CellFolder): Promise<SessionServer>;
+}
+
+export interface SessionServer extends AsyncDisposable {
+  readonly port: number;
+  /** The next session to end; they end in the order of their calls. */
+  ended(): Promise<EndedSession>;
+}
 
 export interface ClientRole {
   readonly features: ReadonlySet<Feature>;
@@ -133,6 +161,11 @@ export interface ReaderRole {
 
 export interface Peer {
   readonly version: string;
+  readonly webTransport?: {
+    readonly client: WebTransportClient;
+    /** A browser has none. */
+    readonly server?: WebTransportServer;
+  };
   readonly client?: ClientRole;
   readonly server?: ServerRole;
   readonly reader?: ReaderRole;

@@ -20,6 +20,7 @@ import { retry } from "./retry.ts";
 import { rollback } from "./rollback.ts";
 import { transfer } from "./transfer.ts";
 import { upgrade, version2 } from "./version-2.ts";
+import { webTransport } from "./webtransport.ts";
 
 export const CASES: readonly Case[] = [
   handshake,
@@ -43,6 +44,7 @@ export const CASES: readonly Case[] = [
   http2,
   http11,
   rollback,
+  webTransport,
   keylog,
   ...CERTIFICATE_CASES,
 ];

@@ -1,6 +1,6 @@
 /** Peers in Python: a virtual environment with the packages that the peer's `requirements.txt` names. */
 
-import { cp, readFile } from "node:fs/promises";
+import { cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findProgram } from "../../src/cli/find-program.ts";
 import { runChild } from "../child.ts";
@@ -27,7 +27,9 @@ export async function pythonProgram(
         await runChild([python, "-m", "venv", output], { signal });
         const pip = [join(output, "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"];
         await runChild([...pip, "--requirement", join(source, "requirements.txt")], { signal });
-        await cp(join(source, "main.py"), join(output, "main.py"));
+        for (const file of await readdir(source)) {
+          if (file.endsWith(".py")) await cp(join(source, file), join(output, file));
+        }
       },
     },
     log,

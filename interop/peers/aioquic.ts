@@ -2,7 +2,7 @@
 
 import { pythonProgram } from "../install/python.ts";
 import type { Causes, Feature, PeerEntry } from "../peer.ts";
-import { programClient, programServer } from "./program.ts";
+import { programClient, programServer, programSessions } from "./program.ts";
 
 const SERVER_CAUSES: Causes = {
   upgrade: "it follows the client's order of versions, in which ours puts the one that it starts with first",
@@ -41,6 +41,7 @@ export const aioquic: PeerEntry = {
       version,
       client: programClient(command, CLIENT_FEATURES),
       server: programServer(command, SERVER_FEATURES, SERVER_CAUSES),
+      webTransport: programSessions(command),
     };
   },
 };

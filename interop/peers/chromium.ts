@@ -8,7 +8,16 @@ import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
 import { LOOPBACK, type LoopbackHost } from "../loopback.ts";
-import type { ClientRole, Feature, HttpName, PeerEntry, ProtocolName } from "../peer.ts";
+import type {
+  ClientRole,
+  EndedSession,
+  Feature,
+  HttpName,
+  PeerEntry,
+  ProtocolName,
+  WebTransportClient,
+} from "../peer.ts";
+import { exercise, SUBPROTOCOLS } from "../webtransport/exercise.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "hybrid", "page", "retry"]);
 
@@ -18,7 +27,11 @@ export const chromium: PeerEntry = {
   roles: ["server"],
   async install(log) {
     const path = (await findProgram(CHROMIUM, process.env)) ?? (await debianProgram("chromium", "chromium", log));
-    return { version: await versionOf([path, "--version"]), client: clientRole(path) };
+    return {
+      version: await versionOf([path, "--version"]),
+      client: clientRole(path),
+      webTransport: { client: sessions(path) },
+    };
   },
 };
 
@@ -105,6 +118,28 @@ const clientRole = (path: string): ClientRole => ({
     });
     return alternativesIn(await readFile(log, "utf8"), origin);
   },
+});
+
+/** Sessions need no flag: they go by the certificate's hash. The page itself comes over TCP, where a flag accepts the key. */
+const sessions = (path: string): WebTransportClient => ({
+  open: (port, closer, cell) =>
+    withBrowser(path, [resolving()], cell, async (browser) => {
+      const page = await browser.newPage();
+      // Servers need not serve a page.
+      await page.route("**", (route) => route.fulfill({ contentType: "text/html", body: "" }));
+      await page.goto(`https://${HOST}:${port}/`);
+      const options = JSON.stringify(SUBPROTOCOLS);
+      return page.evaluate<EndedSession>(`(async () => {
+        const session = new WebTransport(location.origin + "/${closer}", {
+          serverCertificateHashes: [{ algorithm: "sha-256", value: new Uint8Array([${cell.identity.certificateHash.join()}]) }],
+          protocols: ${options},
+        });
+        await session.ready;
+        const errorWith = (streamErrorCode) => new WebTransportError({ streamErrorCode });
+        const end = await (${exercise})(session, errorWith, ${closer === "client-closes"});
+        return { protocol: session.protocol ?? "", closeCode: end.closeCode, reason: end.reason };
+      })()`);
+    }),
 });
 
 /** The paths of `origin` for which this network log shows a known alternative service, even a broken one. */

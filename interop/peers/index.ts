@@ -16,6 +16,7 @@ import { quiche } from "./quiche.ts";
 import { quinn } from "./quinn.ts";
 import { s2nQuic } from "./s2n-quic.ts";
 import { tshark } from "./tshark.ts";
+import { webTransportGo } from "./webtransport-go.ts";
 
 export const PEERS: readonly PeerEntry[] = [
   nagare,
@@ -26,6 +27,7 @@ export const PEERS: readonly PeerEntry[] = [
   caddy,
   newCaddy,
   quicGo,
+  webTransportGo,
   quinn,
   s2nQuic,
   noq,

@@ -5,6 +5,7 @@ import { loadIdentityFiles } from "../../src/host/certificates/identity.ts";
 import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
 import { type ClientRole, type Feature, LOSSY_IDLE, type Peer, type PeerEntry, type ServerRole } from "../peer.ts";
+import { ownSessions } from "../webtransport/own.ts";
 
 const client: ClientRole = {
   features: new Set<Feature>([
@@ -63,6 +64,7 @@ export const ourselves = (): Peer => ({
   version: (JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string }).version,
   client,
   server,
+  webTransport: ownSessions,
 });
 
 export const nagare: PeerEntry = {

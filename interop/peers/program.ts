@@ -15,8 +15,10 @@ import {
   type ClientRole,
   type Download,
   type Downloaded,
+  type EndedSession,
   type Feature,
   LOSSY_IDLE,
+  type Peer,
   type ServerRole,
   type ServerSettings,
 } from "../peer.ts";
@@ -117,5 +119,51 @@ export const programServer = (
     );
     await child.until(() => isUdpBound(port), cell.signal);
     return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+  },
+});
+
+/** The two ends of WebTransport sessions; the options are `--webtransport=client-closes` or `server-closes`. */
+export const programSessions = (command: readonly string[]): NonNullable<Peer["webTransport"]> => ({
+  client: {
+    async open(port, closer, cell) {
+      const { stdout } = await runChild(
+        [
+          ...command,
+          ...["--role=client", `--address=${authority(LOOPBACK, port)}`, `--name=${HOST}`],
+          ...[`--ca=${cell.identity.caFile}`, `--webtransport=${closer}`],
+        ],
+        { signal: cell.signal },
+      );
+      return JSON.parse(stdout) as EndedSession;
+    },
+  },
+  server: {
+    async start({ certFile, keyFile }, cell) {
+      const port = await freePort();
+      const child = new Child(
+        [
+          ...command,
+          ...["--role=server", `--address=${authority(LOOPBACK, port)}`, "--webtransport=server"],
+          ...[`--cert=${certFile}`, `--key=${keyFile}`],
+        ],
+        { signal: cell.signal },
+      );
+      await child.until(() => isUdpBound(port), cell.signal);
+      let count = 0;
+      return {
+        port,
+        async ended() {
+          const index = count;
+          count += 1;
+          // A line for each session, on stderr if it failed.
+          const lines = () => child.stdout.split("\n").slice(0, -1);
+          await child.until(() => lines().length > index || child.stderr !== "", cell.signal);
+          const line = lines()[index];
+          if (line === undefined) throw new Error(`the server: ${child.lastLine()}`);
+          return JSON.parse(line) as EndedSession;
+        },
+        [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+      };
+    },
   },
 });

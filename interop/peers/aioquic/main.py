@@ -16,6 +16,8 @@ from aioquic.quic.events import ConnectionTerminated, ProtocolNegotiated, Stream
 from aioquic.quic.packet import QuicProtocolVersion
 from aioquic.tls import CipherSuite
 
+import webtransport
+
 VERSIONS = {"v1": QuicProtocolVersion.VERSION_1, "v2": QuicProtocolVersion.VERSION_2}
 
 
@@ -168,10 +170,13 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ["role", "address", "cert", "key", "root", "retry", "ca", "name", "output", "cipher", "quic", "idle", "protocol"]:
         parser.add_argument(f"--{name}")
-    for name in ["resume", "key-update", "moves"]:
+    for name in ["resume", "key-update", "moves", "webtransport"]:
         parser.add_argument(f"--{name}")
     parser.add_argument("paths", nargs="*")
     options = parser.parse_args()
+    if options.webtransport is not None:
+        asyncio.run(webtransport.run_server(options) if options.role == "server" else webtransport.run_client(options))
+        return
     asyncio.run(run_server(options) if options.role == "server" else run_client(options))
 
 

@@ -8,6 +8,7 @@ import type { Context } from "../../host/http/fetch-context.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import type { AcceptedWebTransport, AcceptWebTransportOptions } from "../../host/webtransport/web-transport-request.ts";
 import { fromUtf8, utf8 } from "../../wire/text.ts";
+import { createClient } from "../index.ts";
 import { WebTransport, WebTransportError, type WebTransportOptions, type WebTransportSession } from "./index.ts";
 
 const closers: (() => unknown)[] = [];
@@ -200,6 +201,16 @@ describe("a page of another origin", () => {
     });
     await client.ready;
   });
+});
+
+test("the token of draft 15 opens a session too, and a second one on its connection is refused", async () => {
+  const { server, side } = await begin();
+  const client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
+  closers.push(() => client.destroy());
+  const connect = () => client.connect(new URL("/chat", server.url), { protocol: "webtransport-h3" });
+  await connect();
+  expect((await side.promise).context.webtransport).toBeDefined();
+  await expect(connect()).rejects.toThrow("reset by the peer");
 });
 
 describe("serverCertificateHashes", () => {

@@ -3,7 +3,7 @@
 import { H3_ERRORS, MAX_JOINED_CONTENT, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
-import { type SessionStreams, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
+import { requestsSession, type SessionStreams } from "../../webtransport/h3/index.ts";
 import { guard } from "../guard.ts";
 import type {
   ClientIdentity,
@@ -58,7 +58,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.body = new H3Body(host, id, fin);
     this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
     if (head.protocol !== undefined) this.#datagrams = new H3TunnelDatagrams(host.h3, id);
-    if (head.protocol === WEBTRANSPORT_PROTOCOL) this.#sessionStreams = host.webTransport?.add(id);
+    if (requestsSession(head.protocol)) this.#sessionStreams = host.webTransport?.add(id);
   }
 
   get remoteAddress(): PeerAddress {

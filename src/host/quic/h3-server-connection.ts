@@ -11,7 +11,7 @@ import {
   DEFAULT_LIMITS,
   type StreamId,
 } from "../../quic/index.ts";
-import { WebTransportStreams, webTransportSettings } from "../../webtransport/h3/index.ts";
+import { WEBTRANSPORT_H3_PROTOCOL, WebTransportStreams, webTransportSettings } from "../../webtransport/h3/index.ts";
 import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ClientIdentity, ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -82,7 +82,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     }
     this.h3 = new H3Connection(connection, {
       claims,
-      extensionSettings: options.acceptsTunnels ? webTransportSettings(MAX_SESSIONS) : [],
+      extensionSettings: options.acceptsTunnels
+        ? webTransportSettings(MAX_SESSIONS, { draft15: options.webTransportDraft15 })
+        : [],
       rng,
       trace: h3Trace(connection, clock),
       enableConnectProtocol: options.acceptsTunnels,
@@ -140,6 +142,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
+        // Draft 15 of WebTransport, §5.1: without its flow control, which we never announce, there is one session at a time.
+        if (event.head.protocol === WEBTRANSPORT_H3_PROTOCOL && (this.webTransport?.sessions ?? 0) > 0) {
+          this.h3.cancel(event.id, H3_ERRORS.H3_REQUEST_REJECTED.code);
+          break;
+        }
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
         const isTooEarly =
@@ -171,9 +178,12 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       case "reset":
         this.#exchanges.get(event.id)?.abort(new Error(`the request was aborted: ${event.detail}`));
         break;
-      case "stopped":
-        this.#exchanges.get(event.id)?.abort(new Error("the client cancelled the response"));
+      case "stopped": {
+        const exchange = this.#exchanges.get(event.id);
+        if (exchange?.handleStopped !== undefined) exchange.handleStopped(event.code);
+        else exchange?.abort(new Error("the client cancelled the response"));
         break;
+      }
       case "drained":
         // Deferred to the end of this turn: GOAWAY must be sent first to tell the client which requests were not
         // processed.

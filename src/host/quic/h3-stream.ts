@@ -4,6 +4,7 @@ import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { WebTransportStreams } from "../../webtransport/h3/index.ts";
+import type { VarInt } from "../../wire/varint.ts";
 import type { Fault } from "../guard.ts";
 import type { BodyState, ClientIdentity, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
 import type { SharedRoom } from "../http/shared-room.ts";
@@ -25,6 +26,8 @@ export interface H3StreamHandler {
   handleShutdown?(): void;
   /** Handles an HTTP Datagram. */
   handleDatagram?(payload: Uint8Array): void;
+  /** Called if the peer does not read any more, with its code; `abort` is called instead if there is no such method. */
+  handleStopped?(code: VarInt): void;
   /** Called if the peer resets the stream, or the connection ends. */
   abort(reason: Error): void;
 }

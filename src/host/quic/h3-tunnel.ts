@@ -4,6 +4,8 @@ import { H3_ERRORS } from "../../h3/index.ts";
 import { CapsuleError } from "../../http/capsules/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import { WT_ERRORS } from "../../webtransport/index.ts";
+import { sameVarInt, type VarInt } from "../../wire/varint.ts";
 import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
 import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
 import type { H3TunnelDatagrams } from "./h3-tunnel-datagrams.ts";
@@ -93,6 +95,12 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   handleFinished(): void {
     this.body.finish();
     this.#closeIfDone();
+  }
+
+  handleStopped(code: VarInt): void {
+    // draft-ietf-webtrans-http3 §6: whoever closes a session may say that it reads no more. Why it closes is still to come.
+    if (this.sessionStreams !== undefined && sameVarInt(code, WT_ERRORS.WT_SESSION_GONE)) this.end();
+    else this.abort(new Error("the client reads no more of the tunnel"));
   }
 
   abort(reason: Error): void {

@@ -175,6 +175,7 @@ export class QuicListener implements ManagedListener {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#acceptsTunnels,
+        webTransportDraft15: quic?.experimental?.webTransportDraft15,
         headersTimeout: this.#headersTimeout,
         earlyData: this.#options.earlyData ?? "safe",
         onKeyLog,

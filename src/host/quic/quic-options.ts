@@ -45,6 +45,16 @@ export interface QuicServerOptions {
   readonly idleTimeout?: number | undefined;
   /** Asks clients not to change their address on purpose. NATs may still change it. Default: false. */
   readonly disableActiveMigration?: boolean | undefined;
+  readonly experimental?: ExperimentalQuicOptions | undefined;
+}
+
+/** May change or go in any release. */
+export interface ExperimentalQuicOptions {
+  /**
+   * Announces draft 15 of WebTransport too, for clients that know none before (webtransport-go), without its flow control.
+   * Default: false, because Safari's streams may then stall.
+   */
+  readonly webTransportDraft15?: boolean | undefined;
 }
 
 /** An address of this machine to which clients move. */

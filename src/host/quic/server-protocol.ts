@@ -31,6 +31,8 @@ export interface ServerProtocol extends ConnectionListener {
 export interface ServerProtocolOptions {
   readonly onExchange: ExchangeHandler;
   readonly acceptsTunnels: boolean;
+  /** Announces draft 15 of WebTransport too. */
+  readonly webTransportDraft15?: boolean | undefined;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */

@@ -90,8 +90,9 @@ class TunnelCarrier implements Carrier {
 
   close(info: CloseInfo): void {
     this.#control.sendCapsule(WebTransportCapsule.CLOSE, closeValue(info));
-    // §6 of the draft: the end of the stream follows at once.
-    this.#control.close();
+    // §6 of the draft: the end of the stream follows at once. The peer's is waited for, although STOP_SENDING is allowed:
+    // Chromium would take the session for cut off.
+    this.#control.end();
     this.#streams.close();
   }
 

@@ -1,7 +1,7 @@
 /** A client's request for a WebTransport session, as a handler sees it. */
 
 import { type FieldLine, fieldValue } from "../../http/index.ts";
-import { DRAFT_02_REQUEST, DRAFT_02_RESPONSE, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
+import { DRAFT_02_REQUEST, DRAFT_02_RESPONSE, requestsSession } from "../../webtransport/h3/index.ts";
 import { systemClock } from "../clock.ts";
 import { type Fault, reportFault } from "../guard.ts";
 import type { ServerExchange } from "../http/exchange.ts";
@@ -54,7 +54,7 @@ export class WebTransportRequest {
 
   /** True if the exchange requests a session that can be accepted. */
   static isFor(exchange: ServerExchange): boolean {
-    return exchange.tunnelOffer?.protocol === WEBTRANSPORT_PROTOCOL && exchange.protocol === "h3";
+    return requestsSession(exchange.tunnelOffer?.protocol) && exchange.protocol === "h3";
   }
 
   /**

@@ -5,6 +5,8 @@ export {
   DRAFT_02_REQUEST,
   DRAFT_02_RESPONSE,
   draftOf,
+  requestsSession,
+  WEBTRANSPORT_H3_PROTOCOL,
   WEBTRANSPORT_PROTOCOL,
   type WebTransportDraft,
   webTransportSettings,
