@@ -33,7 +33,12 @@ export type { AltSvcOptions } from "../host/listen/alt-svc.ts"; // how HTTP/3 is
 export { ServeError, type ServeProblem } from "../host/listen/errors.ts"; // every failure, by code
 export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HTTP/3's connections do
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
-export type { PreferredAddress, QuicServerOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
+export type {
+  ExperimentalQuicOptions,
+  PreferredAddress,
+  QuicServerOptions,
+  QuicVersionName,
+} from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export {
