@@ -7,5 +7,16 @@ import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
+import { webtransport } from "./webtransport.ts";
 
-export const TARGETS: readonly Target[] = [frames, longHeaders, datagrams, transportParameters, tls, h3, qpack, dns];
+export const TARGETS: readonly Target[] = [
+  frames,
+  longHeaders,
+  datagrams,
+  transportParameters,
+  tls,
+  h3,
+  qpack,
+  webtransport,
+  dns,
+];
