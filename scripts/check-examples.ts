@@ -31,6 +31,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
     init: { method: "POST", headers: JSON_TYPE, body: '{"text":"hello"}' },
     content: /^\{\}$/,
   },
+  cursors: { content: /new WebTransport/ },
   express: {},
   fastify: {},
   hono: {},
@@ -41,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   trpc: { path: "/hello" },
   workers: {},
   "ws-chat": { content: /new WebSocket/ },
+  "wt-chat": { content: /new WebTransport/ },
   yoga: { path: "/graphql?query=%7Bhello%7D" },
 };
 

@@ -10,6 +10,7 @@ import {
   type TRPCClientError,
 } from "@trpc/client";
 import { EventSource } from "eventsource";
+import { WebTransport } from "nagare/webtransport";
 import { describe, expect, test } from "vitest";
 import { Chat } from "../../examples/connect/chat_pb.ts";
 import type { AppRouter } from "../../examples/trpc/router.ts";
@@ -214,4 +215,36 @@ test("the chat serves its page and its welcome message over every version", asyn
     });
     await expect.poll(() => text).toContain(`welcome, over HTTP/${version}`);
   }
+});
+
+describe("WebTransport", () => {
+  const join = async (port: number): Promise<WebTransport> => {
+    const resolve = () => ["127.0.0.1"];
+    const session = new WebTransport(`https://localhost:${port}/`, { client: { rejectUnauthorized: false, resolve } });
+    closeLater(() => session.close());
+    await session.ready;
+    return session;
+  };
+
+  test("the chat passes messages to everybody", async () => {
+    const port = await start(() => import("../../examples/wt-chat/main.ts"));
+    const [ann, bob] = await Promise.all([join(port), join(port)]);
+    const writer = (await ann.createUnidirectionalStream()).getWriter();
+    await writer.write(new TextEncoder().encode("hello"));
+    await writer.close();
+    for (const { incomingUnidirectionalStreams } of [ann, bob]) {
+      const { value } = await incomingUnidirectionalStreams.getReader().read();
+      expect(await new Response(value).text()).toBe("hello");
+    }
+  });
+
+  test("a cursor moves for the others", async () => {
+    const port = await start(() => import("../../examples/cursors/main.ts"));
+    const [ann, bob] = await Promise.all([join(port), join(port)]);
+    const positions = bob.datagrams.readable.getReader();
+    const moved = positions.read();
+    await ann.datagrams.writable.getWriter().write(new Uint16Array([300, 200]) as never);
+    const [who, ...position] = new Uint16Array((await moved).value!.slice().buffer);
+    expect([who! < 2, position]).toEqual([true, [300, 200]]);
+  });
 });
