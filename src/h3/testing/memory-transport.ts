@@ -91,11 +91,15 @@ export class MemoryTransport implements StreamTransport {
   #excessiveLoadCode: VarInt = 0;
   #opened = { bidi: 0, uni: 0 };
   #refused = { bidi: false, uni: false };
+  /** The lowest ids that the other side has not opened here. */
+  readonly #unopened: { bidi: StreamId; uni: StreamId };
   #credit: { bidi: number; uni: number };
 
   constructor(role: "client" | "server", options: MemoryOptions) {
     this.role = role;
     this.#options = options;
+    const first = role === "server" ? 0 : 1;
+    this.#unopened = { bidi: first, uni: first + 2 };
     this.#credit = { bidi: options.maxBidiStreams ?? 100, uni: options.maxUniStreams ?? 100 };
   }
 
@@ -272,11 +276,11 @@ export class MemoryTransport implements StreamTransport {
 
   /** RFC 9000 §3.2: the first frame of a stream opens it and all lower-numbered streams of its type. */
   #open(id: StreamId): void {
-    for (let lower = id % 4; lower <= id; lower += 4) {
-      const stream = this.streams.get(lower)!;
-      if (stream.isOpen) continue;
-      stream.isOpen = true;
-      this.events.push({ type: "stream-opened", id: lower });
+    if (this.#isLocal(id)) return;
+    const direction = directionOf(id);
+    for (; this.#unopened[direction] <= id; this.#unopened[direction] += 4) {
+      this.streams.get(this.#unopened[direction])!.isOpen = true;
+      this.events.push({ type: "stream-opened", id: this.#unopened[direction] });
     }
   }
 
