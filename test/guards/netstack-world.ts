@@ -12,19 +12,33 @@ const onFault = ({ entry }: { entry: string }): void => log(`(${entry})`);
 /** A server, a client that is idle for a while, and a ping to nobody. */
 export async function ownStack(): Promise<void> {
   const [a, b] = createCable();
-  const server = createHost({ device: a, addresses: ["10.77.0.1/24"], onFault });
-  const client = createHost({ device: b, addresses: ["10.77.0.2/24"], onFault });
+  let end = (): void => {};
+  const over = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  // A fault may keep the connection from opening, or from ending by itself.
+  const endByFault = (fault: { entry: string }): void => {
+    onFault(fault);
+    end();
+  };
+  const server = createHost({ device: a, addresses: ["10.77.0.1/24"], onFault: endByFault });
+  const client = createHost({ device: b, addresses: ["10.77.0.2/24"], onFault: endByFault });
   closers.push(
     () => server.close(),
     () => client.close(),
   );
-  const listener = server.net.createServer((socket) => socket.resume().on("error", () => {}));
+  const listener = server.net.createServer((socket) => {
+    socket
+      .resume()
+      .on("error", () => {})
+      .once("close", end);
+  });
   listener.listen(80);
   const socket = client.net.connect({ host: "10.77.0.1", port: 80 });
   socket.on("error", () => {});
   socket.setTimeout(20, () => socket.end("x"));
   void client.ping("10.77.0.9", { timeout: 1 });
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await over;
   socket.destroy();
   listener.close();
 }
