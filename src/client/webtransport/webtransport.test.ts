@@ -110,6 +110,14 @@ test("1,000 streams each way, and datagrams", async () => {
   expect((await client.getStats()).datagrams).toMatchObject({ sent: 2, received: 1, droppedIncoming: 0 });
 });
 
+test("datagrams written before the session is ready wait for it", async () => {
+  const { client, side } = await begin();
+  const written = client.datagrams.writable.getWriter().write(utf8("early"));
+  const { session } = await side.promise;
+  expect(fromUtf8(await next(session.datagrams.readable))).toBe("early");
+  await written;
+});
+
 describe("the end", () => {
   test.each(["client", "server"] as const)("by the %s has its code and reason, and ends everything", async (closer) => {
     const { client, peer } = await open();

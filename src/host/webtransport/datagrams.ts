@@ -2,13 +2,16 @@
 
 import { after, millis } from "../../base/time.ts";
 import type { Session } from "../../webtransport/index.ts";
-import { type HostClock, millisNow } from "../clock.ts";
+import { type HostClock, millisNow, systemClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { WebTransportError } from "./error.ts";
 import { copyOf, type SendStreamOptions } from "./streams.ts";
 
 /** Datagrams that wait for a reader, unless the application says otherwise. */
 const DEFAULT_HIGH_WATER_MARK = 128;
+
+/** Bytes. A datagram of QUIC has at least 1,200, of which headers take some. */
+const LIKELY_SIZE = 1024;
 
 interface Received {
   readonly payload: Uint8Array;
@@ -23,9 +26,10 @@ export class WebTransportDatagramDuplexStream {
   /** Milliseconds after which a datagram that could not be sent is dropped; null for no limit. */
   outgoingMaxAge: number | null = null;
   #incomingHighWaterMark = DEFAULT_HIGH_WATER_MARK;
-  readonly #session: Session;
-  readonly #clock: HostClock;
-  readonly #onFault: (fault: Fault) => void;
+  readonly #ready: Promise<void>;
+  #session: Session | undefined;
+  #clock: HostClock = systemClock;
+  #onFault: (fault: Fault) => void = () => {};
   readonly #received: Received[] = [];
   readonly #writables = new Set<WritableStreamDefaultController>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
@@ -37,10 +41,9 @@ export class WebTransportDatagramDuplexStream {
   expiredIncoming = 0;
   droppedOutgoing = 0;
 
-  constructor(session: Session, clock: HostClock, onFault: (fault: Fault) => void) {
-    this.#session = session;
-    this.#clock = clock;
-    this.#onFault = onFault;
+  /** What is written before the session is `ready` waits for it. */
+  constructor(ready: Promise<void>) {
+    this.#ready = ready;
     this.readable = new ReadableStream(
       {
         start: (controller) => {
@@ -60,9 +63,16 @@ export class WebTransportDatagramDuplexStream {
     );
   }
 
-  /** The largest datagram that can be sent now. */
+  /** @internal */
+  begin(session: Session, clock: HostClock, onFault: (fault: Fault) => void): void {
+    this.#session = session;
+    this.#clock = clock;
+    this.#onFault = onFault;
+  }
+
+  /** The largest datagram that can be sent now, in bytes; before the session is ready, what is likely to fit. */
   get maxDatagramSize(): number {
-    return this.#session.maxDatagramSize;
+    return this.#session?.maxDatagramSize ?? LIKELY_SIZE;
   }
 
   /** Datagrams that may wait for a reader; the oldest give way. */
@@ -135,11 +145,12 @@ export class WebTransportDatagramDuplexStream {
 
   /** Waits while the queue is full, for at most the maximum age. */
   async #send(payload: Uint8Array): Promise<void> {
+    if (this.#session === undefined) await this.#ready;
     const { outgoingMaxAge } = this;
     const expires = outgoingMaxAge === null ? undefined : after(this.#clock.now(), millis(outgoingMaxAge));
     const started = millisNow(this.#clock);
     for (;;) {
-      const result = this.#session.sendDatagram(payload, expires);
+      const result = this.#session!.sendDatagram(payload, expires);
       if (result !== "full") {
         if (result !== "queued") this.droppedOutgoing += 1;
         return;

@@ -74,11 +74,12 @@ export class WebTransportSession {
   readonly closed: Promise<Required<WebTransportCloseInfo>>;
   /** Resolves if the peer would like the session to end soon. */
   readonly draining: Promise<void>;
+  /** Datagrams: they may be lost, and arrive in any order. */
+  readonly datagrams: WebTransportDatagramDuplexStream;
   readonly incomingBidirectionalStreams: ReadableStream<WebTransportBidirectionalStream>;
   readonly incomingUnidirectionalStreams: ReadableStream<WebTransportReceiveStream>;
   #session: Session | undefined;
   #surroundings: SessionSurroundings | undefined;
-  #datagrams: WebTransportDatagramDuplexStream | undefined;
   readonly #senders = new Map<StreamId, SendHalf>();
   readonly #receivers = new Map<StreamId, ReceiveHalf>();
   readonly #incoming = {
@@ -108,6 +109,7 @@ export class WebTransportSession {
     // Not everybody waits for both.
     this.ready.catch(() => undefined);
     this.closed.catch(() => undefined);
+    this.datagrams = new WebTransportDatagramDuplexStream(this.ready);
     this.incomingBidirectionalStreams = this.#incoming.bidi.readable;
     this.incomingUnidirectionalStreams = this.#incoming.uni.readable;
   }
@@ -118,11 +120,6 @@ export class WebTransportSession {
 
   get reliability(): "pending" | "unreliable" | "reliable" {
     return this.#surroundings?.reliability ?? "pending";
-  }
-
-  get datagrams(): WebTransportDatagramDuplexStream {
-    if (this.#datagrams === undefined) throw new DOMException("the session is not ready", "InvalidStateError");
-    return this.#datagrams;
   }
 
   /** Opens a stream in both directions. */
@@ -191,7 +188,7 @@ export class WebTransportSession {
       surroundings.onFault(fault);
       this.fail(sessionError(`the session failed: ${fault.error.message}`));
     };
-    this.#datagrams = new WebTransportDatagramDuplexStream(session, clock, onFault);
+    this.datagrams.begin(session, clock, onFault);
     this.#resolveReady();
     session.onEvent = () => this.#poll();
   }
@@ -268,7 +265,7 @@ export class WebTransportSession {
         for (const { retry } of this.#waiting[event.direction].splice(0)) retry();
         break;
       case "datagram":
-        this.#datagrams!.receive(event.payload);
+        this.datagrams.receive(event.payload);
         break;
       case "draining":
         this.#resolveDraining();
@@ -286,7 +283,7 @@ export class WebTransportSession {
     for (const half of [...this.#senders.values(), ...this.#receivers.values()]) half.fail(ended);
     this.#incoming.bidi.end(error);
     this.#incoming.uni.end(error);
-    this.#datagrams?.end(error);
+    this.datagrams.end(error);
     for (const { retry } of [...this.#waiting.bidi.splice(0), ...this.#waiting.uni.splice(0)]) retry();
     if (error === undefined) this.#resolveClosed(info!);
     else this.#rejectClosed(error);
