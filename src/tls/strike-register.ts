@@ -1,5 +1,5 @@
 /**
- * Single use of early data (RFC 8446 §8.2, RFC 9001 §9.2): whoever records a ClientHello can send it again, with its
+ * Single use of early data (RFC 8446 §8.2, RFC 9001 §9.2): anyone who records a ClientHello can send it again, with its
  * early data, to any server that has the key of its ticket. All these servers must therefore ask one register, which
  * accepts each ClientHello once.
  *

@@ -11,7 +11,7 @@ export function reportText({ documents, resources, url }: AuditFacts, findings: 
   const page = documents[0]?.response;
   const over = page === undefined ? "not loaded" : `${page.status} over ${page.protocol}`;
   const lines = [
-    `${colors.bold(page?.url ?? url)}  ${over}, ${documents.length - 1} frames, ${resources.length} resources`,
+    `${colors.bold(page?.url ?? url)}  ${over}, ${counted(documents.length - 1, "frame")}, ${counted(resources.length, "resource")}`,
     "",
   ];
   for (const { id, severity, message, fix } of findings) {
@@ -23,3 +23,5 @@ export function reportText({ documents, resources, url }: AuditFacts, findings: 
   lines.push("", `${count("error")} errors, ${count("warning")} warnings, ${count("info")} notes`);
   return lines.map((line) => `${printable(line)}\n`).join("");
 }
+
+const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? "" : "s"}`;

@@ -1,4 +1,4 @@
-/** The first flight of a client that resumes a session, as datagrams: whoever has recorded it can send it anywhere. */
+/** The first flight of a client that resumes a session, as datagrams: anyone who has recorded it can send it anywhere. */
 
 import { headers, settings, varint } from "../../h3/testing/raw-peer.ts";
 import { systemClock, wallTime } from "../../host/clock.ts";

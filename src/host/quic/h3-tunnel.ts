@@ -98,7 +98,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   }
 
   handleStopped(code: VarInt): void {
-    // draft-ietf-webtrans-http3 §6: whoever closes a session may say that it reads no more. Why it closes is still to come.
+    // draft-ietf-webtrans-http3 §6: the side that closes a session may say that it reads no more. Why it closes is still to come.
     if (this.sessionStreams !== undefined && sameVarInt(code, WT_ERRORS.WT_SESSION_GONE)) this.end();
     else this.abort(new Error("the client reads no more of the tunnel"));
   }
