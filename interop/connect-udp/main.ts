@@ -12,12 +12,12 @@ import { createClient, type UdpForwarder } from "../../src/client/index.ts";
 import { createUdpProxy, type Server, serve } from "../../src/edge/index.ts";
 import { freePort } from "../../src/host/udp/free-port.ts";
 import { createIdentities } from "../certificates.ts";
+import { check } from "../check.ts";
 import { Child, runChild } from "../child.ts";
 import { debianProgram } from "../install/debian.ts";
 import { goProgram } from "../install/go.ts";
 import { pythonProgram } from "../install/python.ts";
 import { trixieCommand } from "../install/trixie.ts";
-import { Skip } from "../result.ts";
 
 const { values } = parseArgs({ options: { mebibytes: { type: "string", default: "100" } } });
 const VERSIONS = ["http/1.1", "h2", "h3"] as const;
@@ -31,16 +31,6 @@ const tls = { certFile: identity.certFile, keyFile: identity.keyFile };
 const body = randomBytes(Number(values.mebibytes) * 2 ** 20);
 const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const expected = digest(body);
-
-async function check(name: string, run: () => Promise<string>): Promise<void> {
-  try {
-    console.log(`ok     ${name}: ${await run()}`);
-  } catch (error) {
-    const isSkip = error instanceof Skip;
-    if (!isSkip) process.exitCode = 1;
-    console.log(`${isSkip ? "skip  " : "FAILED"} ${name}: ${(error as Error).message}`);
-  }
-}
 
 interface Knot extends AsyncDisposable {
   readonly port: number;

@@ -7,8 +7,8 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createIdentities } from "../certificates.ts";
+import { check } from "../check.ts";
 import { Child } from "../child.ts";
-import { Skip } from "../result.ts";
 import { echoesWebSockets, passesEventsAtOnce, staysFlat, survivesKills } from "./checks.ts";
 import { speaksGrpc, startGrpc } from "./grpc.ts";
 import { createApp, createCaddy, createNginx, type Origin, type Protocol } from "./origins.ts";
@@ -39,16 +39,6 @@ async function proxyOf(urls: readonly string[]): Promise<Proxy> {
   const child = new Child([process.execPath, "dist/cli/main.js", "proxy", ...urls, ...flags]);
   await child.until(() => child.stdout.includes("\n"));
   return { url: child.stdout.split("\n")[0]!, child, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
-}
-
-async function check(name: string, run: () => Promise<string>): Promise<void> {
-  try {
-    console.log(`ok     ${name}: ${await run()}`);
-  } catch (error) {
-    const isSkip = error instanceof Skip;
-    if (!isSkip) process.exitCode = 1;
-    console.log(`${isSkip ? "skip  " : "FAILED"} ${name}: ${(error as Error).message}`);
-  }
 }
 
 /** Runs a group of checks with what they need, which is stopped afterwards. */

@@ -1,6 +1,6 @@
 /**
  * What both ends of a session do: our client and server, and a page in a browser, run this same function; the programs in
- * `peers/` do the same in their languages. Whoever sees a mistake closes the session with code 1 and says what it was.
+ * `peers/` do the same in their languages. The side that sees a mistake closes the session with code 1 and says what it was.
  *
  * Each side opens four streams, named by their first byte, and repeats a datagram until it has one of the other side:
  *

@@ -1,6 +1,6 @@
 /** Why a session ended, and the capsules that say so (draft-ietf-webtrans-http3 §6). */
 
-import { concat, utf8 } from "../wire/text.ts";
+import { concat, fromUtf8, utf8 } from "../wire/text.ts";
 import { MAX_APPLICATION_CODE } from "./error-codes.ts";
 
 export const WebTransportCapsule = {
@@ -23,21 +23,23 @@ export const PLAIN_CLOSE: CloseInfo = { closeCode: 0, reason: "" };
 export const MAX_REASON = 1024;
 export const MAX_CLOSE_LENGTH = 4 + MAX_REASON;
 
-/** The value of a CLOSE capsule. A longer reason is cut at the end of a character. */
-export function closeValue({ closeCode, reason }: CloseInfo): Uint8Array {
+/** What an application gives, as it can be sent: a longer reason is cut at the end of a character. */
+export function sendableInfo({ closeCode, reason }: CloseInfo): CloseInfo {
   if (!Number.isInteger(closeCode) || closeCode < 0 || closeCode > MAX_APPLICATION_CODE) {
     throw new RangeError(`${closeCode} is not a close code: it must be an integer from 0 to 2^32 - 1`);
   }
-  const code = new Uint8Array([closeCode >>> 24, closeCode >>> 16, closeCode >>> 8, closeCode]);
-  return concat(code, truncated(utf8(reason)));
+  const bytes = utf8(reason);
+  if (bytes.length <= MAX_REASON) return { closeCode, reason };
+  let end = MAX_REASON;
+  // The bytes 0x80 to 0xbf continue a character (RFC 3629 §3).
+  while ((bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return { closeCode, reason: fromUtf8(bytes.subarray(0, end)) };
 }
 
-/** The bytes 0x80 to 0xbf continue a character (RFC 3629 §3). */
-function truncated(bytes: Uint8Array): Uint8Array {
-  if (bytes.length <= MAX_REASON) return bytes;
-  let end = MAX_REASON;
-  while ((bytes[end]! & 0xc0) === 0x80) end -= 1;
-  return bytes.subarray(0, end);
+/** The value of a CLOSE capsule. */
+export function closeValue({ closeCode, reason }: CloseInfo): Uint8Array {
+  const code = new Uint8Array([closeCode >>> 24, closeCode >>> 16, closeCode >>> 8, closeCode]);
+  return concat(code, utf8(reason));
 }
 
 /** Returns what is wrong with the value of a CLOSE capsule, if anything: the message is then malformed. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fromHex, toHex } from "../wire/hex.ts";
 import { utf8 } from "../wire/text.ts";
-import { closeValue, fromHttpCode, parseClose, toHttpCode } from "./index.ts";
+import { closeValue, fromHttpCode, parseClose, sendableInfo, toHttpCode } from "./index.ts";
 
 describe("error codes (draft-ietf-webtrans-http3 §4.4)", () => {
   test.each([
@@ -42,8 +42,9 @@ describe("the value of a CLOSE capsule (§6)", () => {
   });
 
   test("cuts a long reason at the end of a character", () => {
-    expect(closeValue({ closeCode: 0, reason: `${"a".repeat(1022)}€` }).length).toBe(4 + 1022);
-    expect(closeValue({ closeCode: 0, reason: "€".repeat(1000) }).length).toBe(4 + 1023);
+    expect(sendableInfo({ closeCode: 0, reason: `${"a".repeat(1022)}€` }).reason).toBe("a".repeat(1022));
+    expect(sendableInfo({ closeCode: 0, reason: "€".repeat(1000) }).reason).toBe("€".repeat(341));
+    expect(sendableInfo({ closeCode: 7, reason: "bye" })).toEqual({ closeCode: 7, reason: "bye" });
   });
 
   test.each([
@@ -56,7 +57,7 @@ describe("the value of a CLOSE capsule (§6)", () => {
   });
 
   test.each([-1, 0.5, 2 ** 32, Number.NaN])("the code %d cannot be sent", (closeCode) => {
-    expect(() => closeValue({ closeCode, reason: "" })).toThrow(RangeError);
+    expect(() => sendableInfo({ closeCode, reason: "" })).toThrow(RangeError);
   });
 
   test("keeps a byte order mark and zeros", () => {

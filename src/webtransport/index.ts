@@ -7,6 +7,7 @@ export {
   MAX_REASON,
   PLAIN_CLOSE,
   parseClose,
+  sendableInfo,
   WebTransportCapsule,
 } from "./close-info.ts";
 export { fromHttpCode, MAX_APPLICATION_CODE, toHttpCode, WT_ERRORS } from "./error-codes.ts";

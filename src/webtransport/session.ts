@@ -7,7 +7,7 @@
 
 import type { Instant } from "../base/time.ts";
 import type { SendDatagramResult, StreamChunk, StreamDirection, StreamId } from "../quic/transport.ts";
-import { type CloseInfo, PLAIN_CLOSE } from "./close-info.ts";
+import { type CloseInfo, PLAIN_CLOSE, sendableInfo } from "./close-info.ts";
 import { MAX_APPLICATION_CODE } from "./error-codes.ts";
 
 /** A stream's place among those of its session: groups take turns; a higher send order goes first within its group. */
@@ -137,11 +137,12 @@ export class Session {
     if (!this.isClosed) this.#carrier.drain();
   }
 
-  /** Ends the session and all its streams. A "closed" event follows. */
+  /** Ends the session and all its streams; a long reason is cut. A "closed" event follows. */
   close(info: CloseInfo = PLAIN_CLOSE): void {
     if (this.isClosed) return;
-    this.#carrier.close(info);
-    this.#end(info, undefined);
+    const sent = sendableInfo(info);
+    this.#carrier.close(sent);
+    this.#end(sent, undefined);
   }
 
   // ── Events of the carrier ─────────────────────────────────────────────────────────────────────────────────────────

@@ -3,6 +3,7 @@
 import { type AllowlistCase, type ReportCase, withListPort } from "../../../src/lab/policies/more-isolation-cases.ts";
 import { byPage, type Court, withPage } from "./judge.ts";
 import { Loads } from "./loads.ts";
+import type { PageScope } from "./page-scope.ts";
 import { hopTo, urlOf } from "./server.ts";
 
 export async function judgeAllowlists(
@@ -79,11 +80,10 @@ export async function judgeReports(court: Court, cases: readonly ReportCase[]): 
 
 /** Runs in the page. Returns each report in words: `coep corp reporting image`. */
 function observe({ kind, url, settle }: { kind: string; url: string; settle: number }): Promise<string[]> {
-  // biome-ignore lint/suspicious/noExplicitAny: the types of a page are not ours
-  const { document, ReportingObserver, Worker } = globalThis as any;
+  const { document, ReportingObserver, Worker } = globalThis as unknown as PageScope;
   const seen: string[] = [];
   new ReportingObserver(
-    (reports: { toJSON(): { type: string; body: Record<string, string> } }[]) => {
+    (reports) => {
       for (const { type, body } of reports.map((each) => each.toJSON()))
         seen.push([type, body.type, body.disposition, body.destination].filter((each) => each).join(" "));
     },
@@ -96,7 +96,7 @@ function observe({ kind, url, settle }: { kind: string; url: string; settle: num
       worker.onmessage = worker.onerror = done;
       return;
     }
-    const element = document.createElement({ image: "img", script: "script", frame: "iframe" }[kind]);
+    const element = document.createElement(kind === "image" ? "img" : kind === "frame" ? "iframe" : kind);
     element.onload = element.onerror = done;
     element.src = url;
     document.body.append(element);

@@ -12,6 +12,7 @@ import { HOSTS } from "../../../src/lab/policies/isolation-cases.ts";
 import type { JudgeBrowser } from "../browser.ts";
 import type { Sites } from "../sites.ts";
 import { Loads } from "./loads.ts";
+import type { PageScope, PageWorker } from "./page-scope.ts";
 import { hopTo, type IsolationServer, LOCAL_DOCUMENT, urlOf, WORKER } from "./server.ts";
 
 export interface Court {
@@ -145,8 +146,7 @@ export async function judgeResources(
 
 /** Runs in the page. */
 function request(list: readonly { n: string; kind: string; url: string }[]): void {
-  // biome-ignore lint/suspicious/noExplicitAny: the types of a page are not ours
-  const { document, fetch, tell } = globalThis as any;
+  const { document, fetch, tell } = globalThis as unknown as PageScope;
   for (const { n, kind, url } of list) {
     if (kind.startsWith("fetch")) {
       const init = {
@@ -220,8 +220,7 @@ interface EmbeddedFrame {
 
 /** Runs in the page. */
 function embed(list: readonly EmbeddedFrame[]): void {
-  // biome-ignore lint/suspicious/noExplicitAny: the types of a page are not ours
-  const { document, URL, Blob, tell } = globalThis as any;
+  const { document, URL, Blob, tell } = globalThis as unknown as PageScope;
   for (const { n, url, allow, credentialless, sandbox, local, html } of list) {
     const frame = document.createElement("iframe");
     frame.name = n;
@@ -264,17 +263,23 @@ export async function judgeWorkers(court: Court, cases: readonly WorkerCase[]): 
 
 /** Runs in the page. */
 function startWorker({ kind, url, script }: { kind: string; url: string; script: string }): Promise<unknown> {
-  // biome-ignore lint/suspicious/noExplicitAny: the types of a page are not ours
-  const { Worker, SharedWorker, URL, Blob } = globalThis as any;
+  const { Worker, SharedWorker, URL, Blob } = globalThis as unknown as PageScope;
   return new Promise((resolve) => {
     const from = {
       blob: () => URL.createObjectURL(new Blob([script], { type: "text/javascript" })),
       data: () => `data:text/javascript,${encodeURIComponent(script)}`,
     }[kind];
-    const worker = kind === "shared" ? new SharedWorker(url) : new Worker(from?.() ?? url);
-    const port = kind === "shared" ? worker.port : worker;
-    port.onmessage = ({ data }: { data: unknown }) => resolve(data);
-    worker.onerror = () => resolve("blocked");
+    const listen = (worker: { onerror: () => void }, port: Pick<PageWorker, "onmessage">): void => {
+      port.onmessage = ({ data }) => resolve(data);
+      worker.onerror = () => resolve("blocked");
+    };
+    if (kind === "shared") {
+      const worker = new SharedWorker(url);
+      listen(worker, worker.port);
+    } else {
+      const worker = new Worker(from?.() ?? url);
+      listen(worker, worker);
+    }
   });
 }
 

@@ -1,6 +1,6 @@
 /**
  * The opcode algebra of RFC 9669: every instruction as one value of a union, with the rules that decide whether its eight
- * bytes are legal. Whoever executes, prints, checks or compiles programs reads operations and never bits.
+ * bytes are legal. Everything that executes, prints, checks or compiles programs reads operations, never bits.
  */
 
 export type AluName =

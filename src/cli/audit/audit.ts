@@ -149,7 +149,7 @@ async function http3Of(
   }
 }
 
-/** Undefined if nobody knows: for addresses, and if no server answers. */
+/** Undefined for addresses, and if no server answers. */
 async function isInDns({ hostname, port }: URL, signal: AbortSignal): Promise<boolean | undefined> {
   const isName =
     ipVersion(hostname.replace(/^\[(.*)\]$/, "$1")) === undefined &&

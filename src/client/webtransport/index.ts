@@ -20,6 +20,7 @@ export type {
   AcceptWebTransportOptions,
   WebTransportRequest,
 } from "../../host/webtransport/web-transport-request.ts"; // `context.webtransport` of a handler
+export { WebTransportRefusal } from "../../host/webtransport/web-transport-request.ts"; // thrown by `accept`
 export type {
   CreateStreamOptions,
   WebTransportCloseInfo,

@@ -135,6 +135,7 @@ describe("the end", () => {
     const { client, peer } = await open();
     client.close({ reason: "ä".repeat(4000) });
     expect((await peer.closed).reason).toBe("ä".repeat(512));
+    expect((await client.closed).reason).toBe("ä".repeat(512));
   });
 
   test("of the connection rejects", async () => {
@@ -160,6 +161,21 @@ describe("the end", () => {
     await send(await client.createUnidirectionalStream(), "still works");
     expect(await textOf(await next(peer.incomingUnidirectionalStreams))).toBe("still works");
   });
+});
+
+test("a handler that fails after it accepted cuts the session off, without saying why", async () => {
+  const server = await serve(
+    { port: 0, host: "127.0.0.1", tls: localhostIdentity, log: () => {} },
+    (_request, context) => {
+      context.webtransport!.accept();
+      throw new Error("the password is wrong");
+    },
+  );
+  closers.push(() => server.close({ timeout: 0 }));
+  const client = new WebTransport(server.url, { client: { rejectUnauthorized: false } });
+  const error = await client.closed.catch((reason: Error) => reason);
+  expect(error).toBeInstanceOf(WebTransportError);
+  expect(String(error)).not.toContain("password");
 });
 
 describe("errors of a stream", () => {

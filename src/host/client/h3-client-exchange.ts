@@ -2,7 +2,12 @@
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
-import { type SessionStreams, WEBTRANSPORT_PROTOCOL, type WebTransportStreams } from "../../webtransport/h3/index.ts";
+import {
+  type SessionStreams,
+  takesSessions,
+  WEBTRANSPORT_PROTOCOL,
+  type WebTransportStreams,
+} from "../../webtransport/h3/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { H3TunnelDatagrams } from "../quic/h3-tunnel-datagrams.ts";
 import { asClientError, ClientError, NoExtendedConnectError } from "./errors.ts";
@@ -75,6 +80,15 @@ export class H3ClientExchange implements ClientExchange {
     if (this.#isDone) return undefined;
     this.#cameEarly = isEarly;
     const { scheme, authority, path, protocol } = this.#head;
+    // §3.1 of the draft: a client waits for settings that say that the server takes sessions.
+    if (
+      protocol === WEBTRANSPORT_PROTOCOL &&
+      this.#owner.webTransport !== undefined &&
+      !takesSessions(this.#h3.peerSettings)
+    ) {
+      this.#failSoon(new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions"));
+      return undefined;
+    }
     const method = protocol === undefined ? this.#head.method : "CONNECT";
     const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
     if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
@@ -87,13 +101,7 @@ export class H3ClientExchange implements ClientExchange {
       const invalid = isRefused
         ? new NoExtendedConnectError()
         : asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
-      queueMicrotask(
-        guard(
-          "client h3 invalid",
-          (fault) => this.fail(fault.error, true),
-          () => this.fail(invalid, true),
-        ),
-      );
+      this.#failSoon(invalid);
       return undefined;
     }
     if (id === undefined) return "blocked";
@@ -103,6 +111,17 @@ export class H3ClientExchange implements ClientExchange {
     if (this.#content === undefined) this.#handler.onRequestSent();
     else detach("client h3 body", this.#owner.handleFault, this.#send(this.#content));
     return id;
+  }
+
+  /** Fails after the caller has the exchange. */
+  #failSoon(error: Error): void {
+    queueMicrotask(
+      guard(
+        "client h3 invalid",
+        (fault) => this.fail(fault.error, true),
+        () => this.fail(error, true),
+      ),
+    );
   }
 
   async #send(content: RequestContent): Promise<void> {

@@ -11,7 +11,12 @@ import {
   DEFAULT_LIMITS,
   type StreamId,
 } from "../../quic/index.ts";
-import { WEBTRANSPORT_H3_PROTOCOL, WebTransportStreams, webTransportSettings } from "../../webtransport/h3/index.ts";
+import {
+  requestsSession,
+  WEBTRANSPORT_H3_PROTOCOL,
+  WebTransportStreams,
+  webTransportSettings,
+} from "../../webtransport/h3/index.ts";
 import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ClientIdentity, ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -151,9 +156,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         this.#exchanges.set(event.id, exchange);
         const isTooEarly =
           exchange.earlyData && this.#options.earlyData !== "all" && !EARLY_METHODS.has(event.head.method);
+        // The request has been counted, if it is for a session.
+        const isTooMany = requestsSession(event.head.protocol) && (this.webTransport?.sessions ?? 0) > MAX_SESSIONS;
         const status = isTooEarly
           ? TOO_EARLY
-          : (this.webTransport?.sessions ?? 0) > MAX_SESSIONS
+          : isTooMany
             ? TOO_MANY_REQUESTS
             : refusedStatus(event.head, this.#options.acceptsTunnels);
         if (status === undefined) this.#options.onExchange(exchange);

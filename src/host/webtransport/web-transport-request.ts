@@ -5,6 +5,7 @@ import { DRAFT_02_REQUEST, DRAFT_02_RESPONSE, requestsSession } from "../../webt
 import { systemClock } from "../clock.ts";
 import { type Fault, reportFault } from "../guard.ts";
 import type { ServerExchange } from "../http/exchange.ts";
+import type { Tunnel } from "../http/tunnel.ts";
 import { formatProtocol, parseProtocols } from "./protocols.ts";
 import { sessionIn } from "./tunnel-carrier.ts";
 import { WebTransportSession } from "./web-transport-session.ts";
@@ -44,7 +45,7 @@ export class WebTransportRequest {
   /** The origin of the page; null for clients other than browsers. */
   readonly origin: string | null;
   readonly #exchange: ServerExchange;
-  #session: WebTransportSession | undefined;
+  #tunnel: Tunnel | undefined;
 
   constructor(exchange: ServerExchange) {
     this.#exchange = exchange;
@@ -75,8 +76,8 @@ export class WebTransportRequest {
     if (fieldValue(this.#exchange.fields, name) === value) lines.push(DRAFT_02_RESPONSE);
     const exchange = this.#exchange;
     const tunnel = exchange.acceptTunnel(lines);
+    this.#tunnel = tunnel;
     const session = new WebTransportSession();
-    this.#session = session;
     const onFault = (fault: Fault): void => {
       reportFault(fault);
       tunnel.reset(fault.error);
@@ -92,12 +93,12 @@ export class WebTransportRequest {
   }
 
   get isAccepted(): boolean {
-    return this.#session !== undefined;
+    return this.#tunnel !== undefined;
   }
 
-  /** Refuses the session by a reset of its stream. */
+  /** Cuts the session off, after the handler has failed. The peer does not learn why. */
   reset(reason: Error): void {
-    this.#session?.close({ closeCode: 0, reason: reason.message });
+    this.#tunnel?.reset(reason);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { StreamDirection, StreamId } from "../../quic/index.ts";
-import { type CloseInfo, MAX_REASON, type Session, type SessionEvent } from "../../webtransport/index.ts";
+import type { CloseInfo, Session, SessionEvent } from "../../webtransport/index.ts";
 import type { HostClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
 import { WebTransportDatagramDuplexStream } from "./datagrams.ts";
@@ -62,10 +62,6 @@ export interface SessionSurroundings {
   readonly rtt: () => { readonly smoothed: number | undefined; readonly min: number | undefined };
 }
 
-interface Waiter {
-  readonly retry: () => void;
-}
-
 /** A session, at either side. */
 export class WebTransportSession {
   /** Resolves when the session can be used. */
@@ -86,7 +82,8 @@ export class WebTransportSession {
     bidi: new IncomingStreams<WebTransportBidirectionalStream>(),
     uni: new IncomingStreams<WebTransportReceiveStream>(),
   };
-  readonly #waiting: Record<StreamDirection, Waiter[]> = { bidi: [], uni: [] };
+  /** Those that wait for the peer to allow another stream. */
+  readonly #waiting: Record<StreamDirection, (() => void)[]> = { bidi: [], uni: [] };
   #resolveReady!: () => void;
   #rejectReady!: (reason: unknown) => void;
   #resolveClosed!: (info: CloseInfo) => void;
@@ -141,7 +138,7 @@ export class WebTransportSession {
 
   /** Figures of the session so far. */
   async getStats(): Promise<WebTransportConnectionStats> {
-    const { counts } = this.#ready().session;
+    const { counts } = this.#readySession();
     const { smoothed, min } = this.#surroundings!.rtt();
     const { droppedIncoming, expiredIncoming, droppedOutgoing } = this.datagrams;
     return {
@@ -169,7 +166,7 @@ export class WebTransportSession {
       this.fail(sessionError("the session was closed before it was ready"));
       return;
     }
-    this.#session.close({ closeCode, reason: shortened(reason) });
+    this.#session.close({ closeCode, reason });
     this.#poll();
   }
 
@@ -198,14 +195,14 @@ export class WebTransportSession {
     this.#finish(undefined, error);
   }
 
-  #ready(): { readonly session: Session } {
+  #readySession(): Session {
     if (this.#session === undefined) throw new DOMException("the session is not ready", "InvalidStateError");
-    return { session: this.#session };
+    return this.#session;
   }
 
   async #open(direction: StreamDirection, { waitUntilAvailable = false }: CreateStreamOptions): Promise<StreamId> {
     await this.ready;
-    const { session } = this.#ready();
+    const session = this.#readySession();
     for (;;) {
       if (this.#end !== undefined) throw this.#end.error ?? sessionError("the session has ended");
       const id = session.openStream(direction);
@@ -214,7 +211,7 @@ export class WebTransportSession {
         throw new DOMException(`the peer allows no more ${NAMES[direction]} streams now`, "QuotaExceededError");
       }
       await new Promise<void>((retry) => {
-        this.#waiting[direction].push({ retry });
+        this.#waiting[direction].push(retry);
       });
     }
   }
@@ -262,7 +259,7 @@ export class WebTransportSession {
         this.#senders.get(event.id)?.handleFinished();
         break;
       case "streams-available":
-        for (const { retry } of this.#waiting[event.direction].splice(0)) retry();
+        for (const retry of this.#waiting[event.direction].splice(0)) retry();
         break;
       case "datagram":
         this.datagrams.receive(event.payload);
@@ -284,7 +281,7 @@ export class WebTransportSession {
     this.#incoming.bidi.end(error);
     this.#incoming.uni.end(error);
     this.datagrams.end(error);
-    for (const { retry } of [...this.#waiting.bidi.splice(0), ...this.#waiting.uni.splice(0)]) retry();
+    for (const retry of [...this.#waiting.bidi.splice(0), ...this.#waiting.uni.splice(0)]) retry();
     if (error === undefined) this.#resolveClosed(info!);
     else this.#rejectClosed(error);
     this.#rejectReady(ended);
@@ -344,6 +341,3 @@ class IncomingStreams<T> {
     resolve();
   }
 }
-
-/** Reasons may be longer than the protocol allows; one character is up to three bytes. */
-const shortened = (reason: string): string => (reason.length > MAX_REASON ? reason.slice(0, MAX_REASON) : reason);

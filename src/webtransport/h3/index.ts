@@ -4,11 +4,10 @@ export { SessionStreams, type SessionStreamsHandler } from "./session-streams.ts
 export {
   DRAFT_02_REQUEST,
   DRAFT_02_RESPONSE,
-  draftOf,
   requestsSession,
+  takesSessions,
   WEBTRANSPORT_H3_PROTOCOL,
   WEBTRANSPORT_PROTOCOL,
-  type WebTransportDraft,
   webTransportSettings,
 } from "./settings.ts";
 export { WebTransportStreams } from "./webtransport-streams.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { requestsSession, webTransportSettings } from "./index.ts";
+import { DEFAULT_SETTINGS } from "../../h3/settings.ts";
+import { requestsSession, takesSessions, webTransportSettings } from "./index.ts";
 
 const announced = (draft15: boolean) =>
   Object.fromEntries(webTransportSettings(16, { draft15 }).map(({ id, value }) => [id.toString(16), value]));
@@ -21,4 +22,18 @@ test.each([
   [undefined, false],
 ])("the protocol %s requests a session: %s", (protocol, expected) => {
   expect(requestsSession(protocol)).toBe(expected);
+});
+
+test.each([
+  ["draft 02", true, { 727725890: 1 }, true],
+  ["draft 07", true, { 3329323114: 1 }, true],
+  ["both", true, { 727725890: 1, 3329323114: 9 }, true],
+  ["draft 07 with no sessions", true, { 3329323114: 0 }, false],
+  ["draft 02, off", true, { 727725890: 0 }, false],
+  ["draft 02 without datagrams", false, { 727725890: 1 }, false],
+  ["draft 15 only", true, { 746385408: 1 }, false],
+  ["nothing", true, {}, false],
+])("a server that announces %s takes sessions of ours, or does not", (_, h3Datagram, announced, expected) => {
+  const extensions = Object.entries(announced).map(([id, value]) => ({ id: Number(id), value }));
+  expect(takesSessions({ ...DEFAULT_SETTINGS, h3Datagram, extensions })).toBe(expected);
 });

@@ -2,9 +2,6 @@
 
 import { type ExtensionSetting, extensionValue, type Settings } from "../../h3/index.ts";
 
-/** In the order of preference. */
-export type WebTransportDraft = "draft-07" | "draft-02";
-
 /** The token of `:protocol` in drafts 02 to 14, which all browsers send. */
 export const WEBTRANSPORT_PROTOCOL = "webtransport";
 /** That from draft 15 on. */
@@ -36,13 +33,12 @@ export const webTransportSettings = (
   ...(draft15 ? [{ id: WT_ENABLED, name: "SETTINGS_WT_ENABLED", value: 1, problem }] : []),
 ];
 
-/** The newest draft that the peer's settings allow; undefined if it takes no sessions. */
-export function draftOf(settings: Settings): WebTransportDraft | undefined {
-  // Both drafts need datagrams; they were negotiated under another identifier before RFC 9297, which no peer here sends.
-  if (!settings.h3Datagram) return undefined;
-  const maxSessions = extensionValue(settings, MAX_SESSIONS);
-  if (maxSessions !== undefined && maxSessions !== 0) return "draft-07";
-  return extensionValue(settings, ENABLE) === 1 ? "draft-02" : undefined;
+/** True if a server with these settings takes sessions of a draft that we speak. */
+export function takesSessions(settings: Settings): boolean {
+  // Drafts 02 and 07 need datagrams (RFC 9297).
+  if (!settings.h3Datagram) return false;
+  const maxSessions = extensionValue(settings, MAX_SESSIONS) ?? 0;
+  return maxSessions !== 0 || extensionValue(settings, ENABLE) === 1;
 }
 
 /** Draft 02 says its version in fields too (§3.1 of the draft). */
