@@ -24,7 +24,7 @@ import { openTunnel } from "../tunnel.ts";
 const CLOSE_TIMEOUT = 5_000;
 
 /** How a client connects. */
-export interface CarrierClient
+export interface WebTransportClientOptions
   extends Pick<
     ClientOptions,
     "ca" | "rejectUnauthorized" | "keylog" | "resolve" | "connectTimeout" | "quic" | "engine"
@@ -41,7 +41,7 @@ export interface SessionRequest {
   readonly url: URL;
   readonly fields: readonly FieldLine[];
   readonly protocols: readonly string[];
-  readonly client: CarrierClient;
+  readonly client: WebTransportClientOptions;
   readonly certificateHashes: readonly Uint8Array[] | undefined;
   readonly clock: HostClock;
 }
@@ -191,7 +191,7 @@ function closeAfter(session: WebTransportSession, pool: ConnectionPool): void {
 }
 
 /** HTTP/3 is loaded when it is needed. */
-function connector({ quic, engine }: CarrierClient): Http3Connector {
+function connector({ quic, engine }: WebTransportClientOptions): Http3Connector {
   let loading: Promise<Http3Connector> | undefined;
   const load = async (): Promise<Http3Connector> => {
     const [{ createHttp3Connector }, { systemEnvironmentWith }, { WEBTRANSPORT_ONLY }] = await Promise.all([

@@ -7,7 +7,7 @@ import { detach, type Fault } from "../../host/guard.ts";
 import { sessionError, type WebTransportError } from "../../host/webtransport/error.ts";
 import { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
-import { type CarrierClient, openSession, type SessionRequest, type Way, waysOf } from "./carriers.ts";
+import { openSession, type SessionRequest, type Way, type WebTransportClientOptions, waysOf } from "./carriers.ts";
 
 /** Milliseconds before a WebSocket is tried too. */
 const HEAD_START = 500;
@@ -35,7 +35,7 @@ export interface WebTransportOptions {
   /** Beyond the W3C: fields of the request. */
   readonly headers?: ConstructorParameters<typeof Headers>[0];
   /** Beyond the W3C: how the client connects, as for `createClient`. */
-  readonly client?: CarrierClient;
+  readonly client?: WebTransportClientOptions;
 }
 
 /**
