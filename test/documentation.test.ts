@@ -42,6 +42,18 @@ test("the documents name the version of package.json", () => {
   expect(text("docs/getting-started.md")).toContain(`nagare-${version}.tgz`);
 });
 
+test("the README of a folder in src/ names each folder in it", () => {
+  const folders = readdirSync(join(ROOT, "src"), { recursive: true, withFileTypes: true }).filter((each) =>
+    each.isDirectory(),
+  );
+  const unnamed = folders.filter(({ parentPath, name }) => {
+    const readme = join(parentPath, "README.md");
+    return name !== "testing" && existsSync(readme) && !readFileSync(readme, "utf8").includes(`${name}/`);
+  });
+  expect(folders.length).toBeGreaterThan(100);
+  expect(unnamed.map(({ parentPath, name }) => relative(ROOT, join(parentPath, name)))).toEqual([]);
+});
+
 test("there are documents to check", () => {
   expect(DOCUMENTS.length).toBeGreaterThan(10);
 });

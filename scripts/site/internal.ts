@@ -25,6 +25,7 @@ export const INTERNAL: string[] = [
   "dist/bpf/maps/map.d.ts:MapEnvironment",
   "dist/bpf/memory/arena.d.ts:Arena",
   "dist/bpf/memory/arena.d.ts:Region",
+  "dist/client/connect-udp/forwarder.d.ts:OpenTunnel",
   "dist/client/connect-udp/open.d.ts:OpenedUdpTunnel",
   "dist/client/connect-udp/socket.d.ts:SendCallback",
   "dist/congestion/bbr/state.d.ts:BbrState",
@@ -40,6 +41,7 @@ export const INTERNAL: string[] = [
   "dist/h3/trace.d.ts:KnownPart",
   "dist/h3/trace.d.ts:TracedSetting",
   "dist/host/clock.d.ts:HostClock",
+  "dist/host/guard.d.ts:Fault",
   "dist/host/http/exchange.d.ts:ExchangeHandler",
   "dist/host/metrics/registry.d.ts:Registry",
   "dist/host/node/http1-settings.d.ts:HTTP1_PROPERTIES",
@@ -86,5 +88,4 @@ export const INTERNAL: string[] = [
   "dist/webtransport/h3/session-streams.d.ts:SessionStreams",
   "dist/webtransport/session.d.ts:Session",
   "dist/wire/varint.d.ts:VarInt",
-  "dist/client/connect-udp/forwarder.d.ts:OpenTunnel",
 ];

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { AuditFlags } from "./audit/flags.ts";
+import { collect } from "./collect.ts";
 import type { Io } from "./io.ts";
 
 const EXAMPLES = `
@@ -13,8 +14,6 @@ Examples:
 Exit codes: 0 nothing as bad as --fail-on, 1 such a finding, or the page did not load, 2 usage; 130 and 143 interrupted.
 docs/audit.md explains every finding.
 `;
-
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
 export function registerAudit(program: Command, io: Io): void {
   program

@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from "commander";
 import type { BenchFlags } from "./bench/flags.ts";
+import { collect } from "./collect.ts";
 import { congestionControlOption } from "./congestion-control.ts";
 import type { Io } from "./io.ts";
 
@@ -16,8 +17,6 @@ With --rate, one core is busy, so that requests start on time.
 Ctrl-C ends the run, and prints what was measured so far.
 Exit codes: 0 measured, 1 no connection or no response at all, 2 usage, 130 and 143 interrupted.
 `;
-
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
 export function registerBench(program: Command, io: Io): void {
   program

@@ -1,4 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { collect } from "./collect.ts";
 import { congestionControlOption } from "./congestion-control.ts";
 import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
 import type { Io } from "./io.ts";
@@ -19,8 +20,6 @@ Exit codes are curl's: 0 ok, 2 usage, 3 not a URL, 6 no such host, 7 no connecti
 35 TLS, 47 too many redirects, 52 empty reply, 56 connection lost, 60 certificate rejected, 61 content encoding,
 92 HTTP/2 stream reset, 95 HTTP/3; 130 and 143 interrupted.
 `;
-
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
 /** Collects the content of a request in the order of the options, whichever of them supplies it. */
 const dataOption = (flags: string, kind: DataFlag["kind"], help: string, into: { data: DataFlag[] }): Option =>

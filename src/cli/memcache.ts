@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { collect } from "./collect.ts";
 import { type CliError, usageError } from "./fail.ts";
 import type { Io } from "./io.ts";
 import type { MemcacheFlags } from "./memcache/flags.ts";
@@ -17,7 +18,6 @@ Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 
 export function registerMemcache(program: Command, io: Io): void {
-  const collect = (value: string, earlier: readonly string[] = []): readonly string[] => [...earlier, value];
   program
     .command("memcache")
     .summary("put a proxy in front of memcached servers")

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { collect } from "./collect.ts";
 import type { Io } from "./io.ts";
 import type { TunnelFlags } from "./tunnel/run.ts";
 
@@ -12,8 +13,6 @@ Examples:
 local client gets a tunnel of its own, which is closed after two minutes without a datagram. SIGINT or SIGTERM stops.
 Exit codes: 0 stopped, 1 the proxy cannot be reached or refuses the target, or the port cannot be opened, 2 usage.
 `;
-
-const collect = (value: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), value];
 
 export function registerTunnel(program: Command, io: Io): void {
   program

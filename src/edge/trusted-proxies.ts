@@ -3,7 +3,7 @@
  * that is not a trusted proxy's. What is to the left of it, anyone can have written.
  */
 
-import type { PeerAddress, ServerExchange } from "../host/http/exchange.ts";
+import type { ExchangeClient, PeerAddress } from "../host/http/exchange.ts";
 import { AddressSet } from "../host/listen/address-set.ts";
 import { combinedFieldValue } from "../http/index.ts";
 import { ipVersion } from "../wire/ip-address.ts";
@@ -29,7 +29,7 @@ export class TrustedProxies {
     this.#set = new AddressSet("trustedProxies", prefixes);
   }
 
-  pathOf(exchange: ServerExchange): ForwardedPath {
+  pathOf(exchange: ExchangeClient): ForwardedPath {
     const { fields } = exchange;
     if (!this.#set.has(peerOf(exchange).address)) return UNTRUSTED;
     // deviation: X-Forwarded-For first, since most proxies set only that, and pass on a Forwarded that a client made up.
@@ -47,13 +47,13 @@ export class TrustedProxies {
   }
 
   /** The client of an exchange: its peer, unless that is a trusted proxy. */
-  clientOf(exchange: ServerExchange): PeerAddress {
+  clientOf(exchange: ExchangeClient): PeerAddress {
     return this.pathOf(exchange).addresses[0] ?? peerOf(exchange);
   }
 }
 
 /** A client that moves keeps the address at which its connection began. */
-const peerOf = ({ firstAddress, remoteAddress }: ServerExchange): PeerAddress => firstAddress ?? remoteAddress;
+const peerOf = ({ firstAddress, remoteAddress }: ExchangeClient): PeerAddress => firstAddress ?? remoteAddress;
 
 /** `for` of each element (RFC 7239 §4), empty if there is none. Commas and semicolons in quotes do not separate. */
 export function forwardedFor(value: string): string[] {

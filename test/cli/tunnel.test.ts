@@ -15,6 +15,7 @@ let site: Server;
 let proxy: Server;
 let via: string;
 let target: string;
+let refuses = false;
 
 beforeAll(async () => {
   echo.on("message", (message, from) => echo.send(message, from.port, from.address));
@@ -28,6 +29,8 @@ beforeAll(async () => {
   const udp = createUdpProxy({ allow: [target, `127.0.0.1:${site.port}`] });
   proxy = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, (request, context) => {
     if (request.headers.get("x-token") !== "t") return new Response("no token", { status: 401 });
+    // An escape sequence of eight bits, which terminals obey.
+    if (refuses) return new Response(null, { status: 403, headers: { "proxy-status": "evil\u009b2J" } });
     return udp.fetch(request, context);
   });
   via = `https://127.0.0.1:${proxy.port}`;
@@ -42,7 +45,11 @@ afterAll(async () => {
 const TOKEN = ["-H", "x-token: t"];
 
 /** Runs the command until `use` is done with its first line of output, then interrupts it. */
-async function whileRunning(args: readonly string[], use: (line: string) => Promise<void>): Promise<number> {
+async function whileRunning(
+  args: readonly string[],
+  use: (line: string) => Promise<void>,
+  onError: (text: string) => void = () => undefined,
+): Promise<number> {
   const listeners = new Set<(signal: InterruptSignal) => void>();
   let onLine: (line: string) => void = () => undefined;
   const first = new Promise<string>((resolve) => {
@@ -56,7 +63,12 @@ async function whileRunning(args: readonly string[], use: (line: string) => Prom
         callback();
       },
     }),
-    stderr: new Writable({ write: (_chunk, _encoding, callback) => callback() }),
+    stderr: new Writable({
+      write(chunk: Buffer, _encoding, callback) {
+        onError(chunk.toString());
+        callback();
+      },
+    }),
     env: {},
     onInterrupt(listener) {
       listeners.add(listener);
@@ -101,11 +113,40 @@ describe("nagare tunnel", () => {
     expect([result.exitCode, result.stderr]).toEqual([exitCode, expect.stringContaining(message)]);
   });
 
+  test("a local port in use is a failure, not a usage error", async () => {
+    const result = await run(["tunnel", target, "--via", via, "-k", "--http2", "--listen", target, ...TOKEN]);
+    const message = `UDP port ${echo.address().port} of 127.0.0.1 is in use; choose another port`;
+    expect([result.exitCode, result.stderr]).toEqual([1, expect.stringContaining(message)]);
+  });
+
+  test("shows what a proxy says without its control characters", async () => {
+    let onError: (text: string) => void = () => undefined;
+    const use = async (line: string): Promise<void> => {
+      const failed = new Promise<string>((resolve) => {
+        onError = resolve;
+      });
+      refuses = true;
+      const local = createSocket("udp4");
+      local.send("hello", Number(line.split(":")[1]), "127.0.0.1");
+      const text = await failed;
+      refuses = false;
+      expect(text).toContain("answered 403");
+      expect(text).toContain("evil\\x9b2J");
+      local.close();
+    };
+    await whileRunning(["tunnel", target, "--via", via, "-k", "--http2", ...TOKEN], use, (text) => onError(text));
+  });
+
   test("needs a proxy, and a valid template", async () => {
     expect(await run(["tunnel", "a.test:1"])).toMatchObject({ exitCode: 2 });
     expect(await run(["tunnel", "a.test:1", "--via", "https://a.test/x"])).toMatchObject({
       exitCode: 2,
       stderr: expect.stringContaining("lacks the variable {target_host}"),
+    });
+    const elsewhere = "https://a.test:99999/{target_host}/{target_port}";
+    expect(await run(["tunnel", "a.test:1", "--via", elsewhere])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("has an invalid host or port"),
     });
   });
 });

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import type { AcmeOptions } from "../../host/acme/options.ts";
+import { collect } from "../collect.ts";
 import { usageError } from "../fail.ts";
 
 export interface AcmeFlags {
@@ -22,18 +23,13 @@ type ChallengeKind = NonNullable<AcmeOptions["challenges"]>[number];
 
 const KINDS: readonly ChallengeKind[] = ["tls-alpn-01", "http-01", "dns-01"];
 
-const collected = (value: string, before: readonly string[] | undefined): readonly string[] => [
-  ...(before ?? []),
-  value,
-];
-
 export const addAcmeOptions = (command: Command): Command =>
   command
     .addOption(
       new Option(
         "--acme <name>",
         "get and renew a certificate for this name by itself; repeat for more names (Let's Encrypt)",
-      ).argParser(collected),
+      ).argParser(collect),
     )
     .addOption(new Option("--acme-agree", "agree to the authority's terms of service, which --acme needs"))
     .addOption(new Option("--acme-email <address>", "where the authority may send mail"))
@@ -41,14 +37,14 @@ export const addAcmeOptions = (command: Command): Command =>
     .addOption(
       new Option("--acme-challenge <kind>", "tls-alpn-01 (port 443), http-01 (port 80), dns-01; repeat for several")
         .choices(KINDS)
-        .argParser(collected),
+        .argParser(collect),
     )
     .addOption(new Option("--acme-dns-hook <program>", "for dns-01: run with present or cleanup, NAME and VALUE"))
     .addOption(
       new Option(
         "--acme-on-demand <pattern>",
         "also for such names, when clients ask for them: *.example.com, or the URL of a service to ask",
-      ).argParser(collected),
+      ).argParser(collect),
     )
     .addOption(new Option("--acme-storage <folder>", "where accounts, keys and certificates are kept"))
     .addOption(new Option("--acme-ca <file>", "PEM: trusted for the authority itself, if it is your own"))

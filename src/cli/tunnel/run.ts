@@ -1,5 +1,7 @@
 // Runs a local UDP port through a proxy until it is stopped.
+import { udpTargetOf, udpTemplateOf } from "../../client/connect-udp/open.ts";
 import { ClientError, type ClientOptions, createClient } from "../../client/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { describe, EXIT, usageError } from "../fail.ts";
 import { readPem } from "../get/flags.ts";
 import type { Io } from "../io.ts";
@@ -23,19 +25,16 @@ export async function runTunnel(target: string, flags: TunnelFlags, io: Io): Pro
   const onError = (error: Error): void => {
     const { code, message } = describe(error);
     if (json) emit({ event: "error", code, message });
-    else io.stderr.write(`nagare: ${message}\n`);
+    else io.stderr.write(`${printable(`nagare: ${message}`)}\n`);
   };
+  checkTunnel(target, flags.via);
   const place = parseListen(flags.listen);
   const headers = headersFrom(flags.header ?? [], "-H");
   const client = createClient(await clientOptions(flags));
   const stopped = untilStopped(io);
   try {
     const opening = client.forwardUdp(target, { via: flags.via, headers, ...place, onError });
-    const forwarder = await Promise.race([opening, stopped.promise]).catch((error: unknown) => {
-      throw error instanceof ClientError && error.code === "REQUEST_INVALID"
-        ? usageError(error.message, error.hint)
-        : error;
-    });
+    const forwarder = await Promise.race([opening, stopped.promise]);
     if (forwarder === undefined) return;
     const { address, port, family } = forwarder.address;
     const local = `${family === "IPv6" ? `[${address}]` : address}:${port}`;
@@ -60,6 +59,16 @@ async function clientOptions(flags: TunnelFlags): Promise<ClientOptions> {
     rejectUnauthorized: flags.insecure !== true,
     ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert) }),
   };
+}
+
+/** Throws a usage error if the target or the template of the proxy is invalid. */
+function checkTunnel(target: string, via: string): void {
+  try {
+    udpTargetOf(target);
+    udpTemplateOf(via);
+  } catch (error) {
+    throw error instanceof ClientError ? usageError(error.message, error.hint) : error;
+  }
 }
 
 function parseListen(text: string): { readonly host: string; readonly port: number } {

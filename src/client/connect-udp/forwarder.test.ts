@@ -6,8 +6,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createUdpProxy, type UdpProxy } from "../../edge/connect-udp/index.ts";
 import { type Server, startServer } from "../../edge/server.ts";
 import { loadIdentity } from "../../host/certificates/identity.ts";
+import { type HostClock, systemClock } from "../../host/clock.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
+import type { UdpTunnel } from "../../host/http/udp-tunnel.ts";
 import { type Client, createClient } from "../index.ts";
+import { ConnectionPool } from "../pool.ts";
+import { type OpenTunnel, UdpForwarder } from "./forwarder.ts";
+import { openUdpTunnel } from "./open.ts";
 
 async function boundSocket(): Promise<Socket> {
   const socket = createSocket("udp4").bind(0, "127.0.0.1");
@@ -75,12 +80,57 @@ describe("a local port", () => {
   });
 
   test("closes the tunnel of a silent client, and opens another when it speaks again", async () => {
-    await using forwarder = await client.forwardUdp(target, { via, idleTimeout: 1 });
+    const pool = new ConnectionPool({ protocols: ["h2"], rejectUnauthorized: false });
+    let opened = 0;
+    const open: OpenTunnel = (request, callbacks) => {
+      opened += 1;
+      return openUdpTunnel((url) => pool.origin(url), pool.settings, request, callbacks);
+    };
+    let idle: (() => void) | undefined;
+    const clock: HostClock = {
+      ...systemClock,
+      // Silence is what the test says it is.
+      startTimer(callback, milliseconds) {
+        expect(milliseconds).toBe(1_234);
+        idle = callback;
+        return systemClock.startTimer(() => undefined, milliseconds);
+      },
+    };
+    const forwarder = await UdpForwarder.open(open, target, { via, idleTimeout: 1_234 }, clock);
     const local = await boundSocket();
     const { port } = forwarder.address;
-    local.send("a", port, "127.0.0.1");
-    await vi.waitUntil(() => forwarder.clients === 1, { interval: 0, timeout: 10_000 }).catch(() => undefined);
-    await vi.waitUntil(() => forwarder.clients === 0, { interval: 1, timeout: 10_000 });
+    expect(await asked(local, port, "a")).toMatch(/^a \d+$/);
+    expect([forwarder.clients, proxy.sockets, opened]).toEqual([1, 1, 2]);
+    idle!();
+    expect(forwarder.clients).toBe(0);
+    await vi.waitUntil(() => proxy.sockets === 0, { interval: 1, timeout: 10_000 });
+    expect(await asked(local, port, "b")).toMatch(/^b \d+$/);
+    expect([forwarder.clients, proxy.sockets, opened]).toEqual([1, 1, 3]);
+    await forwarder.close();
+    await pool.destroy(new Error("the test is over"));
+    local.close();
+  });
+
+  test("reports a tunnel that fails, unless it was closed meanwhile", async () => {
+    const failures: ((error: Error) => void)[] = [];
+    const first = { tunnel: { close: () => undefined } as UdpTunnel, protocol: "h2" as const };
+    let opened = 0;
+    const open: OpenTunnel = () =>
+      opened++ === 0 ? Promise.resolve(first) : new Promise((_, reject) => failures.push(reject));
+    const reported: string[] = [];
+    const onError = ({ message }: Error) => void reported.push(message);
+    const forwarder = await UdpForwarder.open(open, target, { via, onError });
+    const local = await boundSocket();
+    local.send("a", forwarder.address.port, "127.0.0.1");
+    await vi.waitUntil(() => failures.length === 1, { interval: 1, timeout: 10_000 });
+    failures[0]!(new Error("refused"));
+    await vi.waitUntil(() => reported.length === 1, { interval: 1, timeout: 10_000 });
+    local.send("b", forwarder.address.port, "127.0.0.1");
+    await vi.waitUntil(() => failures.length === 2, { interval: 1, timeout: 10_000 });
+    await forwarder.close();
+    failures[1]!(new Error("the client was closed"));
+    await new Promise(setImmediate);
+    expect(reported).toEqual(["refused"]);
     local.close();
   });
 

@@ -29,7 +29,7 @@ export interface ForwardUdpInit extends Omit<ConnectUdpInit, "signal"> {
 /** Datagrams of a client that wait while its tunnel is being opened; further ones are dropped. */
 const MAX_WAITING = 16;
 
-type OpenTunnel = (
+export type OpenTunnel = (
   request: Pick<UdpTunnelRequest, "target" | "template" | "headers">,
   callbacks: UdpTunnelCallbacks,
 ) => Promise<OpenedUdpTunnel>;
@@ -117,6 +117,11 @@ export class UdpForwarder {
 
   readonly #onFault = (fault: Fault): void => (this.#init.onError ?? (() => reportFault(fault)))(fault.error);
 
+  /** After `close`, nobody waits for a tunnel. */
+  #report(error: Error): void {
+    if (!this.#isClosed) this.#init.onError?.(error);
+  }
+
   #receive(payload: Uint8Array, from: SocketAddress): void {
     const flow = this.#flowOf(from);
     if (flow === undefined) this.dropped += 1;
@@ -142,7 +147,7 @@ export class UdpForwarder {
     this.#flows.set(key, flow);
     const opening = this.#connect(key, flow, from).catch((error: Error) => {
       this.#drop(key, flow);
-      this.#init.onError?.(error);
+      this.#report(error);
     });
     detach("client udp flow", this.#onFault, opening);
     return flow;
@@ -156,7 +161,7 @@ export class UdpForwarder {
       },
       onClose: (reason) => {
         this.#drop(key, flow);
-        if (reason !== undefined) this.#init.onError?.(reason);
+        if (reason !== undefined) this.#report(reason);
       },
     });
     if (this.#flows.get(key) !== flow) {

@@ -22,7 +22,9 @@ export function udpTemplateOf(via: string | URL): UriTemplate {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isPlain = url?.pathname === "/" && url.search === "" && url.hash === "" && /^https?:$/.test(url.protocol);
   try {
-    return parseUdpTemplate(isPlain ? defaultUdpTemplate(url.origin) : text);
+    const template = parseUdpTemplate(isPlain ? defaultUdpTemplate(url.origin) : text);
+    if (url === undefined) throw new TemplateError(`"${text}" has an invalid host or port`);
+    return template;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new ClientError("REQUEST_INVALID", error.message, { cause: error });

@@ -16,6 +16,8 @@ export class TunnelQuicSocket implements UdpSocket {
   /** What does not fit is dropped, so nothing is ever fragmented. */
   readonly capabilities: UdpCapabilities = { ...NO_CAPABILITIES, df: true };
   isBlocked = false;
+  /** The peer has ended the tunnel. */
+  hasEnded = false;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onRefused: (() => void) | undefined;
@@ -91,6 +93,7 @@ export class TunnelQuicSocket implements UdpSocket {
   /** The tunnel has ended. Before the handshake is done, the target counts as unreachable; later a new tunnel may help. */
   handleClose(): void {
     if (this.#isClosed) return;
+    this.hasEnded = true;
     this.isBlocked = false;
     if (this.onRefused !== undefined) this.onRefused();
     else this.onUnreachable?.();

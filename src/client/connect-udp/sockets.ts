@@ -39,9 +39,10 @@ export function tunnelSockets(
     typeof udpVia === "string" || udpVia instanceof URL
       ? { url: udpVia, headers: undefined, client: undefined }
       : udpVia;
+  const template = udpTemplateOf(url);
   const inherited = Object.entries({ ca, resolve, engine }).filter(([, value]) => value !== undefined);
   const connections = createConnections({ ...Object.fromEntries(inherited), ...client });
-  return new TunnelSockets(udpTemplateOf(url), headers, connections, clock);
+  return new TunnelSockets(template, headers, connections, clock);
 }
 
 class TunnelSockets implements SocketsOver {
@@ -104,7 +105,10 @@ class TunnelSockets implements SocketsOver {
     socket.attach(tunnel);
     this.#sockets.set(address, socket);
     await this.#untilItFits(socket);
-    return socket;
+    if (!socket.hasEnded) return socket;
+    // Nobody has heard of it: `onRefused` and `onUnreachable` are set later.
+    await socket.close();
+    throw new ClientError("CONNECTION_LOST", "the UDP proxy ended the tunnel");
   }
 
   /** Over HTTP/3, waits for path MTU discovery: at first, packets of the outer connection are as small as the inner ones. */
@@ -117,7 +121,7 @@ class TunnelSockets implements SocketsOver {
         () => {
           left -= 1;
           // If it never fits, the handshake fails by itself, and says so.
-          if (socket.maxPayload >= FIRST_DATAGRAM || left <= 0) resolve();
+          if (socket.hasEnded || socket.maxPayload >= FIRST_DATAGRAM || left <= 0) resolve();
           else this.#clock.startTimer(look, MTU_INTERVAL);
         },
       );

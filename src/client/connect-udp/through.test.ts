@@ -1,13 +1,17 @@
 /** Our own HTTP/3 through a UDP proxy, over each version of HTTP. */
 
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createUdpProxy } from "../../edge/connect-udp/index.ts";
 import { type Server, serve } from "../../edge/index.ts";
 import { createHttp3Connector } from "../../host/client/h3-connector.ts";
+import { systemClock } from "../../host/clock.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { systemEnvironment } from "../../host/quic/environment.ts";
 import { createClient } from "../index.ts";
+import { tunnelSockets } from "./sockets.ts";
 
 const VERSIONS = ["http/1.1", "h2", "h3"] as const;
 const BODY = Buffer.alloc(1_000_000, "0123456789abcdef-nagare-");
@@ -81,6 +85,54 @@ test("a first datagram of QUIC fits into the smallest packets of IPv6: 1,200 byt
   const response = await client.fetch(`https://127.0.0.1:${target.port}/`);
   expect(digest(new Uint8Array(await response.arrayBuffer()))).toBe(digest(BODY));
   await client.destroy();
+});
+
+const ENDED = { code: "CONNECTION_LOST", message: "the UDP proxy ended the tunnel" };
+
+test("a tunnel that ends before a first datagram fits into it is an error at once", async () => {
+  const ending = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, (_, { tunnel }) => {
+    const { writable, response } = tunnel!.accept();
+    void writable.close();
+    return response;
+  });
+  // Nothing ever fits into packets as small as the inner ones.
+  const http3 = createHttp3Connector(systemEnvironment, { maxDatagramSize: 1200 });
+  const client = createClient({
+    rejectUnauthorized: false,
+    connectTimeout: 0,
+    udpVia: {
+      url: `https://127.0.0.1:${ending.port}`,
+      client: { http3, protocols: ["h3"], rejectUnauthorized: false },
+    },
+  });
+  await expect(client.fetch("https://127.0.0.1:1/")).rejects.toMatchObject(ENDED);
+  await client.destroy();
+  await ending.close({ timeout: 0 });
+});
+
+test("a tunnel that ends together with the response that opens it is an error at once", async () => {
+  const head = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: connect-udp\r\n\r\n";
+  // The capsule is a datagram without a Context ID.
+  const ending = createServer((socket) => {
+    socket.once("data", () => socket.end(`${head}\0\0`));
+    socket.on("error", () => undefined); // the client resets it
+  });
+  await once(ending.listen(0, "127.0.0.1"), "listening");
+  const { port } = ending.address() as AddressInfo;
+  const client = createClient({
+    rejectUnauthorized: false,
+    connectTimeout: 0,
+    udpVia: { url: `http://127.0.0.1:${port}`, client: { protocols: ["http/1.1"] } },
+  });
+  await expect(client.fetch("https://127.0.0.1:1/")).rejects.toMatchObject(ENDED);
+  await client.destroy();
+  ending.close();
+});
+
+test("an invalid template leaves no connections behind", () => {
+  const create = vi.fn();
+  expect(() => tunnelSockets({ udpVia: "nothing" }, systemClock, create)).toThrow(/is not a template of a proxy/);
+  expect(create).not.toHaveBeenCalled();
 });
 
 test("a proxy that does not exist is named in the error", async () => {

@@ -7,7 +7,10 @@ import { type Client, createClient, type UdpTunnelSocket } from "../../client/in
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { ClientError, type TunnelRefusedError } from "../../host/client/errors.ts";
 import { systemClock } from "../../host/clock.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
+import type { Context } from "../../host/http/fetch-context.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
+import { ContextTunnel } from "../../host/http/tunnel-streams.ts";
 import { parseUdpTarget } from "../../http/connect-udp/index.ts";
 import { serve } from "../serve.ts";
 import { type Server, startServer } from "../server.ts";
@@ -258,6 +261,53 @@ describe.each(VERSIONS)("from a handler, over %s", (protocol) => {
   });
 });
 
+describe("from a handler, the client", () => {
+  test.each(VERSIONS)("is the one that a trusted proxy names, over %s", async (protocol) => {
+    const seen: string[] = [];
+    const udp = createUdpProxy({
+      allow: [`127.0.0.1:${echoPort}`],
+      trustedProxies: ["127.0.0.1"],
+      maxSocketsPerClient: 1,
+      authorize: ({ remoteAddress }) => seen.push(remoteAddress) > 0,
+    });
+    const handled = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, (request, context) =>
+      udp.fetch(request, context),
+    );
+    const open = (client: string) =>
+      clientFor(protocol).connectUdp(`127.0.0.1:${echoPort}`, {
+        via: `https://127.0.0.1:${handled.port}`,
+        headers: { "x-forwarded-for": `198.51.100.1, ${client}` },
+      });
+    const sockets = [await open("192.0.2.1"), await open("192.0.2.2")];
+    // Each has its own limit.
+    await expect(open("192.0.2.1")).rejects.toMatchObject({ status: 429 });
+    expect(seen).toEqual(["192.0.2.1", "192.0.2.2", "192.0.2.1"]);
+    for (const socket of sockets) socket.close();
+    await udp.close();
+    await handled.close({ timeout: 0 });
+  });
+
+  test.each([
+    ["that moved is known by its first address", { firstAddress: { address: "192.0.2.1" } }, "192.0.2.1"],
+    ["is the one that the server has found", { clientAddress: "192.0.2.3" }, "192.0.2.3"],
+    ["is the peer otherwise", {}, "192.0.2.2"],
+  ])("%s", async (_, facts, expected) => {
+    let seen: string | undefined;
+    const udp = createUdpProxy({
+      allow: ["*:*"],
+      authorize: ({ remoteAddress }) => {
+        seen = remoteAddress;
+        return false;
+      },
+    });
+    const remoteAddress = { address: "192.0.2.2" };
+    const exchange = { fields: [], remoteAddress, ...facts } as unknown as ServerExchange;
+    const context = { remoteAddress, tunnel: new ContextTunnel(exchange, "connect-udp") } as unknown as Context;
+    const response = await udp.fetch(new Request("https://a.test/.well-known/masque/udp/b.test/53/"), context);
+    expect([response.status, seen]).toEqual([403, expected]);
+  });
+});
+
 describe("options", () => {
   test.each([
     [{ allow: [] }, /allow is empty/],
@@ -276,14 +326,16 @@ test.each(["example.com", "[::1]", ""])("the client refuses the target %j", asyn
   await expect(clientFor("h2").connectUdp(target, { via: via() })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
 });
 
-test.each(["https://a.test/masque", "https://a.test/{target_host}", "nothing"])(
-  "the client refuses the template %j",
-  async (template) => {
-    await expect(clientFor("h2").connectUdp("a.test:1", { via: template })).rejects.toMatchObject({
-      code: "REQUEST_INVALID",
-    });
-  },
-);
+test.each([
+  "https://a.test/masque",
+  "https://a.test/{target_host}",
+  "https://a.test:99999/{target_host}/{target_port}",
+  "nothing",
+])("the client refuses the template %j", async (template) => {
+  await expect(clientFor("h2").connectUdp("a.test:1", { via: template })).rejects.toMatchObject({
+    code: "REQUEST_INVALID",
+  });
+});
 
 test("targets of the table above are valid ones", () => {
   expect(parseUdpTarget("::ffff:10.0.0.1", "53")).toBeDefined();

@@ -5,6 +5,7 @@ import { ReceivedBatch, type SocketAddress, type Transmit } from "../../base/dat
 import { systemClock } from "../../host/clock.ts";
 import type { BodyState } from "../../host/http/request-body.ts";
 import type { Tunnel, TunnelDatagrams } from "../../host/http/tunnel.ts";
+import { UdpTunnel } from "../../host/http/udp-tunnel.ts";
 import { NO_CAPABILITIES, type UdpSocket } from "../../host/udp/udp-socket.ts";
 import { datagramCapsule } from "../../http/capsules/index.ts";
 import { MAX_UDP_PAYLOAD, udpDatagram } from "../../http/connect-udp/index.ts";
@@ -176,6 +177,20 @@ describe("payloads", () => {
     expect(socket.sent.map(({ length }) => length)).toEqual([MAX_UDP_PAYLOAD]);
     tunnel.arrive(capsuleOf(new Uint8Array(MAX_UDP_PAYLOAD + 1)));
     expect(state()).toEqual({ closes: 1, closed: 1, log: ["reset: a UDP payload of 65528 bytes"] });
+  });
+
+  test("65,527 bytes are the most that are sent, over HTTP/1.1 and HTTP/2 as well (RFC 9298 §5)", () => {
+    const tunnel = new FakeTunnel();
+    const sender = new UdpTunnel(tunnel, { onPayload: () => undefined, onClose: () => undefined });
+    expect(sender.maxPayload).toBe(65_527);
+    expect(sender.send(new Uint8Array(65_527))).toBe("queued");
+    expect(sender.send(new Uint8Array(65_528))).toBe("too-large");
+    expect(tunnel.written).toHaveLength(1);
+    // A peer takes what was sent.
+    const { forwarding, socket, state } = forward(new FakeTunnel(tunnel.written));
+    expect(socket.sent.map(({ length }) => length)).toEqual([65_527]);
+    expect(state()).toEqual(OPEN);
+    forwarding.close();
   });
 
   test("a capsule of 2^62 bytes aborts the stream before its value arrives", () => {

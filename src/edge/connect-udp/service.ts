@@ -2,7 +2,7 @@
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { describeFault, detach, type Fault } from "../../host/guard.ts";
-import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
+import type { ExchangeClient, ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import type { Context } from "../../host/http/fetch-context.ts";
 import { respondText } from "../../host/http/respond-text.ts";
 import type { Tunnel } from "../../host/http/tunnel.ts";
@@ -54,7 +54,7 @@ export class UdpProxy implements Service {
     const request: TunnelRequest = {
       protocol: exchange.tunnelOffer?.protocol,
       path: exchange.path,
-      remoteAddress: exchange.clientAddress ?? this.#settings.trustedProxies.clientOf(exchange).address,
+      remoteAddress: this.#addressOf(exchange),
       headers: headersOf(exchange),
       isAborted: () => exchange.aborted !== undefined,
       accept: (fields) => exchange.acceptTunnel(fields),
@@ -74,16 +74,16 @@ export class UdpProxy implements Service {
 
   /** Answers a request of a fetch handler: return the response from the handler. Experimental. */
   async fetch(request: Request, context: Context): Promise<Response> {
-    const { tunnel } = context;
+    const tunnel = context.tunnel as ContextTunnel | undefined;
     const { pathname, search } = new URL(request.url);
     try {
       await this.#open({
         protocol: tunnel?.protocol,
         path: pathname + search,
-        remoteAddress: context.remoteAddress.address,
+        remoteAddress: tunnel === undefined ? context.remoteAddress.address : this.#addressOf(tunnel.client),
         headers: request.headers,
         isAborted: () => context.signal.aborted,
-        accept: (fields) => (tunnel as ContextTunnel).acceptRaw(fields),
+        accept: (fields) => tunnel!.acceptRaw(fields),
       });
       // A placeholder: the tunnel's own response has been sent.
       return new Response(null);
@@ -96,6 +96,10 @@ export class UdpProxy implements Service {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const tunnel of [...this.#tunnels]) tunnel.close();
+  }
+
+  #addressOf(client: ExchangeClient): string {
+    return client.clientAddress ?? this.#settings.trustedProxies.clientOf(client).address;
   }
 
   /** Rejects with a `UdpRefusal`. */

@@ -72,6 +72,9 @@ export interface ClientIdentity {
   readonly problem: string | null;
 }
 
+/** What says who the client of an exchange is. */
+export type ExchangeClient = Pick<ServerExchange, "fields" | "remoteAddress" | "firstAddress" | "clientAddress">;
+
 export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;

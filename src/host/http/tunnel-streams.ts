@@ -1,6 +1,6 @@
 /** A tunnel as web streams: a readable and a writable byte stream, with backpressure in both directions. */
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
-import type { ServerExchange } from "./exchange.ts";
+import type { ExchangeClient, ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 /** Both directions of a tunnel. */
@@ -46,6 +46,11 @@ export class ContextTunnel implements TunnelRequest {
   acceptRaw(fields: readonly FieldLine[]): Tunnel {
     this.#tunnel = this.#exchange.acceptTunnel(fields);
     return this.#tunnel;
+  }
+
+  /** Who requests it, for products that trust proxies in front of the server. */
+  get client(): ExchangeClient {
+    return this.#exchange;
   }
 
   get isAccepted(): boolean {

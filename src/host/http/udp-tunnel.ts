@@ -1,7 +1,13 @@
 /** UDP payloads in a tunnel (RFC 9298 §5), for its client and its proxy, over every version of HTTP. */
 
 import type { Instant } from "../../base/time.ts";
-import { MAX_UDP_DATAGRAM, UDP_CONTEXT_LENGTH, udpDatagram, udpPayload } from "../../http/connect-udp/index.ts";
+import {
+  MAX_UDP_DATAGRAM,
+  MAX_UDP_PAYLOAD,
+  UDP_CONTEXT_LENGTH,
+  udpDatagram,
+  udpPayload,
+} from "../../http/connect-udp/index.ts";
 import type { SendDatagramResult } from "../../quic/index.ts";
 import { DatagramTunnel } from "./datagram-tunnel.ts";
 import type { Tunnel } from "./tunnel.ts";
@@ -45,7 +51,7 @@ export class UdpTunnel {
 
   /** The largest payload that can be sent now. Over HTTP/3 it grows as the path's MTU is discovered. */
   get maxPayload(): number {
-    return Math.max(0, (this.#tunnel?.maxPayload ?? 0) - UDP_CONTEXT_LENGTH);
+    return Math.min(MAX_UDP_PAYLOAD, Math.max(0, (this.#tunnel?.maxPayload ?? 0) - UDP_CONTEXT_LENGTH));
   }
 
   /** True if `onDrain` follows a send that finds no room. */
@@ -56,6 +62,8 @@ export class UdpTunnel {
   /** Like `DatagramTunnel.send`. */
   send(payload: Uint8Array, expires?: Instant): SendDatagramResult {
     if (this.#end !== undefined || this.#tunnel === undefined) return "closed";
+    // RFC 9298 §5: the peer would abort the stream.
+    if (payload.length > MAX_UDP_PAYLOAD) return "too-large";
     return this.#tunnel.send(udpDatagram(payload), expires);
   }
 

@@ -63,7 +63,7 @@ export class WebTransportDatagramDuplexStream {
     );
   }
 
-  /** @internal */
+  /** @internal The session is there. */
   begin(session: Session, clock: HostClock, onFault: (fault: Fault) => void): void {
     this.#session = session;
     this.#clock = clock;
