@@ -150,8 +150,8 @@ export class Machine implements Runtime, HelperServices, JitHost {
   }
 
   /**
-   * Proves that a program is safe, for memory of so many bytes if it is a raw one, so that it may run without checks. Throws
-   * a `BpfError` with the code UNSAFE.
+   * Proves that a program is safe, so that it may run without checks. A raw one is proved for `memory` bytes, and must get
+   * at least as many. Throws a `BpfError` with the code UNSAFE.
    */
   verify(program: LoadedProgram, { memory = 0, budget }: VerifyOptions = {}): VerifierReport {
     const { code, type, lineAt } = program;

@@ -97,5 +97,5 @@ test("says what is needed if bpf(2) is not permitted, also for a program without
   }
   expect(error).toBeInstanceOf(BpfError);
   expect(error).not.toBeInstanceOf(KernelRefusal);
-  expect((error as BpfError).message).toContain("needs root or CAP_BPF");
+  expect((error as BpfError).message).toContain("needs root, or CAP_BPF and CAP_NET_ADMIN");
 });

@@ -94,7 +94,7 @@ export class KernelEngine {
 
   #checked(result: number, what: string): number {
     if (result >= 0) return result;
-    const hint = result === -EPERM ? "; bpf(2) needs root or CAP_BPF" : "";
+    const hint = result === -EPERM ? "; bpf(2) needs root, or CAP_BPF and CAP_NET_ADMIN" : "";
     throw new BpfError("OBJECT", `the kernel does not ${what} (error ${-result})${hint}`);
   }
 
