@@ -137,9 +137,9 @@ export class LocalStreams {
     if (id !== undefined) this.#trace?.({ type: "http3:frame-created", id, frame });
   }
 
-  /** RFC 9218 §7.2. Drops the frame if more than `maxPending` bytes wait already. */
-  writePriorityUpdate(id: StreamId, value: string, maxPending: number): void {
-    if (this.#control.pending > maxPending) return;
+  /** RFC 9218 §7.2. Returns false, and drops the frame, if more than `maxPending` bytes wait already. */
+  writePriorityUpdate(id: StreamId, value: string, maxPending: number): boolean {
+    if (this.#control.pending > maxPending) return false;
     const writer = new Writer(new Uint8Array(24 + value.length));
     writer.varint(FrameType.PRIORITY_UPDATE);
     writer.varint(varintLength(id) + value.length);
@@ -147,6 +147,7 @@ export class LocalStreams {
     writer.write(latin1(value));
     this.#control.write(writer.written());
     this.#traceFrame({ type: "priority-update", of: "request", id, value });
+    return true;
   }
 
   /** RFC 9114 §7.2.6 */

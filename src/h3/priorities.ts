@@ -57,8 +57,8 @@ export interface PrioritiesHost {
   readonly events: EventQueue;
   /** Returns true if the request's head has not arrived. */
   isAwaited(id: StreamId): boolean;
-  /** Writes a PRIORITY_UPDATE frame, unless more than `maxPending` bytes wait on the control stream. */
-  writeUpdate(id: StreamId, value: string, maxPending: number): void;
+  /** Writes a PRIORITY_UPDATE frame. Returns false, and drops it, if more than `maxPending` bytes wait on the control stream. */
+  writeUpdate(id: StreamId, value: string, maxPending: number): boolean;
 }
 
 /** The priorities of a connection's requests. */
@@ -82,16 +82,16 @@ export class Priorities {
   }
 
   /**
-   * Client: replaces the priority of a request with a PRIORITY_UPDATE frame; members that are missing get their default. Throws a
-   * RangeError for an urgency that does not exist.
+   * Client: replaces the priority of a request with a PRIORITY_UPDATE frame; members that are missing get their default. Returns
+   * false if the request has ended. Throws a RangeError for an urgency that does not exist.
    */
-  reprioritize(id: StreamId, priority: PartialPriority): void {
+  reprioritize(id: StreamId, priority: PartialPriority): boolean {
     const value = emitPriority(withoutDefaults(priority));
     const state = this.#states.get(id);
-    if (state === undefined) return;
+    if (state === undefined) return false;
     state.client = completePriority(priority);
     this.#place(id, state);
-    this.#host.writeUpdate(id, value, MAX_PENDING);
+    return this.#host.writeUpdate(id, value, MAX_PENDING);
   }
 
   // ── Events of the connection ──────────────────────────────────────────────────────────────────────────────────────
@@ -116,13 +116,17 @@ export class Priorities {
     this.#place(id, state);
   }
 
-  /** Server: the response's head is sent. */
-  handleResponse(id: StreamId, fields: FieldSection): void {
-    const members = priorityOf(fields);
+  /** Server: replaces members of the client's priority (RFC 9218 §8), as the response's field does. */
+  prioritize(id: StreamId, members: PartialPriority): void {
     const state = this.#states.get(id);
     if (state === undefined || (members.urgency === undefined && members.incremental === undefined)) return;
-    state.server = members; // RFC 9218 §8
+    state.server = { ...state.server, ...members };
     this.#place(id, state);
+  }
+
+  /** Server: the response's head is sent. */
+  handleResponse(id: StreamId, fields: FieldSection): void {
+    this.prioritize(id, priorityOf(fields));
   }
 
   /** Server: a PRIORITY_UPDATE frame. Throws the errors of RFC 9218 §7.2. */
@@ -161,6 +165,7 @@ export class Priorities {
     if (group.requests === 0 && group.name !== undefined) this.#groups.delete(group.name);
   }
 
+  /** Forgets everything: the connection has ended. */
   clear(): void {
     this.#states.clear();
     this.#early.clear();
