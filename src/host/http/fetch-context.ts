@@ -2,6 +2,14 @@
 
 import { randomUUID } from "node:crypto";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import {
+  completePriority,
+  emitPriority,
+  mergePriority,
+  type PartialPriority,
+  type Priority,
+  priorityOf,
+} from "../../http/priority/index.ts";
 import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -34,6 +42,14 @@ export interface Context {
   readonly webtransport: WebTransportRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
+  /**
+   * What the client asked for (RFC 9218), with what was set here: `urgency` from 0, the most urgent, to 7, 3 by default, and
+   * `incremental`. Setting it replaces members of the client's, and adds a `priority` field to the response, unless the
+   * response has one. Throws a RangeError for an urgency that does not exist. Over HTTP/2 and HTTP/3 it decides which
+   * response is sent first.
+   */
+  get priority(): Priority;
+  set priority(members: PartialPriority);
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
   inform(status: number, headers?: HeadersInit): void;
   /** Adds trailer fields to the response. Call it before the body ends, and name the fields in a `trailer` field. */
@@ -64,6 +80,7 @@ export class FetchContext implements Context {
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
   #requestId: string | undefined;
+  #priority: PartialPriority | undefined;
 
   constructor(
     exchange: ServerExchange,
@@ -106,6 +123,22 @@ export class FetchContext implements Context {
   }
   get trailers(): Promise<Headers> {
     return this.#request.trailers;
+  }
+
+  get priority(): Priority {
+    const { priority, fields } = this.#exchange;
+    return mergePriority(priority ?? completePriority(priorityOf(fields)), this.#priority ?? {});
+  }
+  set priority(members: PartialPriority) {
+    emitPriority(members); // throws
+    this.#priority = { ...this.#priority, ...members };
+    if (this.#exchange.status !== undefined) this.#exchange.prioritize?.(members);
+  }
+
+  /** The field that the response gets (RFC 9218 §5). */
+  get responseFields(): readonly FieldLine[] {
+    const value = emitPriority(this.#priority ?? {});
+    return value === "" ? [] : [["priority", value]];
   }
 
   inform(status: number, headers?: HeadersInit): void {
