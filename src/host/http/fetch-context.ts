@@ -1,7 +1,7 @@
 /** The context that a fetch handler gets in addition to the Request. */
 
 import { randomUUID } from "node:crypto";
-import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { type FieldLine, isHttp1Only, Preferences, preferValues } from "../../http/index.ts";
 import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -26,6 +26,11 @@ export interface Context {
    * sent (`requestId` in `serve`).
    */
   readonly requestId: string;
+  /**
+   * What the client prefers (RFC 7240). The response of a handler that reads it gets `Vary: prefer`, and `Preference-Applied` for
+   * what `apply` names.
+   */
+  readonly preferences: Preferences;
   /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
@@ -64,6 +69,7 @@ export class FetchContext implements Context {
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
   #requestId: string | undefined;
+  #preferences: Preferences | undefined;
 
   constructor(
     exchange: ServerExchange,
@@ -101,6 +107,15 @@ export class FetchContext implements Context {
     this.#requestId ??= this.#exchange.requestId ?? randomUUID();
     return this.#requestId;
   }
+  get preferences(): Preferences {
+    this.#preferences ??= new Preferences(preferValues(this.#exchange.fields));
+    return this.#preferences;
+  }
+  /** Adds to a response's fields what the handler's use of this context implies. */
+  complete(fields: Iterable<FieldLine>): Iterable<FieldLine> {
+    return this.#preferences?.complete(fields) ?? fields;
+  }
+
   get signal(): AbortSignal {
     return this.#request.signal;
   }

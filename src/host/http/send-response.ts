@@ -11,15 +11,22 @@ import { fieldsOf, plainBody } from "./plain-response.ts";
 /** Returns the response's trailers; called before the head is sent, and again after the body. */
 export type Trailers = () => readonly FieldLine[] | undefined;
 
+/** Adds fields to a response that follow from the handler's use of its context. */
+export interface ResponseContext {
+  complete(fields: Iterable<FieldLine>): Iterable<FieldLine>;
+}
+
 export async function sendResponse(
   exchange: ServerExchange,
   response: Response,
   trailers: Trailers,
   clock: HostClock = systemClock,
+  context?: ResponseContext,
 ): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
-  for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
+  for (const line of context?.complete(fieldsOf(response)) ?? fieldsOf(response))
+    if (!isHttp1Only(...line)) fields.push(line);
   if (isWithoutLength(status)) fields = fields.filter(([name]) => name !== "content-length");
   const plain = plainBody(response);
   if (plain !== undefined) {
