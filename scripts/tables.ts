@@ -28,6 +28,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "a server for zones, DNS over QUIC, connecting ahead",
     ja: "ゾーンのサーバー、DNS over QUIC、事前接続",
   },
+  ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": { en: "`nagare/connect`, the history of round trips", ja: "`nagare/connect`、往復時間の履歴" },
 };
 

@@ -88,6 +88,10 @@ export function finding(
   };
 }
 
+/** An advice: the headers to send, in words. */
+export const sendText = (headers: readonly HeaderFix[]): string =>
+  `send ${headers.map(({ header, value }) => `${header}: ${value}`).join(" and ")}`;
+
 export const fieldOf = (fields: readonly (readonly [string, string])[], name: string): string | undefined => {
   const lines = fields.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);
   return lines.length === 0 ? undefined : lines.join(", ");
