@@ -45,9 +45,12 @@ export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the dev
 export {
   type AccessLogConfig,
   type AcmeConfig,
+  type CalendarTime,
   type CompressConfig,
   type Config,
   type ConnectUdpAction,
+  type DeprecationConfig,
+  type DeprecationReportConfig,
   type Duration,
   defineConfig,
   type FilesAction,
@@ -66,6 +69,7 @@ export {
   type RouteLimitsConfig,
   type SiteConfig,
   type Size,
+  type SunsetConfig,
   type TlsFiles,
 } from "./config/types.ts"; // what a configuration file says
 export { type ConnectUdpOptions, createUdpProxy, type UdpProxy, type UdpProxyRequest } from "./connect-udp/index.ts"; // a proxy for UDP; experimental
@@ -74,6 +78,10 @@ export type {
   AccessLogFormat,
   AccessLogOptions,
   AddressPolicy,
+  DeprecatedUsage,
+  DeprecatedUse,
+  DeprecationReportOptions,
+  DeprecationState,
   InfoLogger,
   LimitsOptions,
   MetricsOptions,

@@ -50,6 +50,7 @@ export const ENTRIES = [
   "budget sweep",
   "file watch",
   "sites retired",
+  "deprecation report",
   // Compression of responses
   "compression data",
   "compression end",

@@ -159,13 +159,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Knot"],
     status: "built",
   },
-  planned(
-    "sunset",
-    "Sunset, Deprecation, Prefer: safe",
-    ["RFC 8594", "RFC 9745", "RFC 8674"],
-    ["http", "edge"],
-    ["curl", "Chromium"],
-  ),
+  {
+    name: "sunset",
+    title: "Sunset, Deprecation, Prefer: safe",
+    specs: ["RFC 8594", "RFC 9745", "RFC 7240", "RFC 8674"],
+    folders: ["http/notices", "http/preferences", "handler", "edge"],
+    shownAgainst: ["curl"],
+    status: "built",
+  },
   planned(
     "geo",
     "Sec-CH-IP-Geo and geofeeds",
