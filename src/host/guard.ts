@@ -314,6 +314,10 @@ export const ENTRIES = [
   "client h3 move",
   "client h3 socket",
   // DNS
+  "client stream ready",
+  "client stream failed",
+  "client stream abort",
+  "client stream delivered",
   "client dns udp message",
   "client dns udp error",
   "client dns udp connected",
