@@ -347,7 +347,10 @@ export const ENTRIES = [
   "client load sweep",
   "client webtransport connect",
   "client webtransport closed",
+  "client webtransport abort",
   "client webtransport turn",
+  "webtransport flush",
+  "websocket close timeout",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",
