@@ -137,6 +137,7 @@ const CASES: readonly (readonly [FindingId, AuditFacts, ...(readonly string[])])
   ],
   ["caching/no-policy", loads([], { response: response(CDN) })],
   ["deprecation/deprecated", page([["deprecation", "@1688169599"]])],
+  ["deprecation/invalid", page([["deprecation", "true"]])],
   ["deprecation/sunset", page([["sunset", "Sat, 31 Dec 2026 23:59:59 GMT"]])],
   ["priority/invalid", loads([["priority", "u=9"]])],
   ["priority/clash", loads([["priority", "u=5"]], { kind: "style", isBlocking: true }), "priority: u=1"],

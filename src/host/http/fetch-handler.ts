@@ -82,7 +82,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       // RFC 9110 §9.3.6: a handler that does not support CONNECT must not accept it by accident.
       response = new Response(null, { status: 501 });
     }
-    await sendResponse(exchange, response, () => context.responseTrailers, options.clock);
+    await sendResponse(exchange, response, context, options.clock);
   };
 
   const handle = (exchange: ServerExchange, scope: Scope): void => {
