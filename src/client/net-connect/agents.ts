@@ -1,8 +1,7 @@
 /** Happy Eyeballs for what opens sockets itself: Node's agents, and undici. */
 
 import type { Agent } from "node:http";
-import { isIP, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
+import { type ConnectionOptions, type Socket, secureWith, type TLSSocket } from "../../host/client/stream-attempt.ts";
 import { detach, type Fault } from "../../host/guard.ts";
 import { type RacingOptions, raceStreams } from "./connect.ts";
 
@@ -63,17 +62,8 @@ export function undiciConnect(
   return (connection, callback) => {
     const { hostname, protocol, port, servername, localAddress, httpSocket } = connection;
     const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    const secure = (socket: Socket): TLSSocket => {
-      const name = servername ?? host;
-      return connectTls({
-        host,
-        ALPNProtocols: alpn,
-        // RFC 6066 §3: an address literal is not a server name.
-        ...(isIP(name) === 0 ? { servername: name } : {}),
-        ...tls,
-        socket,
-      });
-    };
+    const secure = (socket: Socket): TLSSocket =>
+      secureWith(socket, servername ?? host, { ALPNProtocols: alpn, ...tls });
     const isSecure = protocol === "https:";
     if (httpSocket !== undefined) {
       const socket = isSecure ? secure(httpSocket) : httpSocket;

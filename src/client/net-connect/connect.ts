@@ -1,11 +1,15 @@
 /** `connect`: Happy Eyeballs for sockets of Node's (RFC 8305, draft-ietf-happy-happyeyeballs-v3). */
 
-import { isIP, type Socket } from "node:net";
-import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Endpoint } from "../../agent/index.ts";
 import { race, type TimedDecision } from "../../host/client/race.ts";
 import type { Resolve } from "../../host/client/resolve.ts";
-import { openStream, type StreamAttempt } from "../../host/client/stream-attempt.ts";
+import {
+  type ConnectionOptions,
+  openStream,
+  type Socket,
+  type StreamAttempt,
+  secureWith,
+} from "../../host/client/stream-attempt.ts";
 import { systemClock } from "../../host/clock.ts";
 import { type HappyEyeballsOptions, raceSettings } from "../happy-eyeballs.ts";
 import { ConnectError, connectError } from "./errors.ts";
@@ -48,16 +52,7 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   const settings = tls === true ? {} : tls;
   const bare = host.replace(/^\[(.*)\]$/, "$1");
   const secure: StreamAttempt["secure"] =
-    settings === undefined
-      ? undefined
-      : (socket) =>
-          connectTls({
-            host: bare,
-            // RFC 6066 §3: an address literal is not a server name.
-            ...(isIP(bare) === 0 ? { servername: bare } : {}),
-            ...settings,
-            socket,
-          });
+    settings === undefined ? undefined : (socket) => secureWith(socket, bare, settings);
   const alpn = settings?.ALPNProtocols;
   return raceStreams({ ...options, host: bare }, { localAddress, secure }, namesOf(alpn), signal);
 }

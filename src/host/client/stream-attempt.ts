@@ -1,8 +1,11 @@
 // One attempt of a race whose winner is a socket of Node's: TCP, and TLS above it if the caller wants it.
 import { connect, type Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
+import { ipVersion } from "../../wire/ip-address.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { runsOver } from "./cut-off.ts";
+
+export type { ConnectionOptions, Socket, TLSSocket };
 
 export interface StreamAttempt {
   readonly address: string;
@@ -55,3 +58,13 @@ function settled(socket: Socket, event: "connect" | "secureConnect", signal: Abo
     if (signal.aborted) abort();
   });
 }
+
+/** Puts TLS on a socket. `options` may say otherwise than `host` about the name. */
+export const secureWith = (socket: Socket, host: string, options: ConnectionOptions): TLSSocket =>
+  connectTls({
+    host,
+    // RFC 6066 §3: an address literal is not a server name.
+    ...(ipVersion(host) === undefined ? { servername: host } : {}),
+    ...options,
+    socket,
+  });
