@@ -2,6 +2,7 @@
 // Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
 import type { CookieContext } from "../agent/cookies/index.ts";
+import type { HstsStore } from "../agent/hsts/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
@@ -83,12 +84,18 @@ export async function fetchWith(
 ): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
+  const { hsts } = settings;
   for (;;) {
+    if (hsts !== undefined) state.url = upgraded(state.url, hsts);
     const origin = originOf(state.url);
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
     storeCookies(answer.fields, state, settings);
+    // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
+    if (state.url.protocol === "https:" && settings.rejectUnauthorized) {
+      hsts?.note(state.url.hostname, answer.fields, Date.now());
+    }
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -111,6 +118,14 @@ export async function fetchWith(
     redirects.push(facts);
     follow(state, answer.status, location);
   }
+}
+
+/** RFC 6797 §8.3: https, on port 443 instead of 80; another port stays. */
+function upgraded(url: URL, hsts: HstsStore): URL {
+  if (url.protocol !== "http:" || !hsts.isSecure(url.hostname, Date.now())) return url;
+  const secure = new URL(url);
+  secure.protocol = "https:";
+  return secure;
 }
 
 function createState(input: string | URL | Request, init: FetchInit): RequestState {

@@ -1,4 +1,5 @@
 // The options of createClient and their defaults.
+import type { HstsStore } from "../agent/hsts/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
@@ -66,6 +67,11 @@ export interface ClientOptions {
   readonly replaceSilent?: boolean;
   /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
   readonly cookies?: ClientCookies | undefined;
+  /**
+   * The hosts that are only reached over TLS (RFC 6797): their `http` URLs become `https`, and what responses say is noted, unless
+   * certificates are not verified. Default: none.
+   */
+  readonly hsts?: HstsStore | undefined;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -112,6 +118,7 @@ export interface ClientSettings extends DialerSettings {
   readonly decompress: boolean;
   readonly userAgent: string;
   readonly cookies: ClientCookies | undefined;
+  readonly hsts: HstsStore | undefined;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -147,6 +154,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
+    hsts: options.hsts,
     race: raceSettings(options.happyEyeballs, clock),
     namesAreRemote: options.udpVia !== undefined,
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
