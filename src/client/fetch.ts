@@ -199,7 +199,13 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
 function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
   const context = currentContext(state);
   if (context === undefined || cookies === undefined) return;
-  for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
+  const clearing: string[] = [];
+  for (const [name, value] of fields) {
+    if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
+    else if (name.toLowerCase() === "clear-site-data") clearing.push(value);
+  }
+  // Clear Site Data §3.2: after the lines of the same response, which go, too.
+  if (clearing.length > 0) cookies.clearSiteData?.(clearing.join(", "), state.url, context);
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

@@ -8,4 +8,6 @@ export interface ClientCookies {
   header(url: URL, context: CookieContext): string | undefined;
   /** Handles one Set-Cookie line of a response. */
   set(line: string, url: URL, context: CookieContext): SetOutcome;
+  /** Handles the field Clear-Site-Data of a response. A jar without it keeps its cookies. */
+  clearSiteData?(value: string, url: URL, context: CookieContext): number;
 }
