@@ -314,6 +314,10 @@ export const ENTRIES = [
   "client h3 move",
   "client h3 socket",
   // DNS
+  "client stream ready",
+  "client stream failed",
+  "client stream abort",
+  "client stream delivered",
   "client dns udp message",
   "client dns udp error",
   "client dns udp connected",
@@ -343,7 +347,10 @@ export const ENTRIES = [
   "client load sweep",
   "client webtransport connect",
   "client webtransport closed",
+  "client webtransport abort",
   "client webtransport turn",
+  "webtransport flush",
+  "websocket close timeout",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

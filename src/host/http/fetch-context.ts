@@ -10,6 +10,7 @@ import {
   type Priority,
   priorityOf,
 } from "../../http/priority/index.ts";
+import type { HostClock } from "../clock.ts";
 import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -43,7 +44,7 @@ export interface Context {
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
   readonly tunnel: TunnelRequest | undefined;
-  /** Set if the client requests a WebTransport session, over HTTP/3. */
+  /** Set if the client requests a WebTransport session: over HTTP/3, or over a WebSocket as QMux. */
   readonly webtransport: WebTransportRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
@@ -92,6 +93,7 @@ export class FetchContext implements Context {
     exchange: ServerExchange,
     request: ServerRequest,
     waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void,
+    clock?: HostClock,
   ) {
     this.#exchange = exchange;
     this.#request = request;
@@ -99,7 +101,7 @@ export class FetchContext implements Context {
     const { tunnelOffer } = exchange;
     if (tunnelOffer === undefined) return;
     this.tunnel = new ContextTunnel(exchange, tunnelOffer.protocol);
-    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange);
+    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange, clock);
   }
 
   get protocol(): HttpVersion {
