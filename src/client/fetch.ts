@@ -4,6 +4,7 @@
 import type { CookieContext } from "../agent/cookies/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { storeCookies } from "../host/cookies/client-cookies.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
@@ -88,7 +89,9 @@ export async function fetchWith(
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
-    storeCookies(answer.fields, state, settings);
+    const context = currentContext(state);
+    if (context !== undefined && settings.cookies !== undefined)
+      storeCookies(settings.cookies, answer.fields, state.url, context);
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -194,18 +197,6 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
   if (value === undefined) return;
   const given = headers.get("cookie");
   headers.set("cookie", given === null ? value : `${given}; ${value}`);
-}
-
-function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
-  const context = currentContext(state);
-  if (context === undefined || cookies === undefined) return;
-  const clearing: string[] = [];
-  for (const [name, value] of fields) {
-    if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
-    else if (name.toLowerCase() === "clear-site-data") clearing.push(value);
-  }
-  // Clear Site Data §3.2: after the lines of the same response, which go, too.
-  if (clearing.length > 0) cookies.clearSiteData?.(clearing.join(", "), state.url, context);
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

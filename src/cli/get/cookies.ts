@@ -2,6 +2,7 @@
 // browser would keep them.
 import { readFile } from "node:fs/promises";
 import type { Field } from "../../client/index.ts";
+import { storeCookies } from "../../host/cookies/client-cookies.ts";
 import { CookieJar } from "../../host/cookies/jar.ts";
 import { unreadable } from "./flags.ts";
 
@@ -36,8 +37,7 @@ export class GetCookies {
   }
 
   store(fields: readonly Field[], url: URL): void {
-    if (!this.#keepsResponseCookies) return;
-    for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#jar.set(value, url);
+    if (this.#keepsResponseCookies) storeCookies(this.#jar, fields, url, {});
   }
 
   /** The text of the file of -c. */
