@@ -5,6 +5,7 @@ import type { CookieContext } from "../agent/cookies/index.ts";
 import type { HstsStore } from "../agent/hsts/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { storeCookies } from "../host/cookies/client-cookies.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
@@ -91,7 +92,9 @@ export async function fetchWith(
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
-    storeCookies(answer.fields, state, settings);
+    const context = currentContext(state);
+    if (context !== undefined && settings.cookies !== undefined)
+      storeCookies(settings.cookies, answer.fields, state.url, context);
     // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
     if (state.url.protocol === "https:" && settings.rejectUnauthorized) {
       hsts?.note(state.url.hostname, answer.fields, Date.now());
@@ -209,12 +212,6 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
   if (value === undefined) return;
   const given = headers.get("cookie");
   headers.set("cookie", given === null ? value : `${given}; ${value}`);
-}
-
-function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
-  const context = currentContext(state);
-  if (context === undefined || cookies === undefined) return;
-  for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

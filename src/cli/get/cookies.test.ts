@@ -44,6 +44,15 @@ describe("a cookie of a server", () => {
     expect(await sent("https://a.com/", set, ["https://a.com/", "a=new; path=/"])).toBe("a=new");
   });
 
+  test("goes when its site sends Clear-Site-Data over https", async () => {
+    const jar = await GetCookies.from([], true);
+    for (const scheme of ["https", "http"]) {
+      jar.store([["set-cookie", `${scheme}=1; path=/`]], new URL(`${scheme}://a.com/`));
+      jar.store([["Clear-Site-Data", '"cookies"']], new URL(`${scheme}://www.a.com/`));
+    }
+    expect(jar.header(new URL("https://a.com/"), false, false)).toBe("http=1");
+  });
+
   test("is one line of seven columns in the file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "nagare-cookies-"));
     const jar = await GetCookies.from([], true);

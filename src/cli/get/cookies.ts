@@ -1,6 +1,7 @@
 // -b and -c: cookies given as text for the first host, or read from a file. With a file, cookies from responses are kept too, as a
 // browser would keep them.
 import type { Field } from "../../client/index.ts";
+import { storeCookies } from "../../host/cookies/client-cookies.ts";
 import { CookieJar } from "../../host/cookies/jar.ts";
 import { readKept } from "./kept-text.ts";
 
@@ -35,8 +36,7 @@ export class GetCookies {
   }
 
   store(fields: readonly Field[], url: URL): void {
-    if (!this.#keepsResponseCookies) return;
-    for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#jar.set(value, url);
+    if (this.#keepsResponseCookies) storeCookies(this.#jar, fields, url, {});
   }
 
   /** The text of the file of -c. */
