@@ -52,6 +52,10 @@ interface RequestState {
   readonly exact: boolean;
   /** Undefined if no cookies are used. */
   readonly cookieContext: CookieContext | undefined;
+  /** True if the request was sent again with critical hints. */
+  isHinted: boolean;
+  /** The hints of the last request. */
+  hints: readonly Field[];
   /** The URLs that redirected to this one. */
   readonly visited: string[];
 }
@@ -83,6 +87,12 @@ export async function fetchWith(
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
     storeCookies(answer.fields, state, settings);
+    if (wantsHints(answer, state, settings)) {
+      state.isHinted = true;
+      await discard(answer.body);
+      continue;
+    }
+    state.isHinted = false;
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -127,6 +137,8 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
     onSend: init.onSend,
     exact,
     cookieContext: (init.credentials ?? base?.credentials) === "omit" ? undefined : (init.cookieContext ?? {}),
+    isHinted: false,
+    hints: [],
     visited: [],
   };
 }
@@ -143,6 +155,8 @@ async function sendRequest(
   headers.delete("host");
   if (!state.exact) addDefaults(headers, settings);
   addCookies(headers, state, settings);
+  state.hints = settings.hints?.for(url.origin) ?? [];
+  for (const [name, value] of state.hints) if (!headers.has(name)) headers.set(name, value);
   // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is no content.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
@@ -175,6 +189,10 @@ function addDefaults(headers: Headers, settings: ClientSettings): void {
     headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
   }
 }
+
+/** Notes which hints the origin asks for. True if the request lacked one that is critical. */
+const wantsHints = ({ fields }: ExchangeResponse, state: RequestState, { hints }: ClientSettings): boolean =>
+  hints?.note(state.url.origin, state.method, fields, state.hints, state.isHinted) === true;
 
 /** The jar's cookies follow those that the caller has given. */
 function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSettings): void {

@@ -10,11 +10,21 @@ declare class TextDecoder {
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8");
+const strict = new TextDecoder("utf-8", { fatal: true });
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
 /** Replaces malformed sequences with U+FFFD: for display, never for comparison. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+/** Undefined for bytes that are not UTF-8. */
+export function fromStrictUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 /** One character per byte: HTTP field values, ALPN names. */
 export function fromLatin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
