@@ -40,6 +40,7 @@ export type {
   QuicVersionName,
 } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
+export type { PartialPriority, Priority } from "../http/priority/index.ts"; // RFC 9218
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export {
   type AccessLogConfig,

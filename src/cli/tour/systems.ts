@@ -147,8 +147,8 @@ export const SYSTEMS: readonly System[] = [
     name: "https-records",
     title: "HTTPS and SVCB records, preconnectHint",
     specs: ["RFC 9460", "draft-pardue-httpbis-preconnect-hint-svc-param"],
-    folders: ["dns", "host/dns"],
-    shownAgainst: ["Knot", "BIND"],
+    folders: ["dns", "host/dns", "edge/dns"],
+    shownAgainst: ["Knot", "BIND", "kdig", "unbound", "Chromium"],
     status: "built",
   },
   {

@@ -14,6 +14,7 @@ import {
 } from "../../host/http/exchange.ts";
 import type { Tunnel, TunnelOffer } from "../../host/http/tunnel.ts";
 import type { FieldSection } from "../../http/index.ts";
+import type { PartialPriority, Priority } from "../../http/priority/index.ts";
 
 export class DecoratedExchange implements ServerExchange {
   protected readonly inner: ServerExchange;
@@ -105,6 +106,19 @@ export class DecoratedExchange implements ServerExchange {
   }
   get aborted(): Error | undefined {
     return this.inner.aborted;
+  }
+
+  get priority(): Priority | undefined {
+    return this.inner.priority;
+  }
+  prioritize(members: PartialPriority): void {
+    this.inner.prioritize?.(members);
+  }
+  get onPriority(): ((priority: Priority) => void) | undefined {
+    return this.inner.onPriority;
+  }
+  set onPriority(callback: ((priority: Priority) => void) | undefined) {
+    this.inner.onPriority = callback;
   }
 
   get preparedBytes(): number {
