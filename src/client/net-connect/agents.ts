@@ -1,7 +1,12 @@
 /** Happy Eyeballs for what opens sockets itself: Node's agents, and undici. */
 
-import type { Agent } from "node:http";
-import { type ConnectionOptions, type Socket, secureWith, type TLSSocket } from "../../host/client/stream-attempt.ts";
+import {
+  type Agent,
+  type ConnectionOptions,
+  type Socket,
+  secureWith,
+  type TLSSocket,
+} from "../../host/client/stream-attempt.ts";
 import { detach, type Fault } from "../../host/guard.ts";
 import { type RacingOptions, raceStreams } from "./connect.ts";
 

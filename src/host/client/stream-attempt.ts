@@ -1,11 +1,12 @@
 // One attempt of a race whose winner is a socket of Node's: TCP, and TLS above it if the caller wants it.
+import type { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { runsOver } from "./cut-off.ts";
 
-export type { ConnectionOptions, Socket, TLSSocket };
+export type { Agent, ConnectionOptions, Socket, TLSSocket };
 
 export interface StreamAttempt {
   readonly address: string;
