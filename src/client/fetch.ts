@@ -60,6 +60,10 @@ interface RequestState {
   readonly exact: boolean;
   /** Undefined if no cookies are used. */
   readonly cookieContext: CookieContext | undefined;
+  /** True if the request was sent again with critical hints. */
+  isHinted: boolean;
+  /** The hints of the last request. */
+  hints: readonly Field[];
   /** The URLs that redirected to this one. */
   readonly visited: string[];
 }
@@ -92,13 +96,13 @@ export async function fetchWith(
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
-    const context = currentContext(state);
-    if (context !== undefined && settings.cookies !== undefined)
-      storeCookies(settings.cookies, answer.fields, state.url, context);
-    // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
-    if (state.url.protocol === "https:" && settings.rejectUnauthorized) {
-      hsts?.note(state.url.hostname, answer.fields, Date.now());
+    noteFields(answer.fields, state, settings);
+    if (wantsHints(answer, state, settings)) {
+      state.isHinted = true;
+      await discard(answer.body);
+      continue;
     }
+    state.isHinted = false;
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -156,6 +160,8 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
     onSend: init.onSend,
     exact,
     cookieContext: (init.credentials ?? base?.credentials) === "omit" ? undefined : (init.cookieContext ?? {}),
+    isHinted: false,
+    hints: [],
     visited: [],
   };
 }
@@ -172,6 +178,8 @@ async function sendRequest(
   headers.delete("host");
   if (!state.exact) addDefaults(headers, settings);
   addCookies(headers, state, settings);
+  state.hints = settings.hints?.for(url.origin) ?? [];
+  for (const [name, value] of state.hints) if (!headers.has(name)) headers.set(name, value);
   // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is no content.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
@@ -205,6 +213,10 @@ function addDefaults(headers: Headers, settings: ClientSettings): void {
   }
 }
 
+/** Notes which hints the origin asks for. True if the request lacked one that is critical. */
+const wantsHints = ({ fields }: ExchangeResponse, state: RequestState, { hints }: ClientSettings): boolean =>
+  hints?.note(state.url.origin, state.method, fields, state.hints, state.isHinted) === true;
+
 /** The jar's cookies follow those that the caller has given. */
 function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSettings): void {
   const context = currentContext(state);
@@ -212,6 +224,15 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
   if (value === undefined) return;
   const given = headers.get("cookie");
   headers.set("cookie", given === null ? value : `${given}; ${value}`);
+}
+
+/** Keeps the cookies of a response, and whether its host asks for TLS. */
+function noteFields(fields: readonly Field[], state: RequestState, settings: ClientSettings): void {
+  const { cookies, hsts, rejectUnauthorized } = settings;
+  const context = currentContext(state);
+  if (context !== undefined && cookies !== undefined) storeCookies(cookies, fields, state.url, context);
+  // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
+  if (state.url.protocol === "https:" && rejectUnauthorized) hsts?.note(state.url.hostname, fields, Date.now());
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

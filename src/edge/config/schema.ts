@@ -7,7 +7,7 @@ import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
-import { DEPRECATION, noticeProblem, SUNSET } from "./notice-schema.ts";
+import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
 import { ACME, LISTEN, OPERATIONS, ROUTE_LIMITS } from "./server-schema.ts";
@@ -115,7 +115,7 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "handler"] as const;
+export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "geofeed", "handler"] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -140,6 +140,7 @@ const ROUTE = v.pipe(
     redirect: v.optional(REDIRECT),
     respond: v.optional(RESPOND),
     connectUdp: v.optional(CONNECT_UDP),
+    geofeed: v.optional(GEOFEED),
     handler: v.optional(HANDLER),
     stripPrefix: v.optional(
       v.pipe(
@@ -156,6 +157,8 @@ const ROUTE = v.pipe(
     limits: v.optional(ROUTE_LIMITS),
     deprecation: v.optional(DEPRECATION),
     sunset: v.optional(SUNSET),
+    clientHints: v.optional(CLIENT_HINTS),
+    geo: v.optional(GEO),
   } satisfies Members<RouteConfig>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
