@@ -5,6 +5,7 @@ import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
@@ -13,5 +14,6 @@ export const TRAFFIC = {
   ...DNS_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...UPLOAD_TRAFFIC,
   ...WEBTRANSPORT_TRAFFIC,
 };

@@ -47,13 +47,14 @@ function siteWith(site: ValidSite, path: Resolve): ValidSite {
 }
 
 function routeWith(route: ValidRoute, path: Resolve): ValidRoute {
-  const { files, proxy, handler } = route;
+  const { files, proxy, upload, handler } = route;
   return {
     ...route,
     ...(files === undefined ? {} : { files: { ...files, directory: path(files.directory) } }),
     ...(proxy !== undefined && "caFile" in proxy && proxy.caFile !== undefined
       ? { proxy: { ...proxy, caFile: path(proxy.caFile) } }
       : {}),
+    ...(upload === undefined ? {} : { upload: { ...upload, directory: path(upload.directory) } }),
     ...(typeof handler === "string" ? { handler: path(handler) } : {}),
   };
 }
