@@ -37,6 +37,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   hono: {},
   koa: {},
   nest: {},
+  notices: {},
   next: { content: /<h1>hello from Next on / },
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },

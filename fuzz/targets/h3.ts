@@ -3,7 +3,7 @@
 import { H3Connection, type H3Event } from "../../src/h3/index.ts";
 import { type Connection, type ConnectionEvent, isTransportEvent } from "../../src/quic/index.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
-import { concat } from "../../src/wire/text.ts";
+import { concat, utf8 } from "../../src/wire/text.ts";
 import type { VarInt } from "../../src/wire/varint.ts";
 import { Writer } from "../../src/wire/writer.ts";
 import { Chance } from "../chance.ts";
@@ -213,12 +213,25 @@ function settings(chance: Chance): Uint8Array {
   return frame(0x04, concat(...pairs));
 }
 
+/** What a Priority field is made of. */
+const PRIORITY = ["u=", "i", "?0", "?1", "0", "3", "7", "8", "-1", ".5", ", ", ",", ";x", "(", ")", '"', "a=1", " "];
+
+/** PRIORITY_UPDATE (RFC 9218 §7.2): mostly of requests that exist, or may soon. */
+function update(chance: Chance): Uint8Array {
+  const id = chance.oneIn(100) ? chance.varint() : 4 * chance.below(6);
+  let value = "";
+  for (let parts = chance.below(8); parts > 0; parts -= 1) value += chance.pick(PRIORITY);
+  const bytes = chance.oneIn(10) ? chance.bytes(60) : utf8(chance.oneIn(3) ? `u=${chance.below(8)}, i` : value);
+  if (chance.oneIn(200)) return frame(0xf0700, bytes);
+  return frame(chance.oneIn(200) ? 0xf0701 : 0xf0700, concat(varint(id), bytes));
+}
+
 function controlFrame(chance: Chance): Uint8Array {
   switch (chance.below(8)) {
     case 0:
-      return frame(chance.oneIn(20) ? chance.pick([0x03, 0x04, 0x07, 0x0d]) : 0x0f0700, varint(chance.varint()));
+      return chance.oneIn(20) ? frame(chance.pick([0x03, 0x04, 0x07, 0x0d]), varint(chance.varint())) : update(chance);
     case 1:
-      return chance.oneIn(30) ? settings(chance) : frame(0x0f0700, chance.bytes(60));
+      return chance.oneIn(30) ? settings(chance) : update(chance);
     default:
       return frame(chance.oneIn(100) ? chance.varint() : 0x21 + 0x1f * chance.below(100), chance.bytes(100));
   }

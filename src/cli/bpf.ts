@@ -21,14 +21,16 @@ export function registerBpf(program: Command, io: Io): void {
   const bpf = program
     .command("bpf")
     .summary("run and inspect eBPF programs")
-    .description("Run and inspect eBPF programs, without the kernel.")
+    .description("Run and inspect eBPF programs; the kernel is optional.")
     .addHelpText("after", EXAMPLES);
   const command = (name: string, summary: string): Command =>
     bpf.command(name).summary(summary).argument("<file>", "the program").addHelpText("after", EXAMPLES);
   const withProgram = (each: Command): Command =>
     each
       .addOption(new Option("--program <name>", "one program of an object with several"))
-      .addOption(new Option("--type <type>", "the kind of a program that is no object: raw, xdp, socket-filter …"))
+      .addOption(
+        new Option("--type <type>", "the program's kind, if the file is not an object: raw, xdp, socket-filter …"),
+      )
       .addOption(
         new Option("--btf <file>", "types of the target, for CO-RE: a section .BTF, such as /sys/kernel/btf/vmlinux"),
       );
@@ -43,7 +45,7 @@ export function registerBpf(program: Command, io: Io): void {
         "interp, jit (WebAssembly) or kernel (root, Linux); by default what suits the count",
       ).choices(["interp", "jit", "kernel"]),
     )
-    .addOption(new Option("--repeat <count>", "run it so often on each packet").default("1"))
+    .addOption(new Option("--repeat <count>", "how many times to run it on each packet").default("1"))
     .addOption(new Option("--unverified", "run it without a proof, with every access checked"))
     .addOption(new Option("--trace", "print each instruction with the registers, on stderr"))
     .addOption(new Option("--json", "print one JSON object per packet"))

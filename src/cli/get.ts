@@ -2,6 +2,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from "commander"
 import { collect } from "./collect.ts";
 import { congestionControlOption } from "./congestion-control.ts";
 import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
+import { priorityOption } from "./get/priority.ts";
 import type { Io } from "./io.ts";
 import { qlogDialectOption, qlogOption } from "./qlog.ts";
 import { quicVersionOption, quicVersionsOption } from "./quic-versions.ts";
@@ -71,6 +72,12 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("-c, --cookie-jar <file>", "write all cookies to a file at the end; - is stdout"))
     .addOption(new Option("-e, --referer <url>", "the referer to send; with ;auto, updated by redirects"))
     .addOption(new Option("-A, --user-agent <name>", "the user-agent to send"))
+    .addOption(
+      new Option(
+        "--priority <value>",
+        'ask for an urgency from 0 (first) to 7, and for pieces: "u=1", "i" or "u=5, i" (RFC 9218)',
+      ).argParser(priorityOption),
+    )
     .addOption(new Option("-u, --user <user:password>", "basic authentication"))
     .addOption(new Option("-L, --location", "follow redirects"))
     .addOption(

@@ -7,15 +7,18 @@ import { type ConnectUdpInit, connectUdpWith } from "./connect-udp/connect-udp.t
 import { type ForwardUdpInit, UdpForwarder } from "./connect-udp/forwarder.ts";
 import { openUdpTunnel } from "./connect-udp/open.ts";
 import type { UdpTunnelSocket } from "./connect-udp/socket.ts";
+import type { Exchange } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import type { ClientOptions } from "./options.ts";
 import { type CloseOptions, type ConnectionFacts, ConnectionPool } from "./pool.ts";
+import { priorityMembers, type RequestPriority } from "./priority.ts";
 
 /** A pool of connections with `fetch`. `await using` closes it. */
 export class Client {
   readonly #pool: ConnectionPool;
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
+  readonly #exchanges = new WeakMap<Response, Exchange>();
 
   /** `clock` enables virtual time. */
   constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
@@ -26,8 +29,9 @@ export class Client {
   async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<Response> {
     const pool = this.#pool;
     if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
-    const { response, facts } = await fetchWith((url) => pool.origin(url), pool.settings, input, init);
+    const { response, facts, exchange } = await fetchWith((url) => pool.origin(url), pool.settings, input, init);
     this.#facts.set(response, facts);
+    this.#exchanges.set(response, exchange);
     return response;
   }
 
@@ -69,6 +73,15 @@ export class Client {
   /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */
   facts(response: Response): ExchangeFacts | undefined {
     return this.#facts.get(response);
+  }
+
+  /**
+   * Tells the server another priority for the rest of a response (RFC 9218 §7): members that are missing get their default. Returns
+   * false if the server is not told: over HTTP/1.1 and HTTP/2, or if the response has arrived. Throws a ClientError for a
+   * priority that does not exist.
+   */
+  reprioritize(response: Response, priority: RequestPriority): boolean {
+    return this.#exchanges.get(response)?.reprioritize(priorityMembers(priority)) ?? false;
   }
 
   /** The open connections. */

@@ -21,6 +21,7 @@ import type { TunnelDatagrams } from "../host/http/tunnel.ts";
 import { captureScope, type Scope } from "../host/request-scope.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
+import type { PartialPriority } from "../http/priority/index.ts";
 import type { SessionStreams } from "../webtransport/h3/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
@@ -136,6 +137,11 @@ export class Exchange implements Waiter, ResponseHandler {
   /** The streams of a WebTransport session. */
   get sessionStreams(): SessionStreams | undefined {
     return this.#exchange?.sessionStreams;
+  }
+
+  /** Returns false if the connection cannot tell the server, or if it is too late. */
+  reprioritize(priority: PartialPriority): boolean {
+    return this.#state !== "done" && this.#exchange?.reprioritize?.(priority) === true;
   }
 
   get reused(): boolean {

@@ -8,11 +8,12 @@ import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
-import type { SentRequest } from "./exchange.ts";
+import type { Exchange, SentRequest } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { redirectTarget } from "./location.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
+import { type RequestPriority, setPriority } from "./priority.ts";
 import { type ExchangeResponse, exchange } from "./response.ts";
 
 /** The options of one request: those of the Fetch standard, and ours. */
@@ -21,6 +22,11 @@ export interface FetchInit {
   readonly headers?: Headers | Record<string, string> | readonly (readonly [string, string])[];
   readonly body?: BodyLike | null;
   readonly redirect?: "follow" | "manual" | "error";
+  /**
+   * The priority of the response (RFC 9218), as its members or as the Fetch standard's word. It replaces a `priority` field in
+   * `headers`. Default: none is sent, which means urgency 3, not incremental.
+   */
+  readonly priority?: RequestPriority;
   readonly signal?: AbortSignal | null;
   /** Accepted for compatibility with fetch. A response may always arrive while a streamed body is being sent. */
   readonly duplex?: "half";
@@ -74,7 +80,7 @@ export async function fetchWith(
   settings: ClientSettings,
   input: string | URL | Request,
   init: FetchInit,
-): Promise<{ response: Response; facts: ExchangeFacts }> {
+): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
   for (;;) {
@@ -86,7 +92,11 @@ export async function fetchWith(
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
-      return { response: responseFrom(answer, state, settings, redirects.length > 0), facts };
+      return {
+        response: responseFrom(answer, state, settings, redirects.length > 0),
+        facts,
+        exchange: answer.exchange,
+      };
     }
     await discard(answer.body);
     if (state.redirect === "error") {
@@ -110,6 +120,7 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
   const method = normalizeMethod(init.method ?? base?.method ?? "GET", exact);
   const headers = readHeaders(init.headers ?? base?.headers);
   for (const name of FRAMING_FIELDS) headers.delete(name);
+  if (init.priority !== undefined) setPriority(headers, init.priority);
   const given = init.body === undefined ? (base?.body as BodyLike | null | undefined) : init.body;
   const body = given === null || given === undefined ? undefined : OutgoingBody.from(given);
   if (!exact && body !== undefined && (method === "GET" || method === "HEAD")) {

@@ -28,6 +28,7 @@ export { QuicMetrics } from "../host/metrics/quic-metrics.ts"; // counts what HT
 export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // recording in qlog
 export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an option has an invalid duration
+export type { PartialPriority, Priority } from "../http/priority/index.ts"; // RFC 9218
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
 export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
@@ -41,3 +42,4 @@ export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addre
 export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
+export type { RequestPriority } from "./priority.ts"; // the priority of a request

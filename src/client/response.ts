@@ -18,6 +18,7 @@ export interface ExchangeResponse {
   /** Null if HTTP allows no content. */
   readonly body: ReadableStream<Uint8Array> | null;
   readonly facts: ExchangeFacts;
+  readonly exchange: Exchange;
 }
 
 /** Bytes in the stream above which the session is paused. */
@@ -55,7 +56,7 @@ class ResponseReceiver implements ExchangeReceiver {
     this.#headSeen = true;
     const { status, statusText, fields } = head;
     const body = head.mayHaveContent ? this.#stream() : null;
-    this.#resolve({ status, statusText, fields, body, facts: this.#facts(head) });
+    this.#resolve({ status, statusText, fields, body, facts: this.#facts(head), exchange: this.exchange });
   }
 
   onData(chunk: Uint8Array): void {

@@ -40,13 +40,17 @@ export type {
   QuicVersionName,
 } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an invalid value for an option that takes a duration
+export type { PartialPriority, Priority } from "../http/priority/index.ts"; // RFC 9218
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export {
   type AccessLogConfig,
   type AcmeConfig,
+  type CalendarTime,
   type CompressConfig,
   type Config,
   type ConnectUdpAction,
+  type DeprecationConfig,
+  type DeprecationReportConfig,
   type Duration,
   defineConfig,
   type FilesAction,
@@ -65,6 +69,7 @@ export {
   type RouteLimitsConfig,
   type SiteConfig,
   type Size,
+  type SunsetConfig,
   type TlsFiles,
   type UploadAction,
 } from "./config/types.ts"; // what a configuration file says
@@ -74,6 +79,10 @@ export type {
   AccessLogFormat,
   AccessLogOptions,
   AddressPolicy,
+  DeprecatedUsage,
+  DeprecatedUse,
+  DeprecationReportOptions,
+  DeprecationState,
   InfoLogger,
   LimitsOptions,
   MetricsOptions,

@@ -122,6 +122,13 @@ export class BidiStreams {
     }
   }
 
+  /** Server: true if the head of this request has not arrived. */
+  isAwaited(id: StreamId): boolean {
+    if (id >= this.nextRequestId || this.#untyped.has(id)) return true;
+    const request = this.#requests.get(id);
+    return request !== undefined && !request.announced;
+  }
+
   /** Server: the number of streams that may become requests. */
   get undecided(): number {
     return this.#untyped.size;

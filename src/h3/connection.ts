@@ -15,11 +15,12 @@ import type { H3Event } from "./events.ts";
 import type { Role } from "./frames.ts";
 import { HeadersFrames } from "./headers-frames.ts";
 import { HttpDatagrams } from "./http-datagrams.ts";
-import { FRAME_WORK, IgnoredBudget, INSTRUCTION_WORK } from "./limits.ts";
+import { FRAME_WORK, IgnoredBudget, INSTRUCTION_WORK, LARGEST_REQUEST_ID, MAX_BLOCKED_BYTES } from "./limits.ts";
 import { LocalStreams } from "./local-streams.ts";
 import type { ContentChunk } from "./message-reader.ts";
 import { type H3Options, settingsFrom } from "./options.ts";
-import { checkFields, type OutgoingRequest, requestLines, responseLines } from "./outgoing.ts";
+import { checkFields, finalLines, interimLines, type OutgoingRequest, requestLines } from "./outgoing.ts";
+import type { Priorities } from "./priorities.ts";
 import { RemoteStreams } from "./remote-streams.ts";
 import { Requests } from "./requests.ts";
 import {
@@ -32,11 +33,6 @@ import {
 } from "./settings.ts";
 import { StreamClaims, type StreamEvent } from "./stream-claims.ts";
 import type { TracedFrame } from "./trace.ts";
-
-/** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
-const MAX_BLOCKED_BYTES = 1024 * 1024;
-/** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
-const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
 
 /**
  * An HTTP/3 connection in either role, as a machine: transport events in, HTTP events out, commands to the transport.
@@ -96,6 +92,7 @@ export class H3Connection {
         isStreamSignal: (type) => claims.hasBidi && claims.isClaimed("bidi", type),
         handleSettings: (received) => this.#handleSettings(received),
         handleGoaway: (id) => this.#handleGoaway(id),
+        handlePriorityUpdate: (type, id, value) => this.priorities.handleUpdate(type, id, value),
         traceFrame: options.trace && ((frame) => this.#traceControl(frame)),
         countFrame: () => transport.countWork(FRAME_WORK),
       },
@@ -118,6 +115,8 @@ export class H3Connection {
       maxFieldSectionSize: settings.maxFieldSectionSize,
       claims,
       date: options.date,
+      isAwaited: (id) => this.#bidi.isAwaited(id),
+      writeUpdate: (...update) => this.#local.writePriorityUpdate(...update),
       trace: options.trace,
       allowsProtocol: settings.enableConnectProtocol,
       onRequest: (id) => this.datagrams?.handleRequest(id),
@@ -156,6 +155,11 @@ export class H3Connection {
   /** The number of unfinished requests. */
   get openRequests(): number {
     return this.#requests.size;
+  }
+
+  /** The priorities of requests (RFC 9218). */
+  get priorities(): Priorities {
+    return this.#requests.priorities;
   }
 
   /** The peer's settings, or the defaults until they arrive. */
@@ -229,21 +233,18 @@ export class H3Connection {
 
   /** Server: sends an interim response (1xx except 101), unless it is too large for the peer. */
   inform(id: StreamId, status: number, fields: FieldSection): void {
-    if (status > 199) throw new InvalidMessageError(`${status} is not an interim status`);
-    const lines = responseLines(status, fields);
+    const lines = interimLines(status, fields);
     if (this.#requests.fits(lines)) this.#writeSection(id, lines, false);
   }
 
   /** Server: sends the final response's head. If it is too large for the peer, resets the stream and emits "reset". */
   respond(id: StreamId, status: number, fields: FieldSection, fin: boolean): void {
-    if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
-    this.#writeSection(id, responseLines(status, fields), fin);
+    this.#writeSection(id, finalLines(status, fields), fin);
   }
 
   /** Server: sends a whole response with content of 1 to `MAX_JOINED_CONTENT` bytes, which are copied. */
   respondWhole(id: StreamId, status: number, fields: FieldSection, content: Uint8Array): void {
-    if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
-    this.#writeSection(id, responseLines(status, fields), true, content);
+    this.#writeSection(id, finalLines(status, fields), true, content);
   }
 
   /**
@@ -363,7 +364,6 @@ export class H3Connection {
     switch (event.type) {
       case "connected":
         this.#state = "open";
-        this.#trace?.({ type: "http3:parameters-set", initiator: "local", settings: this.#settings });
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "datagram-readable":

@@ -3,12 +3,16 @@
 import { WireError } from "../base/errors.ts";
 import { ByteQueue } from "../qpack/index.ts";
 import { Reader } from "../wire/reader.ts";
+import { fromLatin1 } from "../wire/text.ts";
 import { connectionError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
-import { checkFrame, FRAMES, FrameType, isGreaseId, isKnownFrame, type Role } from "./frames.ts";
+import { checkFrame, FRAMES, FrameType, isGreaseId, isKnownFrame, isPriorityUpdate, type Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
 import { type ExtensionSetting, MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
 import { type TracedFrame, tracedSettings } from "./trace.ts";
+
+/** Bytes of the longest PRIORITY_UPDATE frame. Browsers send 10. */
+const MAX_PRIORITY_UPDATE = 1024;
 
 export interface ControlStreamHandler {
   /** Registered settings of extensions. */
@@ -18,6 +22,8 @@ export interface ControlStreamHandler {
   handleSettings(settings: Settings): void;
   /** `id` is a stream id from a server, or a push id from a client (RFC 9114 §5.2). */
   handleGoaway(id: number): void;
+  /** A PRIORITY_UPDATE frame (RFC 9218 §7.2) of a request or a push, and its field value. */
+  handlePriorityUpdate(type: number, id: number, value: Uint8Array): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
   /** Present if there is a trace. Called before a frame is handled. */
@@ -74,8 +80,12 @@ export class ControlStreamReader {
     if (type === FrameType.SETTINGS && length > MAX_SETTINGS_LENGTH) {
       throw connectionError("H3_EXCESSIVE_LOAD", "SETTINGS", `${length} bytes long`);
     }
-    // All others carry one variable-length integer.
-    if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
+    if (isPriorityUpdate(type)) {
+      if (length > MAX_PRIORITY_UPDATE) {
+        throw connectionError("H3_EXCESSIVE_LOAD", "PRIORITY_UPDATE", `${length} bytes long`);
+      }
+    } else if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
+      // All others carry one variable-length integer.
       throw connectionError("H3_FRAME_ERROR", frameName(type), `${length} bytes long`);
     }
     this.#inFrame = true;
@@ -98,6 +108,8 @@ export class ControlStreamReader {
       const { length } = payload;
       this.#handler.traceFrame?.({ type: "settings", settings: tracedSettings(payload), length });
       this.#handler.handleSettings(settings);
+    } else if (isPriorityUpdate(type)) {
+      this.#handlePriorityUpdate(type, payload);
     } else {
       const id = readSingleId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);
@@ -116,6 +128,21 @@ export class ControlStreamReader {
     this.#lastGoaway = id;
     this.#handler.traceFrame?.({ type: "goaway", id });
     this.#handler.handleGoaway(id);
+  }
+
+  #handlePriorityUpdate(type: number, payload: Uint8Array): void {
+    const reader = new Reader(payload);
+    let id: number;
+    try {
+      id = reader.varint();
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      throw connectionError("H3_FRAME_ERROR", "PRIORITY_UPDATE", "no element id");
+    }
+    const value = reader.rest();
+    const of = type === FrameType.PRIORITY_UPDATE ? "request" : "push";
+    this.#handler.traceFrame?.({ type: "priority-update", of, id, value: fromLatin1(value) });
+    this.#handler.handlePriorityUpdate(type, id, value);
   }
 
   #handleMaxPushId(id: number): void {

@@ -1,6 +1,7 @@
 /** The events of an HTTP/3 connection. */
 
 import type { FieldSection } from "../http/index.ts";
+import type { Priority } from "../http/priority/index.ts";
 import type { CloseReason, StreamId } from "../quic/transport.ts";
 import type { VarInt } from "../wire/varint.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";
@@ -44,6 +45,8 @@ export type H3Event =
   | { readonly type: "writable"; readonly id: StreamId }
   /** An HTTP Datagram (RFC 9297) of a request with `:protocol`. */
   | { readonly type: "datagram"; readonly id: StreamId; readonly payload: Uint8Array }
+  /** Server: the client has changed the priority of a request whose head has arrived (RFC 9218 §7.2). */
+  | { readonly type: "priority"; readonly id: StreamId; readonly priority: Priority }
   /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
   /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */

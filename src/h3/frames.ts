@@ -11,6 +11,8 @@ export const FrameType = {
   PUSH_PROMISE: 0x05,
   GOAWAY: 0x07,
   MAX_PUSH_ID: 0x0d,
+  PRIORITY_UPDATE: 0xf0700,
+  PRIORITY_UPDATE_PUSH: 0xf0701,
 } as const;
 
 export type Role = "client" | "server";
@@ -24,7 +26,7 @@ interface FrameRow {
   readonly sender: Role | "both";
 }
 
-// biome-ignore format: the table of RFC 9114 §7.2
+// biome-ignore format: the table of RFC 9114 §7.2, and RFC 9218 §7.2
 export const FRAMES: readonly FrameRow[] = [
   { type: FrameType.DATA,         name: "DATA",          place: "request", sender: "both" },
   { type: FrameType.HEADERS,      name: "HEADERS",       place: "request", sender: "both" },
@@ -37,24 +39,36 @@ export const FRAMES: readonly FrameRow[] = [
   { type: 0x08,                   name: "WINDOW_UPDATE", place: "none",    sender: "both" },
   { type: 0x09,                   name: "CONTINUATION",  place: "none",    sender: "both" },
   { type: FrameType.MAX_PUSH_ID,  name: "MAX_PUSH_ID",   place: "control", sender: "client" },
+  { type: FrameType.PRIORITY_UPDATE,      name: "PRIORITY_UPDATE", place: "control", sender: "client" },
+  { type: FrameType.PRIORITY_UPDATE_PUSH, name: "PRIORITY_UPDATE", place: "control", sender: "client" },
 ];
 
 const byType: readonly (FrameRow | undefined)[] = (() => {
   const rows: (FrameRow | undefined)[] = [];
-  for (const row of FRAMES) rows[row.type] = row;
+  for (const row of FRAMES) if (!isPriorityUpdate(row.type)) rows[row.type] = row;
   return rows;
 })();
 
+const priorityUpdateRow = FRAMES.find(({ type }) => type === FrameType.PRIORITY_UPDATE);
+
+/** The frame table's row; an array of a million places would be slow for all types. */
+const rowOf = (type: number): FrameRow | undefined => (isPriorityUpdate(type) ? priorityUpdateRow : byType[type]);
+
+/** RFC 9218 §7.2: of a request, or of a push. */
+export function isPriorityUpdate(type: number): boolean {
+  return type === FrameType.PRIORITY_UPDATE || type === FrameType.PRIORITY_UPDATE_PUSH;
+}
+
 /** Throws a connection error for a frame that is not allowed here. Unknown types are allowed (RFC 9114 §9). */
 export function checkFrame(type: number, place: FramePlace, sender: Role): void {
-  const row = byType[type];
+  const row = rowOf(type);
   if (row === undefined) return;
   if (row.place !== place || (row.sender !== "both" && row.sender !== sender)) {
     throw connectionError("H3_FRAME_UNEXPECTED", `${place} stream`, `${row.name} frame from a ${sender}`);
   }
 }
 
-export const isKnownFrame = (type: number): boolean => byType[type] !== undefined;
+export const isKnownFrame = (type: number): boolean => rowOf(type) !== undefined;
 
 /** RFC 9114 §7.2.8: identifiers 0x1f × n + 0x21 are meaningless and exercise the peer's handling of unknown ones. */
 export const greaseId = (n: number): number => 0x1f * n + 0x21;

@@ -20,6 +20,8 @@ export type { ContentChunk } from "./message-reader.ts";
 export { type H3Options, settingsFrom } from "./options.ts";
 /** A request to send. */
 export type { OutgoingRequest } from "./outgoing.ts";
+/** The priorities of requests (RFC 9218). */
+export type { Priorities } from "./priorities.ts";
 /** SETTINGS: the table and the settings of extensions. */
 export { type ExtensionSetting, extensionValue, type KnownSettings, SETTINGS, type Settings } from "./settings.ts";
 /** Streams of extensions. */

@@ -4,6 +4,11 @@
 
 import { connectionError } from "./errors.ts";
 
+/** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
+export const MAX_BLOCKED_BYTES: number = 1024 * 1024;
+/** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
+export const LARGEST_REQUEST_ID: number = Number.MAX_SAFE_INTEGER - 3;
+
 /** The work of a frame and of a QPACK instruction, in units of `countWork`. A packet may contain hundreds of them. */
 export const FRAME_WORK = 2;
 export const INSTRUCTION_WORK = 2;

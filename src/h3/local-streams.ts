@@ -2,6 +2,7 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { latin1 } from "../wire/text.ts";
 import { varintLength } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
@@ -62,12 +63,19 @@ export class LocalStream {
     this.flush();
   }
 
+  /** The number of bytes that wait for credit. */
+  get pending(): number {
+    return this.#pendingBytes;
+  }
+
   /** Writes pending data as far as credit allows. */
   flush(): void {
     if (this.#id === undefined) {
       if (this.#isLazy && this.#pending.length === 1) return;
       this.#id = this.#transport.openStream("uni");
       if (this.#id === undefined) return;
+      // Ahead of all content: it is little, and requests depend on it.
+      this.#transport.setPriority(this.#id, { urgency: 0, incremental: true });
       const streamType = STREAM_TYPE_NAMES[this.#type]!;
       this.#trace?.({ type: "http3:stream-type-set", id: this.#id, initiator: "local", streamType });
     }
@@ -109,6 +117,7 @@ export class LocalStreams {
 
   /** RFC 9114 §6.2.1: the first frame; §7.2.8: reserved values exercise the peer's handling of unknown ones. */
   writeSettings(settings: KnownSettings, registered: readonly ExtensionSetting[], rng: Rng): void {
+    this.#trace?.({ type: "http3:parameters-set", initiator: "local", settings });
     const random16 = (): number => rng.uint32() & 0xffff;
     const payload = emitSettings(settings, registered, { id: greaseId(random16()), value: random16() });
     const writer = new Writer(new Uint8Array(payload.length + 32));
@@ -126,6 +135,19 @@ export class LocalStreams {
   #traceFrame(frame: TracedFrame): void {
     const { id } = this.#control;
     if (id !== undefined) this.#trace?.({ type: "http3:frame-created", id, frame });
+  }
+
+  /** RFC 9218 §7.2. Returns false, and drops the frame, if more than `maxPending` bytes wait already. */
+  writePriorityUpdate(id: StreamId, value: string, maxPending: number): boolean {
+    if (this.#control.pending > maxPending) return false;
+    const writer = new Writer(new Uint8Array(24 + value.length));
+    writer.varint(FrameType.PRIORITY_UPDATE);
+    writer.varint(varintLength(id) + value.length);
+    writer.varint(id);
+    writer.write(latin1(value));
+    this.#control.write(writer.written());
+    this.#traceFrame({ type: "priority-update", of: "request", id, value });
+    return true;
   }
 
   /** RFC 9114 §7.2.6 */

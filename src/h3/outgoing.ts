@@ -37,6 +37,18 @@ export function requestLines(request: OutgoingRequest, allowsProtocol: boolean):
 
 const statusLines: FieldLine[] = [];
 
+/** The lines of an interim response (1xx). */
+export function interimLines(status: number, fields: FieldSection): FieldSection {
+  if (status > 199) throw new InvalidMessageError(`${status} is not an interim status`);
+  return responseLines(status, fields);
+}
+
+/** The lines of a final response. */
+export function finalLines(status: number, fields: FieldSection): FieldSection {
+  if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
+  return responseLines(status, fields);
+}
+
 export function responseLines(status: number, fields: FieldSection): FieldSection {
   if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101) {
     throw new InvalidMessageError(`${status} is not a valid status in HTTP/3`);

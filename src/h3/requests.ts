@@ -17,11 +17,12 @@ import { CancellationBudget, FRAME_WORK, type IgnoredBudget } from "./limits.ts"
 import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { type OutgoingRequest, responseLines } from "./outgoing.ts";
+import { Priorities, type PrioritiesHost } from "./priorities.ts";
 import { RequestStream } from "./request-stream.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import type { H3Trace } from "./trace.ts";
 
-export interface RequestsOptions {
+export interface RequestsOptions extends PrioritiesHost {
   readonly transport: StreamTransport;
   readonly peer: Role;
   readonly events: EventQueue;
@@ -44,6 +45,7 @@ export class Requests implements MessageReaderHost {
   readonly peer: Role;
   readonly maxFieldSectionSize: number;
   readonly trace: H3Trace | undefined;
+  readonly priorities: Priorities;
   readonly #transport: StreamTransport;
   readonly #events: EventQueue;
   readonly #decoder: QpackDecoder;
@@ -66,6 +68,7 @@ export class Requests implements MessageReaderHost {
     this.peer = options.peer;
     this.maxFieldSectionSize = options.maxFieldSectionSize;
     this.#transport = options.transport;
+    this.priorities = new Priorities(options);
     this.#events = options.events;
     this.#decoder = options.decoder;
     this.#headers = options.headers;
@@ -92,12 +95,13 @@ export class Requests implements MessageReaderHost {
   }
 
   /** Client: adds a stream that was just opened for a request. */
-  open(id: StreamId, { method, protocol }: Pick<OutgoingRequest, "method" | "protocol">): RequestStream {
+  open(id: StreamId, { method, protocol, fields }: OutgoingRequest): RequestStream {
     const stream = new RequestStream(this, this.#transport, id);
     stream.method = method;
     stream.hasProtocol = protocol !== undefined;
     stream.announced = true;
     this.#streams.set(id, stream);
+    this.priorities.handleSent(id, fields);
     this.trace?.({ type: "http3:stream-type-set", id, initiator: "local", streamType: "request" });
     return stream;
   }
@@ -137,6 +141,7 @@ export class Requests implements MessageReaderHost {
 
   clear(): void {
     this.#streams.clear();
+    this.priorities.clear();
     this.#undelivered.take();
   }
 
@@ -144,6 +149,7 @@ export class Requests implements MessageReaderHost {
   keepReceived(): void {
     this.#isClosed = true;
     this.#undelivered.take();
+    this.priorities.clear();
     for (const [id, stream] of this.#streams) {
       if (!stream.reader.takeRest()) this.#streams.delete(id);
       else this.#endWriting(stream, H3_ERRORS.H3_NO_ERROR.code);
@@ -201,12 +207,14 @@ export class Requests implements MessageReaderHost {
   /** Call when the peer has acknowledged everything. */
   handleDelivered(id: StreamId): void {
     this.#undelivered.delete(id);
+    if (this.peer === "client") this.priorities.handleEnd(id);
     this.#streams.get(id)?.writer.handleDelivered();
   }
 
   /** Call for STOP_SENDING. */
   handleStopped(id: StreamId, code: VarInt): void {
     this.#undelivered.delete(id);
+    if (this.peer === "client") this.priorities.handleEnd(id);
     const stream = this.#streams.get(id);
     if (stream?.writer.isDone) stream.writer.handleDelivered();
     if (stream === undefined || stream.writer.isDone) return;
@@ -225,6 +233,7 @@ export class Requests implements MessageReaderHost {
     if (!stream.writer.isOpen) {
       if (fin) stream.writer.finishStopped();
     } else if (this.fits(lines)) {
+      if (isFinalHead(lines)) this.priorities.handleResponse(stream.id, lines);
       const bytes = this.#headers.write(stream.id, lines, content);
       const { headLength } = this.#headers;
       if (this.trace !== undefined) this.#traceHeaders(stream.id, lines, headLength);
@@ -283,7 +292,10 @@ export class Requests implements MessageReaderHost {
   settle(stream: RequestStream): void {
     if (!stream.isDone || !this.#streams.delete(stream.id)) return;
     this.#onEnd(stream.id);
-    if (!stream.writer.isDelivered) this.#undelivered.add(stream.id);
+    const isDelivered = stream.writer.isDelivered;
+    if (!isDelivered) this.#undelivered.add(stream.id);
+    // A response that is still being sent keeps its place, and may get another one.
+    if (isDelivered || this.peer === "server") this.priorities.handleEnd(stream.id);
   }
 
   /** What a datagram for a stream finds there. `unseen` is the lowest id that no request has used. */
@@ -366,6 +378,7 @@ export class Requests implements MessageReaderHost {
     stream.announced = true;
     // RFC 9114 §4.4: after CONNECT, only DATA frames follow.
     stream.reader.expectContent(head.contentLength, head.method !== "CONNECT");
+    this.priorities.handleRequest(stream.id, head.method, head.fields);
     this.#events.push({ type: "request", id: stream.id, head, fin });
     this.#onRequest(stream.id);
   }
@@ -427,6 +440,8 @@ export class Requests implements MessageReaderHost {
     if (stream.announced) this.#events.push({ type: "reset", id: stream.id, code, by, retryable, detail });
   }
 }
+
+const isFinalHead = ([first]: FieldSection): boolean => first?.[0] === ":status" && first[1] >= "2";
 
 const isIncomplete = ({ announced, reader }: RequestStream): boolean => !announced && !reader.isDone;
 

@@ -22,6 +22,12 @@ export type TracedFrame =
   | { readonly type: "settings"; readonly settings: readonly TracedSetting[]; readonly length: number }
   | { readonly type: "goaway"; readonly id: number }
   | { readonly type: "max-push-id"; readonly id: number }
+  | {
+      readonly type: "priority-update";
+      readonly of: "request" | "push";
+      readonly id: number;
+      readonly value: string;
+    }
   /** Of a type that is reserved to exercise peers (RFC 9114 §7.2.8), or unknown. */
   | { readonly type: "reserved" | "unknown"; readonly number: number; readonly length: number };
 

@@ -34,8 +34,29 @@ export {
 } from "./field-section.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
+/** Dates. */
+export { formatHttpDate, parseHttpDate } from "./http-date.ts";
 /** The names of the versions. */
 export type { HttpVersion } from "./http-version.ts";
+/** Links. */
+export { emitLink, type Link, parseLinks } from "./link.ts";
+/** Deprecation and Sunset. */
+export {
+  emitNotice,
+  type Notice,
+  type NoticeProblem,
+  parseDeprecation,
+  type ReceivedNotice,
+  readNotice,
+} from "./notices/notices.ts";
+/** Prefer. */
+export {
+  type Preference,
+  Preferences,
+  parsePreferences,
+  preferValues,
+  withVary,
+} from "./preferences/preferences.ts";
 /** The PROXY protocol. */
 export {
   emitLocalHeader,

@@ -106,6 +106,9 @@ export interface StreamTransport {
   /** Sets a stream's place among all streams with something to send. By default all take turns. */
   setPriority(id: StreamId, priority: SendPriority): void;
 
+  /** The number of streams that the peer may open in total, those that it has opened included (RFC 9000 §4.6). */
+  peerStreamLimit(direction: StreamDirection): number;
+
   /** Opens a session, whose streams have a place among the requests of an urgency, 3 by default. */
   openSession(urgency?: number): SendSession;
 

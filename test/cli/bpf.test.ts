@@ -1,5 +1,5 @@
 // `nagare bpf`: programs as text and as objects, packets from digits and captures, and what is wrong with each.
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,6 +37,30 @@ test("disasm shows lines of C and maps, and assembles again", async () => {
   expect(stdout).toContain("bpf_map_lookup_elem(&blocked, &port)");
   expect(stdout).toContain("# blocked");
   expect((await run(["bpf", "asm", await file("firewall.s", stdout)])).exitCode).toBe(0);
+});
+
+test("names and text of a program cannot steer a terminal, or add lines", async () => {
+  const text = await readFile(join(objects, "firewall.o"), "latin1");
+  const changed = text.replaceAll("firewall", "fire\nall").replaceAll("blocked", "bl\x1bcked");
+  const path = await file("steering.o", Buffer.from(changed, "latin1"));
+  const print = await file(
+    "print.s",
+    "r1 = 0x0a411b68\n*(u64 *)(r10 - 8) = r1\nr1 = r10\nr1 += -8\nr2 = 8\ncall 6\nr0 = 0\nexit\n",
+  );
+  const [disasm, verify, ran, printed] = await Promise.all([
+    run(["bpf", "disasm", path]),
+    run(["bpf", "verify", path]),
+    run(["bpf", "run", path]),
+    run(["bpf", "run", print]),
+  ]);
+  expect(disasm.stdout).toContain("# bl\\x1bcked");
+  for (const { stdout } of [disasm, verify, ran]) {
+    expect(stdout).toContain("fire\\x0aall");
+    expect(stdout).not.toContain("\x1b");
+    expect(stdout).not.toMatch(/^all/m);
+  }
+  expect((await run(["bpf", "asm", await file("again.s", disasm.stdout)])).exitCode).toBe(0);
+  expect(printed.stderr).toBe("h\\x1bA\n");
 });
 
 test("run prints a result for each packet of a capture", async () => {

@@ -2,35 +2,25 @@
 
 import type { Frame, Page } from "playwright-core";
 import { HOSTS, headersText, type PopupCase } from "../../../src/lab/policies/isolation-cases.ts";
-import { type Court, withPage } from "./judge.ts";
+import { byKey, type Court, withPage } from "./judge.ts";
 import { hopTo, urlOf } from "./server.ts";
 
-/** Popups at a time. */
-const AT_ONCE = 1;
 /** Milliseconds for a popup to say something: an error page never does. */
 const PATIENCE = 2_000;
 
 export async function judgePopups(court: Court, cases: readonly PopupCase[]): Promise<ReadonlyMap<string, object>> {
   const verdicts = new Map<string, object>();
-  const groups = new Map<string, PopupCase[]>();
-  for (const each of cases) {
-    const key = `${headersText(each.opener)} ${each.frame} ${each.sandbox}`;
-    groups.set(key, [...(groups.get(key) ?? []), each]);
-  }
   let number = 0;
-  for (const group of groups.values()) {
+  const isKept = (opener: Frame, each: PopupCase) => judgeOne(court, opener, each, `p${number++}`);
+  for (const group of byKey(cases, ({ opener, frame, sandbox }) => `${headersText(opener)} ${frame} ${sandbox}`)) {
     court.log(`${verdicts.size} of ${cases.length} popups`);
     await withPage(court, async (page) => {
       const opener = await openerOf(court, page, group[0]!);
-      for (let at = 0; at < group.length; at += AT_ONCE) {
-        const some = group.slice(at, at + AT_ONCE);
-        const kept = await Promise.all(some.map((each) => judgeOne(court, opener, each, `p${number++}`)));
-        for (const [index, each] of some.entries()) {
-          // Now and then a new process is late.
-          const keepsOpener = kept[index] ?? (await judgeOne(court, opener, each, `p${number++}`));
-          if (keepsOpener === undefined) court.log(`${each.id}: the popup says nothing`);
-          verdicts.set(each.id, { keepsOpener: keepsOpener ?? "silent" });
-        }
+      for (const each of group) {
+        // Now and then a new process is late.
+        const keepsOpener = (await isKept(opener, each)) ?? (await isKept(opener, each));
+        if (keepsOpener === undefined) court.log(`${each.id}: the popup says nothing`);
+        verdicts.set(each.id, { keepsOpener: keepsOpener ?? "silent" });
         for (const other of court.browser.context.pages()) if (other !== page) await other.close();
       }
     });

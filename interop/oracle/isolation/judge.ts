@@ -36,10 +36,14 @@ export async function withPage<Result>(
 }
 
 /** Cases with the same page, in their order. */
-export function byPage<Case extends { readonly page: object }>(cases: readonly Case[]): Case[][] {
+export const byPage = <Case extends { readonly page: object }>(cases: readonly Case[]): Case[][] =>
+  byKey(cases, ({ page }) => JSON.stringify(page));
+
+/** Cases with the same key, in their order. */
+export function byKey<Case>(cases: readonly Case[], keyOf: (one: Case) => string): Case[][] {
   const groups = new Map<string, Case[]>();
   for (const each of cases) {
-    const key = JSON.stringify(each.page);
+    const key = keyOf(each);
     groups.set(key, [...(groups.get(key) ?? []), each]);
   }
   return [...groups.values()];

@@ -122,7 +122,12 @@ const CASES: readonly (readonly [FindingId, AuditFacts, ...(readonly string[])])
     "strict-transport-security: max-age=31536000; includeSubDomains",
   ],
   ["load/failed", loads([], { response: { ...response(CDN), status: 404 } })],
-  ["load/cors", loads([], { mode: "cors" }), "access-control-allow-origin: https://site-a.test"],
+  [
+    "load/cors",
+    loads([], { mode: "cors" }),
+    "access-control-allow-origin: https://site-a.test",
+    "access-control-allow-credentials: true",
+  ],
   ["load/mixed", loads([], { url: "http://site-b.test/x" })],
   ["load/redirects", loads([], { response: response(CDN, [["etag", "1"]], { redirects: [hop(PAGE, [], 302)] }) })],
   ["load/limits", facts({ limits: ["of the frames, only 20 were loaded"] })],
@@ -132,6 +137,7 @@ const CASES: readonly (readonly [FindingId, AuditFacts, ...(readonly string[])])
   ],
   ["caching/no-policy", loads([], { response: response(CDN) })],
   ["deprecation/deprecated", page([["deprecation", "@1688169599"]])],
+  ["deprecation/invalid", page([["deprecation", "true"]])],
   ["deprecation/sunset", page([["sunset", "Sat, 31 Dec 2026 23:59:59 GMT"]])],
   ["priority/invalid", loads([["priority", "u=9"]])],
   ["priority/clash", loads([["priority", "u=5"]], { kind: "style", isBlocking: true }), "priority: u=1"],
@@ -170,6 +176,159 @@ describe("the list of findings", () => {
 test("the severity of a certificate's end depends on its lifetime", () => {
   const short = { ...certificate(2 * DAY), notBefore: NOW - 4 * DAY };
   expect(judgeAudit(tls({ chain: [short] })).some(({ id }) => id === "tls/expires-soon")).toBe(false);
+});
+
+describe("frame-ancestors", () => {
+  test.each<[policies: string[], embedder: string, allowed: boolean]>([
+    [["*.shop.example"], "https://www.shop.example/", true],
+    [["*.shop.example"], "https://shop.example/", false],
+    [["https:"], "https://shop.example/", true],
+    [["https:"], "http://shop.example/", false],
+    [["http:"], "https://shop.example/", true],
+    [["https://my-shop.example"], "https://shop.example/", false],
+    [["HTTPS://Shop.example/"], "https://shop.example/", true],
+    [["http://shop.example"], "https://shop.example/", true],
+    [["shop.example"], "http://shop.example/", false],
+    [["'none'"], "https://one/", false],
+    [[""], "https://shop.example/", false],
+    [["*"], "https://shop.example:8443/", true],
+    [["https://shop.example"], "https://shop.example:8443/", false],
+    [["https://shop.example:*"], "https://shop.example:8443/", true],
+    [["shop.example:8443"], "https://shop.example:8443/", true],
+    [["shop.example:844"], "https://shop.example:8443/", false],
+    [["https://*"], "https://shop.example/", true],
+    [["https://*"], "https://shop.example:8443/", false],
+    [["*:8443"], "https://shop.example:8443/", true],
+    [["'self'"], "https://site-a.test/", true],
+    [["'self'"], "https://site-a.test:8443/", false],
+    [["'self' https://a.example  https://shop.example"], "https://shop.example/", true],
+    [["https://shop.example", "https:"], "https://shop.example/", true],
+    [["https://shop.example", "'self'"], "https://shop.example/", false],
+  ])("%j with %s", (policies, url, allowed) => {
+    const lines = policies.map(
+      (each) => ["Content-Security-Policy", `default-src 'self'; Frame-Ancestors ${each}; img-src *`] as const,
+    );
+    // Where there is frame-ancestors, it does not count.
+    const fields = [...lines, ["x-frame-options", "DENY"] as const];
+    const embedder = { url, fields: [] };
+    const found = (each: Pairs) =>
+      judgeAudit(page(each, { embedder })).filter(({ id }) => id === "embedding/refused").length;
+    expect(found(fields)).toBe(allowed ? 0 : 1);
+    const joined = lines.map(([, value]) => value).join(", ");
+    expect(found([["content-security-policy", joined]])).toBe(allowed ? 0 : 1);
+  });
+});
+
+test.each<[values: string[], embedder: string, allowed: boolean]>([
+  [["DENY"], "https://site-a.test/", false],
+  [["SameOrigin"], "https://site-a.test/", true],
+  [["SAMEORIGIN"], "https://shop.example/", false],
+  [["SAMEORIGIN", "sameorigin"], "https://site-a.test/", true],
+  [["SAMEORIGIN", "DENY"], "https://site-a.test/", false],
+  [["SAMEORIGIN, ALLOWALL"], "https://site-a.test/", false],
+  [["ALLOWALL"], "https://shop.example/", true],
+  [["ALLOW-FROM https://shop.example"], "https://other.example/", true],
+])("X-Frame-Options %j with %s", (values, url, allowed) => {
+  const fields = values.map((each) => ["X-Frame-Options", each] as const);
+  const found = judgeAudit(page(fields, { embedder: { url, fields: [] } }));
+  expect(found.some(({ id }) => id === "embedding/refused")).toBe(!allowed);
+});
+
+describe("CORS", () => {
+  const local = { response: undefined, parent: 0 } as unknown as Partial<AuditDocument>;
+  const FRAMES: readonly AuditDocument[] = [
+    document(),
+    document([], { ...local, url: "about:srcdoc" }),
+    document([], { ...local, url: "about:srcdoc", parent: 1 }),
+    document([], { ...local, url: "about:srcdoc", isSandboxed: true }),
+    document([], { ...local, url: "data:text/html,x" }),
+    document([], { parent: 3, response: response(PAGE) }),
+  ];
+  const OWN = "https://site-a.test/f.woff2";
+  const judge = (frame: number, url: string, fields: Pairs, credentials: "include" | "same-origin" = "same-origin") =>
+    judgeAudit(
+      facts({
+        documents: FRAMES,
+        resources: [
+          resource([], {
+            kind: "font",
+            mode: "cors",
+            credentials,
+            url,
+            document: frame,
+            response: response(url, fields),
+          }),
+        ],
+      }),
+    ).find(({ id }) => id === "load/cors");
+  const allow = (origin: string, credentials?: string): Pairs => [
+    ["Access-Control-Allow-Origin", origin],
+    ...(credentials === undefined ? [] : [["Access-Control-Allow-Credentials", credentials] as const]),
+  ];
+
+  test.each([0, 1, 2])("document %i has the page's origin", (frame) => {
+    expect(judge(frame, OWN, [])).toBeUndefined();
+    expect(judge(frame, CDN, allow("https://site-a.test"))).toBeUndefined();
+    expect(judge(frame, CDN, allow("null"))?.headers).toEqual([
+      { url: CDN, header: "Access-Control-Allow-Origin", value: "https://site-a.test" },
+    ]);
+  });
+
+  test.each([3, 4, 5])("document %i has an opaque origin, which no advice lets in", (frame) => {
+    const refused = judge(frame, OWN, allow("https://site-a.test"));
+    expect(refused?.message).toContain("it allows https://site-a.test only");
+    expect([refused?.headers, refused?.fix]).toEqual([undefined, expect.stringContaining("an origin")]);
+    expect(refused?.fix).not.toContain("Access-Control");
+    expect([judge(frame, OWN, allow("*")), judge(frame, OWN, allow("null"))]).toEqual([undefined, undefined]);
+  });
+
+  test.each<[Pairs, string | undefined, string[]]>([
+    [allow("https://site-a.test", "true"), undefined, []],
+    [allow("https://site-a.test"), "it has no Access-Control-Allow-Credentials: true", ["Credentials: true"]],
+    [allow("https://site-a.test", "TRUE"), "it has no Access-Control-Allow-Credentials: true", ["Credentials: true"]],
+    [allow("*", "true"), "* does not count", ["Origin: https://site-a.test"]],
+    [allow("*"), "* does not count", ["Origin: https://site-a.test", "Credentials: true"]],
+  ])("with credentials, %j", (fields, why, headers) => {
+    const found = judge(0, CDN, fields, "include");
+    expect(found?.message.split(" is refused: ")[1]).toEqual(why && expect.stringContaining(why));
+    const advised = (found?.headers ?? []).map(({ header, value }) => `${header}: ${value}`);
+    expect(advised).toEqual(headers.map((each) => `Access-Control-Allow-${each}`));
+  });
+
+  test.each<[hops: [url: string, fields: Pairs][], last: string, fields: Pairs, refused: string | undefined]>([
+    [[[OWN, []]], CDN, allow("https://site-a.test"), undefined],
+    [[[CDN, allow("*")]], OWN, [], OWN],
+    [[[CDN, allow("*")]], `${CDN}?2`, allow("https://site-a.test"), undefined],
+    [[[CDN, allow("*")]], "https://c.test/", allow("https://site-a.test"), "https://c.test/"],
+    [[[CDN, allow("*")]], "https://c.test/", allow("null"), undefined],
+    [[[CDN, []]], "https://c.test/", allow("*"), CDN],
+  ])("over redirects %j to %s with %j", (hops, last, fields, refused) => {
+    const redirects = hops.map(([url, each]) => hop(url, each, 302));
+    const found = judgeAudit(
+      loads([], { mode: "cors", credentials: "same-origin", response: response(last, fields, { redirects }) }),
+    ).find(({ id }) => id === "load/cors");
+    expect(found?.url).toBe(refused);
+    expect(found?.headers?.some(({ value }) => value === "null") ?? false).toBe(false);
+    if (refused === "https://c.test/") expect(found?.fix).toContain("link to https://c.test/ itself");
+  });
+
+  test("a frame without a response sets the cookies of its parent's site", () => {
+    const fields: Pairs = [["set-cookie", "a=1; max-age=99999999"]];
+    const judgeCookie = (frame: number) =>
+      judgeAudit(
+        facts({
+          documents: FRAMES,
+          resources: [resource([], { url: OWN, document: frame, response: response(OWN, fields) })],
+        }),
+      ).some(({ id }) => id === "cookies/warning");
+    expect([judgeCookie(1), judgeCookie(3)]).toEqual([true, false]);
+  });
+});
+
+test("of many cookies, some are judged, and the rest is mentioned", () => {
+  const lines: Pairs = Array.from({ length: 201 }, (_, index) => ["set-cookie", `c${index}=1`]);
+  const found = judgeAudit(page(lines)).find(({ id }) => id === "load/limits");
+  expect(found?.message).toBe("of 201 cookies, only 200 were looked at");
 });
 
 test("what is in a blocked frame is not judged", () => {

@@ -1,10 +1,11 @@
 /** Findings about responses: loads, CORS, compression, caching, deprecation and priorities. */
 
 import { parseDictionary } from "structured-headers";
-import { parseCookieDate } from "../cookies/index.ts";
+import { readNotice } from "../../http/index.ts";
 import { fullOriginOf, isSameOrigin, originText } from "../isolation/index.ts";
-import type { AuditFacts, AuditResource, LoadedResponse } from "./facts.ts";
-import { type Finding, fieldOf, finding } from "./findings.ts";
+import { documentOrigin } from "./document-origin.ts";
+import type { AuditDocument, AuditFacts, AuditResource, HeaderFix, LoadedResponse } from "./facts.ts";
+import { type Finding, fieldOf, finding, sendText } from "./findings.ts";
 
 /** Bytes: what fits into one packet gains nothing. */
 const WORTH_COMPRESSING = 1_400;
@@ -66,7 +67,7 @@ export function contentFindings(facts: AuditFacts): Finding[] {
       );
       continue;
     }
-    const cors = corsFinding(resource, response, document.response?.url ?? document.url);
+    const cors = corsFinding(resource, response, facts.documents);
     if (cors !== undefined) found.push(cors);
     found.push(...responseFindings(response, from, facts.now, false));
   }
@@ -87,26 +88,60 @@ export function contentFindings(facts: AuditFacts): Finding[] {
 const adviceFor = (code: string): string =>
   code === "TOO_MANY_REDIRECTS" ? "end the loop: one of the redirects leads back" : "check that the server answers";
 
-/** The response of a cors request must allow the document's origin (Fetch §4.10). */
-function corsFinding({ mode, from }: AuditResource, response: LoadedResponse, document: string): Finding | undefined {
+const ALLOW_ORIGIN = "Access-Control-Allow-Origin";
+const ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials";
+/** An opaque origin, as the Origin field has it. */
+const OPAQUE = "null";
+
+/** The responses to a cors request must allow the document's origin, and its credentials (Fetch §4.10). */
+function corsFinding(
+  { mode, credentials, from, document }: AuditResource,
+  response: LoadedResponse,
+  documents: readonly AuditDocument[],
+): Finding | undefined {
   if (mode !== "cors") return undefined;
-  const origin = fullOriginOf(document);
+  const origin = documentOrigin(documents, document);
+  const isWithCredentials = credentials === "include";
+  // What was once loaded by CORS stays so, also on its way back to the document's own origin.
+  let isCors = false;
+  let before = origin;
+  let value = originText(origin);
   for (const { url, fields } of [...response.redirects, response]) {
-    if (isSameOrigin(origin, fullOriginOf(url))) continue;
-    const allowed = fieldOf(fields, "access-control-allow-origin");
-    if (allowed === "*" || allowed === originText(origin)) continue;
-    const value = originText(origin);
-    const why = allowed === undefined ? "it has no Access-Control-Allow-Origin" : `it allows ${allowed} only`;
+    const place = fullOriginOf(url);
+    // Fetch §4.4 ("redirect-tainted origin"): a redirect from one foreign origin to another makes the request's opaque.
+    if (isCors && !isSameOrigin(before, place) && !isSameOrigin(before, origin)) value = OPAQUE;
+    before = place;
+    isCors ||= !isSameOrigin(origin, place);
+    if (!isCors) continue;
+    const allowed = fieldOf(fields, ALLOW_ORIGIN.toLowerCase());
+    const allowsCredentials = fieldOf(fields, ALLOW_CREDENTIALS.toLowerCase()) === "true";
+    if (allowed === value ? !isWithCredentials || allowsCredentials : allowed === "*" && !isWithCredentials) continue;
+    const headers: HeaderFix[] = [];
+    // `null` would let in every sandbox and data: URL there is.
+    if (value !== OPAQUE) {
+      if (allowed !== value) headers.push({ url, header: ALLOW_ORIGIN, value });
+      if (isWithCredentials && !allowsCredentials) headers.push({ url, header: ALLOW_CREDENTIALS, value: "true" });
+    }
     return finding(
       "load/cors",
       url,
-      `${from} of ${document} is refused: ${why}`,
-      { allowed: allowed ?? null, from },
-      `send Access-Control-Allow-Origin: ${value} in the response of ${url}`,
-      [{ url, header: "Access-Control-Allow-Origin", value }],
+      `${from} of ${documents[document]!.url} is refused: ${corsProblem(allowed, value)}`,
+      { allowed: allowed ?? null, origin: value, credentials, allowsCredentials, from },
+      headers.length > 0
+        ? `${sendText(headers)} in the response of ${url}`
+        : origin === undefined
+          ? "load it in a document that has an origin: that of sandboxed documents and data: URLs is opaque"
+          : `link to ${response.url} itself: redirects over several origins make the request's origin opaque`,
+      headers,
     );
   }
   return undefined;
+}
+
+function corsProblem(allowed: string | undefined, origin: string): string {
+  if (allowed === undefined) return `it has no ${ALLOW_ORIGIN}`;
+  if (allowed === origin) return `it has no ${ALLOW_CREDENTIALS}: true`;
+  return allowed === "*" ? "* does not count for requests with credentials" : `it allows ${allowed} only`;
 }
 
 function* responseFindings(response: LoadedResponse, what: string, now: number, isPage: boolean): Generator<Finding> {
@@ -143,34 +178,45 @@ function* responseFindings(response: LoadedResponse, what: string, now: number, 
       "send Cache-Control: max-age=31536000, immutable for URLs with a version; otherwise an ETag",
     );
   }
-  const deprecation = fieldOf(fields, "deprecation");
-  if (deprecation !== undefined) {
+  yield* noticeFindings(response, what, now);
+}
+
+function* noticeFindings({ url, fields }: LoadedResponse, what: string, now: number): Generator<Finding> {
+  const { sunset, problems } = readNotice(fields, now);
+  const deprecationField = fieldOf(fields, "deprecation");
+  if (deprecationField !== undefined) {
     yield finding(
       "deprecation/deprecated",
       url,
-      `${what} is deprecated: Deprecation: ${deprecation}`,
-      { deprecation, link: fieldOf(fields, "link") ?? null },
+      `${what} is deprecated: Deprecation: ${deprecationField}`,
+      { deprecation: deprecationField, link: fieldOf(fields, "link") ?? null },
       "use its successor; see the links of the response",
     );
   }
-  const sunset = fieldOf(fields, "sunset");
-  if (sunset !== undefined) {
-    // RFC 8594 §3: an HTTP-date.
-    const at = parseCookieDate(sunset, "rfc6265bis");
+  const sunsetField = fieldOf(fields, "sunset");
+  if (sunsetField !== undefined) {
     const when =
-      at === undefined
+      sunset === undefined
         ? "at no valid date"
-        : at < now
+        : sunset < now
           ? "since then it may be gone"
-          : `in ${Math.ceil((at - now) / 86_400_000)} days`;
+          : `in ${Math.ceil((sunset - now) / 86_400_000)} days`;
     yield finding(
       "deprecation/sunset",
       url,
-      `${what} ends on ${sunset}: ${when}`,
-      { sunset, at: at ?? null },
+      `${what} ends on ${sunsetField}: ${when}`,
+      { sunset: sunsetField, at: sunset ?? null },
       "use its successor before then",
     );
   }
+  for (const { field, message } of problems)
+    yield finding(
+      "deprecation/invalid",
+      url,
+      message,
+      { field },
+      "tell the provider, and use the links of the response",
+    );
 }
 
 /** The urgency of a response, from 0 to 7; its server knows best (RFC 9218 §5). */

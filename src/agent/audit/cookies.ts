@@ -9,6 +9,8 @@ import {
   type Target,
   WARNINGS,
 } from "../cookies/index.ts";
+import { originText } from "../isolation/index.ts";
+import { documentOrigin } from "./document-origin.ts";
 import type { AuditFacts, Hop } from "./facts.ts";
 import { type Finding, finding } from "./findings.ts";
 
@@ -26,8 +28,13 @@ interface Line {
 export function cookieFindings(facts: AuditFacts): Finding[] {
   const site = facts.embedder?.url ?? OTHER_SITE;
   const found = new Map<string, Finding>();
-  for (const each of linesOf(facts).slice(0, MAX_COOKIES)) {
+  const lines = linesOf(facts);
+  for (const each of lines.slice(0, MAX_COOKIES)) {
     for (const one of judgeLine(each, site, facts.now)) found.set(`${one.id} ${one.url} ${one.evidence.cookie}`, one);
+  }
+  if (lines.length > MAX_COOKIES) {
+    const message = `of ${lines.length} cookies, only ${MAX_COOKIES} were looked at`;
+    found.set("limits", finding("load/limits", facts.url, message, { limits: [message] }));
   }
   return [...found.values()];
 }
@@ -40,7 +47,7 @@ function* responsesOf({ documents, resources }: AuditFacts): Generator<{ hop: Ho
   }
   for (const { response, document } of resources) {
     const frame = documents[document];
-    const frames = frame === undefined || frame.parent === undefined ? [] : [frame.url];
+    const frames = frame?.parent === undefined ? [] : [originText(documentOrigin(documents, document))];
     const context: CookieContext = { kind: "subresource", topLevel: top ?? "null", frames };
     for (const hop of response === undefined ? [] : [...response.redirects, response]) yield { hop, context };
   }

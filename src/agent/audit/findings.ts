@@ -42,6 +42,10 @@ export const FINDINGS = {
   "compression/missing": ["warning", "text of more than 1,400 bytes is sent uncompressed"],
   "caching/no-policy": ["info", "a resource says neither how long it is fresh nor how to revalidate it"],
   "deprecation/deprecated": ["warning", "a response says that its resource is deprecated"],
+  "deprecation/invalid": [
+    "warning",
+    "a response's Deprecation or Sunset has no valid date, or they contradict each other",
+  ],
   "deprecation/sunset": ["warning", "a response says when its resource will be gone"],
   "priority/invalid": ["warning", "a Priority header is not a valid structured field"],
   "priority/clash": ["warning", "a Priority header puts what blocks the page behind what does not"],
@@ -83,6 +87,10 @@ export function finding(
     ...(headers.length > 0 && { headers }),
   };
 }
+
+/** An advice: the headers to send, in words. */
+export const sendText = (headers: readonly HeaderFix[]): string =>
+  `send ${headers.map(({ header, value }) => `${header}: ${value}`).join(" and ")}`;
 
 export const fieldOf = (fields: readonly (readonly [string, string])[], name: string): string | undefined => {
   const lines = fields.filter(([each]) => each.toLowerCase() === name).map(([, value]) => value);

@@ -1,5 +1,6 @@
 /** What `nagare audit` makes of a page: facts in, findings out. */
 
+export { documentOrigin } from "./document-origin.ts";
 export type {
   AuditDocument,
   AuditFacts,

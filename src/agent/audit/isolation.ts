@@ -16,10 +16,12 @@ import {
   judgeResource,
   judgeWorker,
   legacyAdvice,
+  originText,
   readPolicies,
 } from "../isolation/index.ts";
 import type { AuditFacts, AuditResource, HeaderFix, Hop } from "./facts.ts";
-import { type Finding, finding } from "./findings.ts";
+import { type Finding, finding, sendText } from "./findings.ts";
+import { framingRefusal } from "./framing.ts";
 
 const COEP = "Cross-Origin-Embedder-Policy";
 const COOP = "Cross-Origin-Opener-Policy";
@@ -105,7 +107,7 @@ function explain(document: IsolationDocument, reason: BlockedReason, url: string
       headers: [],
       fix:
         reason === "connection-allowlist"
-          ? `add "${originOf(url)}" to the Connection-Allowlist of ${document.url}`
+          ? `add "${originText(target)}" to the Connection-Allowlist of ${document.url}`
           : `link to ${last} itself, or add ;redirects=allow to the Connection-Allowlist of ${document.url}`,
     };
   }
@@ -115,18 +117,14 @@ function explain(document: IsolationDocument, reason: BlockedReason, url: string
     if (isFrame && !isSameOrigin(document.origin, target)) headers.push(add(CORP, corp));
     if (url === last) headers.push(add(COEP, "require-corp"));
     const instead = isFrame ? "; or use <iframe credentialless>, which Chromium supports" : "";
-    return { ...base, headers, fix: `${lines(headers)} in the response of ${url}${instead}` };
+    return { ...base, headers, fix: `${sendText(headers)} in the response of ${url}${instead}` };
   }
   const headers = [add(CORP, corp)];
   const canUseCors = !reason.startsWith("corp-not-same-s") && from !== "<link rel=icon>";
   const instead =
     reason.includes("defaulted") && canUseCors ? `; or allow it by CORS, and write crossorigin in ${from}` : "";
-  return { ...base, headers, fix: `${lines(headers)} in the response of ${url}${instead}` };
+  return { ...base, headers, fix: `${sendText(headers)} in the response of ${url}${instead}` };
 }
-
-const originOf = (url: string): string => /^[a-z]+:\/\/[^/?#]*/i.exec(url)?.[0] ?? url;
-const lines = (headers: readonly HeaderFix[]): string =>
-  `send ${headers.map(({ header, value }) => `${header}: ${value}`).join(" and ")}`;
 
 /** Everything that a browser blocks now. */
 export const blockedBy = (facts: AuditFacts): readonly Blocked[] => walk(facts, []).blocked;
@@ -163,7 +161,7 @@ function notIsolated(facts: AuditFacts, now: Walk): Finding[] {
   if (lacks.includes("no-coop")) headers.push({ url: page.url, header: COOP, value: "same-origin" });
   if (lacks.includes("no-coep")) headers.push({ url: page.url, header: COEP, value: "require-corp" });
   const why = lacks.map((each) => ISOLATION_LACKS[each]).join("; ");
-  const fix = headers.length === 0 ? why : `${lines(headers)} in the response of ${page.url}`;
+  const fix = headers.length === 0 ? why : `${sendText(headers)} in the response of ${page.url}`;
   const advised = walk(facts, headers);
   const known = new Set(now.blocked.map(({ url, document }) => `${document} ${url}`));
   const others = advised.blocked.filter(({ url, document }) => !known.has(`${document} ${url}`));
@@ -285,24 +283,15 @@ function embeddingFindings({ embedder, documents: [page] }: AuditFacts): Finding
       ),
     );
   }
-  const options = response.fields.find(([name]) => name.toLowerCase() === "x-frame-options")?.[1];
-  const ancestors = /frame-ancestors([^;]*)/i
-    .exec(response.fields.find(([name]) => name.toLowerCase() === "content-security-policy")?.[1] ?? "")?.[1]
-    ?.trim();
-  const host = parent.origin?.host ?? "";
-  const isRefused =
-    ancestors === undefined
-      ? options !== undefined && !isSameOrigin(parent.origin, fullOriginOf(response.url))
-      : !(ancestors.includes("*") && !ancestors.includes("*.")) && !ancestors.toLowerCase().includes(host);
-  if (isRefused) {
-    const why = ancestors === undefined ? `X-Frame-Options: ${options}` : `frame-ancestors ${ancestors}`;
+  const why = framingRefusal(response.fields, fullOriginOf(response.url), parent.origin);
+  if (why !== undefined) {
     found.push(
       finding(
         "embedding/refused",
         response.url,
         `${embedder.url} cannot frame the page: ${why}`,
         { header: why },
-        `name ${originOf(embedder.url)} in frame-ancestors of Content-Security-Policy`,
+        `name ${originText(parent.origin)} in frame-ancestors of Content-Security-Policy`,
       ),
     );
   }

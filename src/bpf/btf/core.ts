@@ -31,6 +31,9 @@ interface Field {
   readonly member: BtfMember | undefined;
 }
 
+/** Members without names within each other. */
+const MAX_ANONYMOUS = 16;
+
 const baseName = (name: string): string => name.replace(/___.*$/, "");
 
 /** The value that the instruction should have, or undefined if the target has no such type or field. */
@@ -96,19 +99,28 @@ function followPath(path: readonly number[], from: number, to: number, local: Bt
     localType = member.type;
     // An anonymous member is transparent: the next name is looked for through it.
     if (member.name === "") continue;
-    const found = findMember(member.name, field.type, target, 0);
+    const found = findMember(member.name, field.type, target);
     if (found === undefined) return undefined;
     field = { ...found, offset: field.offset + found.offset };
   }
   return field;
 }
 
-function findMember(name: string, id: number, target: Btf, depth: number): Field | undefined {
-  if (depth > 16) throw new BpfError("BTF", `type ${id} refers to itself`);
+/** `walked` has the types that were looked through in vain: members without names may share their types. */
+function findMember(
+  name: string,
+  id: number,
+  target: Btf,
+  walked: Set<number> = new Set(),
+  depth = 0,
+): Field | undefined {
+  if (depth > MAX_ANONYMOUS) throw new BpfError("BTF", `type ${id} is nested too deeply, or refers to itself`);
+  if (walked.has(id)) return undefined;
+  walked.add(id);
   for (const member of target.resolve(id).type.members) {
     if (member.name === name) return { offset: member.offset, type: member.type, member };
     if (member.name !== "") continue;
-    const inner = findMember(name, member.type, target, depth + 1);
+    const inner = findMember(name, member.type, target, walked, depth + 1);
     if (inner !== undefined) return { ...inner, offset: inner.offset + member.offset };
   }
   return undefined;
@@ -119,15 +131,20 @@ function fieldFact(kind: number, { offset, type, member }: Field, target: Btf): 
   const bits = member?.bits ? member.bits : size * 8;
   // A bit field is read as a whole unit of its type.
   const start = bits === size * 8 ? offset : offset - (offset % (size * 8));
+  const shift = 64 - (offset - start + bits);
+  const isWhole = Number.isSafeInteger(start) && start % 8 === 0;
+  if (!isWhole || (bits !== size * 8 && offset - start + bits > size * 8)) {
+    throw new BpfError("BTF", `a field of ${bits} bits at bit ${offset}, in a type of ${size} bytes`);
+  }
   switch (kind) {
     case CORE.fieldOffset:
       return BigInt(start / 8);
     case CORE.fieldSize:
       return BigInt(size);
     case CORE.fieldSigned:
-      return target.resolve(type).type.kind === KIND.int ? 1n : 0n;
+      return target.resolve(type).type.isSigned ? 1n : 0n;
     case CORE.fieldLeftShift:
-      return BigInt(64 - (offset - start + bits));
+      return BigInt(shift);
     case CORE.fieldRightShift:
       return BigInt(64 - bits);
     default:

@@ -3,6 +3,7 @@
  * void. Every walk along references is limited, so that a loop in a malformed file ends.
  */
 
+import { fromUtf8 } from "../../wire/text.ts";
 import { BpfError } from "../errors.ts";
 
 export const KIND = {
@@ -42,6 +43,8 @@ export interface BtfType {
   readonly name: string;
   /** Bytes, of types that have a size; otherwise the number of another type. */
   readonly sizeOrType: number;
+  /** Of integers and enumerations. */
+  readonly isSigned: boolean;
   /** Of structs and unions. */
   readonly members: readonly BtfMember[];
   /** Of enumerations. */
@@ -56,6 +59,7 @@ export interface BtfType {
 const MAGIC = 0xeb9f;
 const MAX_TYPES = 1_000_000;
 const MAX_DEPTH = 64;
+const MAX_NAME = 65_536;
 
 const refuse = (reason: string): never => {
   throw new BpfError("BTF", reason);
@@ -97,6 +101,11 @@ export class Btf {
 
   /** Bytes of a value of this type. */
   size(id: number): number {
+    const size = this.#size(id);
+    return Number.isSafeInteger(size) ? size : refuse(`type ${id} has more bytes than can be counted`);
+  }
+
+  #size(id: number): number {
     let factor = 1;
     let at = id;
     for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
@@ -149,7 +158,7 @@ export function parseBtf(bytes: Uint8Array): Btf {
     const width = extraBytes(kind, count) ?? refuse(`type ${types.length} has the unknown kind ${kind}`);
     const extra = at + 12;
     if (extra + width > end) return refuse(`type ${types.length} is cut off`);
-    const base = { ...EMPTY, kind, name: readString(strings, u32(at)), sizeOrType: u32(at + 8) };
+    const base = { ...EMPTY, kind, name: readName(strings, u32(at)), sizeOrType: u32(at + 8) };
     types.push(readBody(base, { info, count, extra, u32, strings }));
     at = extra + width;
   }
@@ -160,6 +169,7 @@ const EMPTY: BtfType = {
   kind: KIND.void,
   name: "",
   sizeOrType: 0,
+  isSigned: false,
   members: [],
   values: [],
   element: 0,
@@ -201,6 +211,9 @@ function readBody(base: BtfType, { info, count, extra, u32, strings }: Body): Bt
     Array.from({ length: count }, (_, index) => read(extra + index * width));
   const hasFlag = info >>> 31 === 1;
   switch (base.kind) {
+    case KIND.int:
+      // Bits 24 to 27 are the encoding, of which 1 is BTF_INT_SIGNED.
+      return { ...base, isSigned: ((u32(extra) >>> 24) & 1) === 1 };
     case KIND.array:
       return { ...base, element: u32(extra), count: u32(extra + 8) };
     case KIND.struct:
@@ -210,7 +223,7 @@ function readBody(base: BtfType, { info, count, extra, u32, strings }: Body): Bt
         members: rows(12, (at) => {
           const offset = u32(at + 8);
           return {
-            name: readString(strings, u32(at)),
+            name: readName(strings, u32(at)),
             type: u32(at + 4),
             offset: hasFlag ? offset & 0xff_ffff : offset,
             bits: hasFlag ? offset >>> 24 : 0,
@@ -220,17 +233,19 @@ function readBody(base: BtfType, { info, count, extra, u32, strings }: Body): Bt
     case KIND.enum:
       return {
         ...base,
+        isSigned: hasFlag,
         values: rows(8, (at) => ({
-          name: readString(strings, u32(at)),
+          name: readName(strings, u32(at)),
           value: BigInt(hasFlag ? u32(at + 4) | 0 : u32(at + 4)),
         })),
       };
     case KIND.enum64:
       return {
         ...base,
+        isSigned: hasFlag,
         values: rows(12, (at) => {
           const value = (BigInt(u32(at + 8)) << 32n) | BigInt(u32(at + 4));
-          return { name: readString(strings, u32(at)), value: hasFlag ? BigInt.asIntN(64, value) : value };
+          return { name: readName(strings, u32(at)), value: hasFlag ? BigInt.asIntN(64, value) : value };
         }),
       };
     case KIND.datasec:
@@ -240,12 +255,17 @@ function readBody(base: BtfType, { info, count, extra, u32, strings }: Body): Bt
   }
 }
 
+/** Names are compared, so that malformed ones must not become the same. */
+function readName(strings: Uint8Array, at: number): string {
+  const name = readString(strings, at);
+  return name.includes("\ufffd") ? refuse(`a name at ${at} that is not UTF-8`) : name;
+}
+
 function readString(strings: Uint8Array, at: number): string {
   if (at === 0) return "";
   if (at >= strings.length) return refuse(`a name at ${at}, outside of the strings`);
-  const end = strings.indexOf(0, at);
-  if (end - at > 65_536) return refuse("a name of more than 65,536 bytes");
-  let text = "";
-  for (let i = at; i < (end < 0 ? strings.length : end); i += 1) text += String.fromCharCode(strings[i]!);
-  return text;
+  const zero = strings.indexOf(0, at);
+  const end = zero < 0 ? strings.length : zero;
+  if (end - at > MAX_NAME) return refuse("a name of more than 65,536 bytes");
+  return fromUtf8(strings.subarray(at, end));
 }

@@ -3,6 +3,7 @@
  * relocations. Offsets and sizes come from the file, so each one is checked before it is used.
  */
 
+import { fromUtf8 } from "../../wire/text.ts";
 import { BpfError } from "../errors.ts";
 
 export interface Section {
@@ -50,7 +51,8 @@ const EM_BPF = 247;
 const ET_REL = 1;
 const SHT = { symtab: 2, nobits: 8, rel: 9 } as const;
 const MAX_SECTIONS = 4096;
-/** Zero-filled sections have no bytes in the file, so their size must be limited. */
+const MAX_NAME = 4096;
+/** Zero-filled sections have no bytes in the file, so their size must be limited: of all together. */
 const MAX_ZEROES = 1 << 20;
 
 const refuse = (reason: string): never => {
@@ -77,12 +79,14 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   if (u16(58) !== SECTION_BYTES || table + count * SECTION_BYTES > bytes.length) {
     return refuse("the table of sections is outside of the file");
   }
+  let zeroes = 0;
   const raw = Array.from({ length: count }, (_, index) => {
     const at = table + index * SECTION_BYTES;
     const [type, offset, size] = [u32(at + 4), u64(at + 24), u64(at + 32)];
     let data: Uint8Array;
     if (type === SHT.nobits) {
-      if (size > MAX_ZEROES) refuse(`section ${index} has ${size} zero bytes; at most ${MAX_ZEROES}`);
+      zeroes += size;
+      if (zeroes > MAX_ZEROES) refuse(`${zeroes} zero bytes up to section ${index}; at most ${MAX_ZEROES}`);
       data = new Uint8Array(size);
     } else {
       if (index > 0 && offset + size > bytes.length) refuse(`section ${index} is outside of the file`);
@@ -132,13 +136,12 @@ export function parseElf(bytes: Uint8Array): ElfFile {
   return { bigEndian, sections, symbols, relocations };
 }
 
-/** A string that ends with a zero byte; at most 4096 bytes. */
+/** A string that ends with a zero byte; at most 4096 bytes. Malformed ones are refused, since names are compared. */
 export function stringAt(bytes: Uint8Array, at: number): string {
   if (at >= bytes.length && at > 0) return refuse(`a name at ${at}, outside of its table`);
-  let text = "";
-  for (let i = at; i < bytes.length && bytes[i] !== 0; i += 1) {
-    if (i - at > 4096) return refuse("a name of more than 4096 bytes");
-    text += String.fromCharCode(bytes[i]!);
-  }
-  return text;
+  const zero = bytes.indexOf(0, at);
+  const end = zero < 0 ? bytes.length : zero;
+  if (end - at > MAX_NAME) return refuse(`a name of more than ${MAX_NAME} bytes`);
+  const text = fromUtf8(bytes.subarray(at, end));
+  return text.includes("\ufffd") ? refuse(`a name at ${at} that is not UTF-8`) : text;
 }

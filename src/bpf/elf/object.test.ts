@@ -113,6 +113,21 @@ describe("malformed objects", () => {
     expect(() => parseObject(bytes)).toThrow(BpfError);
   });
 
+  test("refuses sections of zeroes that have too many bytes together", () => {
+    const count = 20;
+    const bytes = new Uint8Array(64 + count * 64);
+    bytes.set(good.subarray(0, 64));
+    const view = new DataView(bytes.buffer);
+    view.setBigUint64(40, 64n, true);
+    view.setUint16(60, count, true);
+    view.setUint16(62, 0, true);
+    for (let index = 1; index < count; index += 1) {
+      view.setUint32(64 + index * 64 + 4, 8, true);
+      view.setBigUint64(64 + index * 64 + 32, 1n << 19n, true);
+    }
+    expect(() => parseObject(bytes)).toThrow("zero bytes");
+  });
+
   test("any changed bytes give an object or a BpfError, never another exception", () => {
     const rng = new SeededRng(5);
     let refused = 0;

@@ -1,5 +1,6 @@
 /** Helpers that have nothing to do with maps or packets. */
 
+import { fromUtf8, utf8 } from "../../wire/text.ts";
 import { ERRNO } from "../maps/index.ts";
 import type { Helper, HelperCall } from "./helper.ts";
 
@@ -14,7 +15,7 @@ function time(call: HelperCall): number {
 function format(call: HelperCall): string {
   const { bytes } = call.services.arena;
   const at = call.memory(1, call.word(2));
-  const text = latin1(bytes.subarray(at, at + call.word(2)));
+  const text = textOf(bytes.subarray(at, at + call.word(2)));
   let argument = 3;
   return text.replace(/%(?:%|(l{0,2})([diuxps]))/g, (whole, long: string | undefined, kind: string | undefined) => {
     if (kind === undefined) return "%";
@@ -33,17 +34,13 @@ function string(call: HelperCall, argument: number): string {
   const { bytes, regions } = call.services.arena;
   const from = call.word(argument);
   const region = regions.find(({ start, end }) => from >= start && from < end);
-  return region === undefined ? "(fault)" : latin1(bytes.subarray(from, Math.min(region.end, from + 64)));
+  return region === undefined ? "(fault)" : textOf(bytes.subarray(from, Math.min(region.end, from + 64)));
 }
 
 /** Up to the first zero byte. */
-function latin1(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) {
-    if (byte === 0) break;
-    text += String.fromCharCode(byte);
-  }
-  return text;
+function textOf(bytes: Uint8Array): string {
+  const zero = bytes.indexOf(0);
+  return fromUtf8(zero < 0 ? bytes : bytes.subarray(0, zero));
 }
 
 /** The difference of two one's complement sums, folded to 16 bits. */
@@ -69,7 +66,7 @@ export const GENERAL_HELPERS: readonly Helper[] = [
     run(call) {
       const text = format(call);
       call.services.log(text);
-      return text.length;
+      return utf8(text).length;
     },
   },
   {

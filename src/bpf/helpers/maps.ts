@@ -4,10 +4,8 @@ import { BpfError } from "../errors.ts";
 import { ERRNO, RingBuffer } from "../maps/index.ts";
 import type { Helper, HelperCall } from "./helper.ts";
 
-const KEYED = [
-  ...["hash", "array", "percpu-hash", "percpu-array", "lru-hash", "lru-percpu-hash", "lpm-trie"],
-  ...["devmap", "devmap-hash", "sockmap", "cpumap", "xskmap", "reuseport-sockarray"],
-];
+/** Not those that name devices, processors or sockets: their entries belong to the host. */
+const KEYED = ["hash", "array", "percpu-hash", "percpu-array", "lru-hash", "lru-percpu-hash", "lpm-trie"];
 const QUEUES = ["queue", "stack"];
 const RINGS = ["ringbuf"];
 

@@ -1,10 +1,12 @@
 /** Helpers on packets, and those that decide where a packet goes. */
 
 import { ERRNO, ReferenceArray } from "../maps/index.ts";
+import { ARGUMENTS } from "../memory/index.ts";
 import type { Helper, HelperCall } from "./helper.ts";
 
 const SKB = ["socket-filter", "sched-cls"];
 const XDP = ["xdp"];
+const DEVICES = ["devmap", "devmap-hash", "cpumap", "xskmap"];
 const REDIRECT = 4;
 const ABORTED = 0;
 
@@ -31,10 +33,11 @@ function storeBytes(call: HelperCall, offset: number, from: number, length: numb
 function redirectMap(call: HelperCall): number {
   const map = call.map(1);
   const flags = call.word(3);
-  const value = map instanceof ReferenceArray ? map.reference(call.word(2)) : undefined;
+  // The key is the argument itself; such maps have keys of four bytes.
+  const at = DEVICES.includes(map.definition.type) ? map.lookup(ARGUMENTS + 8) : 0;
   // The lower bits of the flags are the answer if there is no such entry.
-  if (value === undefined) return flags > 3 ? ABORTED : flags;
-  call.services.select(map, value);
+  if (at === 0) return flags > 3 ? ABORTED : flags;
+  call.services.select(map, call.services.arena.view.getUint32(at, true));
   return REDIRECT;
 }
 
@@ -82,7 +85,7 @@ export const PACKET_HELPERS: readonly Helper[] = [
     arguments: ["map", "scalar", "scalar"],
     returns: "scalar",
     programs: XDP,
-    maps: ["devmap", "devmap-hash", "cpumap", "xskmap"],
+    maps: DEVICES,
     run: redirectMap,
   },
   {

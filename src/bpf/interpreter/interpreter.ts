@@ -4,6 +4,7 @@
  */
 
 import { BpfError } from "../errors.ts";
+import { TAIL_CALL } from "../helpers/index.ts";
 import type { Code } from "../isa/index.ts";
 import { ARGUMENTS, FRAME_BYTES, MAX_FRAMES, PACKET_LENGTH, PACKET_START, RESULT } from "../memory/index.ts";
 import { atomicNames, type Lowered, lower, Op, SCRATCH, WORDS } from "./lower.ts";
@@ -11,7 +12,6 @@ import { alu32, Registers, swap16, swap32 } from "./registers.ts";
 import type { Runtime } from "./runtime.ts";
 
 const S = SCRATCH * 2;
-const TAIL_CALL = 12;
 
 interface Frame {
   readonly code: Lowered;
@@ -166,7 +166,7 @@ export class Interpreter {
     const w = this.registers.words;
     const { view } = this.#runtime.arena;
     for (let i = 0; i < 10; i += 1) view.setInt32(ARGUMENTS + i * 4, w[i + 2]!, true);
-    if (id === TAIL_CALL) {
+    if (id === TAIL_CALL.id) {
       const target = this.#runtime.resolveTailCall();
       if (target !== undefined) return target.code;
     } else this.#runtime.callHelper(id, pc);

@@ -4,6 +4,7 @@
  * of its calls checked.
  */
 
+import { TAIL_CALL } from "../helpers/index.ts";
 import { type Alu, type Atomic, type Branch, type Code, IMMEDIATE, type Operation, type Swap } from "../isa/index.ts";
 import { ARGUMENTS, CPU, FRAME_BYTES, PACKET_LENGTH, PACKET_START, RESULT } from "../memory/index.ts";
 import { alu32Code, aluWideCode, compareCode } from "./alu.ts";
@@ -43,7 +44,6 @@ export const FAULT = { budget: 0, depth: 1, kernel: 2, end: 3 } as const;
 export const GLOBAL = { fuel: 0, stackEnd: 1 } as const;
 export const GLOBALS = 2;
 
-const TAIL_CALL = 12;
 const GET_CPU = 8;
 
 /** r1 to r5 and r10 are parameters. */
@@ -413,7 +413,7 @@ class FunctionCompiler {
       sink.i32(0);
       this.#get(register).memory(Wasm.i64Store, ARGUMENTS + (register - 1) * 8);
     }
-    if (type === "helper" && target === TAIL_CALL) {
+    if (type === "helper" && target === TAIL_CALL.id) {
       this.#tailCall();
       return;
     }

@@ -58,8 +58,8 @@ export interface LoadedProgram extends ProgramSource {
   proof: Proof | undefined;
   /** How often it ran without a choice of the engine. */
   runs: number;
-  /** The module of WebAssembly, once there is one. */
-  compiled: { readonly isProved: boolean; readonly program: CompiledProgram } | undefined;
+  /** Its modules of WebAssembly, once there are any: without checks (true) and with them. */
+  readonly compiled: Map<boolean, CompiledProgram>;
 }
 
 /** That the verifier accepted a program, and for what memory. */
@@ -85,6 +85,8 @@ export class Machine implements Runtime, HelperServices, JitHost {
   readonly #calls = new Map<number, HelperCall>();
   readonly #interpreter: Interpreter;
   #running: LoadedProgram | undefined;
+  /** True if a program of this run has no proof: those that it tail-calls cannot count on their context either. */
+  #isChecked = false;
   #selection: Selection | undefined;
   #budget = DEFAULT_BUDGET;
 
@@ -114,7 +116,8 @@ export class Machine implements Runtime, HelperServices, JitHost {
 
   /** Makes a map. */
   addMap(definition: MapDefinition): BpfMap {
-    const map = createMap(definition, this.maps.length, {
+    // A copy, so that each map has a definition of its own, by which a proof names it.
+    const map = createMap({ ...definition }, this.maps.length, {
       arena: this.arena,
       cpus: this.cpus,
       seed: this.#rng.uint32(),
@@ -140,14 +143,15 @@ export class Machine implements Runtime, HelperServices, JitHost {
   /** Loads a program. Throws a `BpfError` if it cannot be used. */
   load(source: ProgramSource): LoadedProgram {
     const linked = linkCode(source.code, this.maps, this.arena);
-    const program: LoadedProgram = { ...source, linked, index: this.#programs.length, ...NOTHING_YET };
+    const index = this.#programs.length;
+    const program: LoadedProgram = { ...source, linked, index, proof: undefined, runs: 0, compiled: new Map() };
     this.#programs.push(program);
     return program;
   }
 
   /**
-   * Proves that a program is safe, for memory of so many bytes if it is a raw one, so that it may run without checks. Throws
-   * a `BpfError` with the code UNSAFE.
+   * Proves that a program is safe, so that it may run without checks. A raw one is proved for `memory` bytes, and must get
+   * at least as many. Throws a `BpfError` with the code UNSAFE.
    */
   verify(program: LoadedProgram, { memory = 0, budget }: VerifyOptions = {}): VerifierReport {
     const { code, type, lineAt } = program;
@@ -186,19 +190,22 @@ export class Machine implements Runtime, HelperServices, JitHost {
 
   #begin(program: LoadedProgram): void {
     this.#running = program;
+    this.#isChecked = program.proof === undefined;
     this.#selection = undefined;
     this.arena.view.setUint32(TAIL_CALLS, 0, true);
   }
 
   /**
    * Programs are interpreted at first and compiled when they run often, since compiling costs as much as a thousand short
-   * runs. Without a proof they stay with the interpreter, whose faults say more.
+   * runs; those that were compiled before run so at once. Without a proof they stay with the interpreter, whose faults say
+   * more.
    */
   #engineFor(program: LoadedProgram, { engine, trace, repeat = 1 }: RunInput): EngineName {
     if (trace !== undefined) return "interp";
     if (engine !== undefined) return engine;
     program.runs += repeat;
-    return program.proof !== undefined && program.runs > RUNS_BEFORE_COMPILING ? "jit" : "interp";
+    const isWorthIt = program.compiled.has(true) || program.runs > RUNS_BEFORE_COMPILING;
+    return program.proof !== undefined && isWorthIt ? "jit" : "interp";
   }
 
   #interpret(program: LoadedProgram, context: number, length: number, { trace }: RunInput): void {
@@ -215,20 +222,25 @@ export class Machine implements Runtime, HelperServices, JitHost {
   }
 
   #runCompiled(program: LoadedProgram, context: number, length: number, framePointer: number): void {
-    this.compile(program).run(context, length, framePointer, this.#stack + STACK_BYTES, this.#budget);
+    const compiled = this.#compiled(program, program.proof !== undefined && !this.#isChecked);
+    compiled.run(context, length, framePointer, this.#stack + STACK_BYTES, this.#budget);
   }
 
   /** Compiles a program now instead of after some runs. Later calls return the same. */
   compile(program: LoadedProgram): CompiledProgram {
-    const isProved = program.proof !== undefined;
-    if (program.compiled !== undefined && program.compiled.isProved === isProved) return program.compiled.program;
+    return this.#compiled(program, program.proof !== undefined);
+  }
+
+  #compiled(program: LoadedProgram, isProved: boolean): CompiledProgram {
+    const known = program.compiled.get(isProved);
+    if (known !== undefined) return known;
     const maps = new Map<number, BpfMap>();
     for (const [pc, definition] of program.proof?.report.maps ?? []) {
       const map = this.maps.find((each) => each.definition === definition);
       if (map !== undefined) maps.set(pc, map);
     }
     const compiled = compileProgram({ code: program.linked, isProved, maps }, this);
-    program.compiled = { isProved, program: compiled };
+    program.compiled.set(isProved, compiled);
     return compiled;
   }
 
@@ -236,6 +248,7 @@ export class Machine implements Runtime, HelperServices, JitHost {
   runTailCall(framePointer: number): number {
     if (this.resolveTailCall() === undefined) return 0;
     const context = this.arena.view.getUint32(ARGUMENTS, true);
+    this.#isChecked ||= this.#running!.proof === undefined;
     this.#runCompiled(this.#running!, context, 0, framePointer);
     return 1;
   }
@@ -314,4 +327,3 @@ export class Machine implements Runtime, HelperServices, JitHost {
 }
 
 const EMPTY = new Uint8Array(0);
-const NOTHING_YET = { proof: undefined, runs: 0, compiled: undefined };

@@ -26,11 +26,14 @@ export interface RunInput {
   readonly context?: Readonly<Record<string, number>> | undefined;
   /** The engine; by default, the program chooses: interpreted at first, compiled when it runs often. */
   readonly engine?: EngineName | undefined;
-  /** The most instructions that a program without a verifier's proof may run; 10 million by default. */
+  /**
+   * The most instructions of a run, 10 million by default; each of `repeat` runs has its own. Compiled programs with a
+   * verifier's proof have no limit; without a proof, they count from 0 after each tail call.
+   */
   readonly budget?: number | undefined;
   /**
-   * Runs it so often on the same packet, each time as the last run left it, as the kernel's BPF_PROG_TEST_RUN does; once by
-   * default.
+   * How many times to run it, once by default. The packet stays as the last run left it, as with the kernel's
+   * BPF_PROG_TEST_RUN.
    */
   readonly repeat?: number | undefined;
   /** The virtual processor. */

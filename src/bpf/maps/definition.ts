@@ -70,12 +70,13 @@ const MAX_KEY = 512;
 const MAX_VALUE = 1 << 20;
 const MAX_ENTRIES = 1 << 24;
 
-/** Maps whose keys are an index of four bytes. */
+/** Maps whose keys are a number of four bytes. */
 const INDEXED = new Set<MapType>([
   "array",
   "percpu-array",
   "prog-array",
   "devmap",
+  "devmap-hash",
   "sockmap",
   "cpumap",
   "xskmap",
@@ -106,7 +107,7 @@ export function checkDefinition({ name, type, keySize, valueSize, maxEntries, in
   if (type === "queue" || type === "stack") {
     if (keySize !== 0) refuse("it has no keys");
   } else if (INDEXED.has(type)) {
-    if (keySize !== 4) refuse(`a key has ${keySize} bytes; an index has 4`);
+    if (keySize !== 4) refuse(`a key has ${keySize} bytes; it must have 4`);
   } else if (type === "lpm-trie") {
     if (keySize < 5 || keySize > 260) refuse(`a key has ${keySize} bytes; it is a length of 4 bytes and 1 to 256 more`);
   } else if (keySize === 0) refuse("a key has no bytes");

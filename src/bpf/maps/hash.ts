@@ -120,7 +120,6 @@ export class HashMap extends BpfMap {
   #take(): number {
     const { view } = this.arena;
     let free = this.read("free");
-    if (free > this.definition.maxEntries) free = 0;
     if (free === 0 && this.#isLru) {
       this.#evict();
       free = this.read("free");
@@ -157,8 +156,7 @@ export class HashMap extends BpfMap {
     while (view.getUint32(link, true) !== id) link = this.#at(view.getUint32(link, true)) + ENTRY.next;
     view.setUint32(link, next, true);
     view.setUint32(at + ENTRY.state, STATE.free, true);
-    const free = this.read("free");
-    view.setUint32(at + ENTRY.next, free > this.definition.maxEntries ? 0 : free, true);
+    view.setUint32(at + ENTRY.next, this.read("free"), true);
     this.write("free", id);
     this.write("count", this.read("count") - 1);
   }

@@ -114,8 +114,9 @@ export abstract class BpfMap {
     this.arena.bytes.set(value, valueAddress);
     const result = this.update(keyAddress, valueAddress, flags);
     if (result < 0) throw new BpfError("MAP", `map ${name}: ${reasonOf(result)}`);
+    if (this.read("cpuStride") === 0) return;
     const first = this.lookup(keyAddress);
-    for (let cpu = 0; cpu < this.cpus && first !== 0; cpu += 1) this.arena.bytes.set(value, this.onCpu(first, cpu));
+    for (let cpu = 0; cpu < this.cpus; cpu += 1) this.arena.bytes.set(value, this.onCpu(first, cpu));
   }
 
   /** Returns false if there is no such key. */

@@ -64,6 +64,14 @@ test("an LPM trie finds the longest prefix, like a scan over all", () => {
 });
 
 describe("an LRU hash map", () => {
+  test("takes a value of the host for no lookup", () => {
+    const lru = map({ type: "lru-hash", maxEntries: 2 });
+    for (const key of [1, 2]) lru.set(bytes(key, 0, 0, 0), bytes(key, 0, 0, 0));
+    lru.get(bytes(1, 0, 0, 0));
+    lru.set(bytes(3, 0, 0, 0), bytes(3, 0, 0, 0));
+    expect([...lru.keys()].map((key) => key[0]).sort()).toEqual([1, 3]);
+  });
+
   test("evicts what was not looked up", () => {
     const lru = map({ type: "lru-hash", maxEntries: 3 });
     for (const key of [1, 2, 3]) lru.set(bytes(key, 0, 0, 0), bytes(key, 0, 0, 0));

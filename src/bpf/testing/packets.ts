@@ -1,6 +1,7 @@
 /** Packets for the programs of examples/bpf. */
 
 import { SeededRng } from "../../base/rng.ts";
+import { finishChecksum, sumWords } from "../../wire/checksum.ts";
 
 const UDP = 17;
 const TCP = 6;
@@ -27,10 +28,7 @@ export function ipv4Packet(fields: PacketFields = {}): Uint8Array {
   view.setUint8(23, protocol);
   view.setUint32(26, source);
   view.setUint32(30, destination);
-  let sum = 0;
-  for (let at = 14; at < 34; at += 2) sum += view.getUint16(at);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  view.setUint16(24, ~(sum + (sum >>> 16)) & 0xffff);
+  view.setUint16(24, finishChecksum(sumWords(packet, 14, 34)));
   view.setUint16(34, fields.sourcePort ?? 4433);
   view.setUint16(36, fields.destinationPort ?? 53);
   if (protocol === TCP) view.setUint16(46, 0x5000 | (fields.tcpFlags ?? 2));

@@ -1,6 +1,6 @@
 /** Calls of helpers: the kinds of arguments, and what is known of the result. */
 
-import type { ArgumentKind } from "../helpers/index.ts";
+import { type ArgumentKind, TAIL_CALL } from "../helpers/index.ts";
 import type { MapDefinition } from "../maps/index.ts";
 import { asPointer, checkReadable, checkWritable } from "./access.ts";
 import { readRegister, readScalar } from "./arithmetic.ts";
@@ -10,7 +10,6 @@ import { ANY, isKnown } from "./scalar.ts";
 import type { State } from "./state.ts";
 import { NONE, type Pointer, pointer, scalarValue } from "./value.ts";
 
-const TAIL_CALL = 12;
 /** More than any memory that a pointer reaches. */
 const MAX_SIZE = 1n << 28n;
 
@@ -21,7 +20,7 @@ export function applyHelper(state: State, pc: number, id: number, surroundings: 
   if (programs !== undefined && !programs.includes(type.name)) {
     refuse(`${name} is not for programs of the kind ${type.name}`);
   }
-  if (id === TAIL_CALL) {
+  if (id === TAIL_CALL.id) {
     if (state.frames.length > 1)
       refuse("a tail call from a function that was called; only the program itself may do that");
     if (state.references.size > 0) refuse("a tail call, while a record is reserved; submit or discard it first");

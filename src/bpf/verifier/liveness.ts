@@ -8,21 +8,29 @@ export function liveRegisters(code: Code): Uint16Array {
   const bits = (registers: readonly number[]): number => registers.reduce((mask, each) => mask | (1 << each), 0);
   const facts = code.map((operation) => {
     if (operation === undefined) return undefined;
-    const isLocal = operation.kind === "call" && operation.type === "local";
     // A packet load may end the program, which reads nothing more.
-    return { reads: bits(registersRead(operation)), writes: bits(registersWritten(operation)), isLocal };
+    return { reads: bits(registersRead(operation)), writes: bits(registersWritten(operation)) };
   });
-  for (let isChanged = true; isChanged; ) {
-    isChanged = false;
-    for (let pc = code.length - 1; pc >= 0; pc -= 1) {
-      const fact = facts[pc];
-      if (fact === undefined) continue;
-      const after = successors(code, pc).reduce((mask, next) => mask | live[next]!, 0);
-      const before = fact.reads | (after & ~fact.writes) | (1 << 10);
-      if (before !== live[pc]) {
-        live[pc] = before;
-        isChanged = true;
-      }
+  const next = facts.map((fact, pc) => (fact === undefined ? [] : successors(code, pc)));
+  const previous: number[][] = facts.map(() => []);
+  next.forEach((list, pc) => {
+    for (const each of list) previous[each]?.push(pc);
+  });
+  // The last instruction is on top: most of what follows is known by then.
+  const waiting = facts.map((_, pc) => pc);
+  const isWaiting = new Uint8Array(code.length).fill(1);
+  for (let pc = waiting.pop(); pc !== undefined; pc = waiting.pop()) {
+    isWaiting[pc] = 0;
+    const fact = facts[pc];
+    if (fact === undefined) continue;
+    const after = next[pc]!.reduce((mask, each) => mask | live[each]!, 0);
+    const before = fact.reads | (after & ~fact.writes) | (1 << 10);
+    if (before === live[pc]) continue;
+    live[pc] = before;
+    for (const each of previous[pc]!) {
+      if (isWaiting[each] === 1) continue;
+      isWaiting[each] = 1;
+      waiting.push(each);
     }
   }
   return live;

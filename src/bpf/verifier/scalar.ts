@@ -28,7 +28,7 @@ export function known(value: bigint): Scalar {
 
 export const unsigned = (umin: bigint, umax: bigint): Scalar => sharpen({ ...ANY, umin, umax }) ?? ANY;
 
-/** A number of so many bytes, zero-extended or sign-extended. */
+/** Any number that was loaded from this many bytes, zero-extended or sign-extended. */
 export function ofSize(bytes: number, isSigned = false): Scalar {
   if (bytes === 8) return ANY;
   const limit = 1n << BigInt(bytes * 8);

@@ -64,23 +64,28 @@ const BASE: Pointer = {
 
 export const pointer = (to: PointerTarget, more: Partial<Pointer> = {}): Pointer => ({ ...BASE, to, ...more });
 
-/** Pairs the ids of two states, so that what is linked in one is linked in the other. */
+/** Pairs the ids of two states one to one, so that what is linked in one is linked in the other, and only that. */
 export class IdPairs {
   readonly #pairs = new Map<number, number>();
+  readonly #taken = new Set<number>();
 
   match(old: number, current: number): boolean {
     if (old === 0) return true;
     if (current === 0) return false;
     const known = this.#pairs.get(old);
-    if (known === undefined) this.#pairs.set(old, current);
-    return known === undefined || known === current;
+    if (known !== undefined) return known === current;
+    // Two records of one state must not be one record in the other.
+    if (this.#taken.has(current)) return false;
+    this.#pairs.set(old, current);
+    this.#taken.add(current);
+    return true;
   }
 }
 
 /** True if everything that is safe with `old` is safe with `current`. */
 export function covers(old: Value, current: Value, ids: IdPairs): boolean {
-  if (old === current && (old.kind !== "pointer" || old.id === 0)) return old.kind !== "scalar" || old.id === 0;
   if (old.kind === "none") return true;
+  if (old === current && old.id === 0) return true;
   if (old.kind === "scalar") {
     return current.kind === "scalar" && contains(old.scalar, current.scalar) && ids.match(old.id, current.id);
   }

@@ -5,11 +5,12 @@ import { SeededRng } from "../../base/rng.ts";
 import { toHex } from "../../wire/hex.ts";
 import { parseObject } from "../elf/index.ts";
 import { BpfError } from "../errors.ts";
-import { assemble, encodeCode, parseCode } from "../isa/index.ts";
+import { assemble, encodeCode, type Operation, parseCode } from "../isa/index.ts";
 import { loadObject, Machine } from "../machine/index.ts";
 import { type ProgramType, RAW, SCHED_CLS, SOCKET_FILTER, XDP } from "../program-types/index.ts";
 import { mixedPackets } from "../testing/packets.ts";
 import { randomProgram, VALUE_BYTES } from "../testing/random-program.ts";
+import { liveRegisters } from "./liveness.ts";
 import * as scalar from "./scalar.ts";
 import * as tnum from "./tnum.ts";
 
@@ -152,6 +153,15 @@ describe("refuses", () => {
       "r1 is read|r6 is read",
     ],
     [
+      "one record under two names, where another path had two records",
+      `r8 = *(u32 *)(r1 + 12); ${reserve(
+        `if r0 == 0 goto end; r6 = r0; ${reserve(
+          `if r0 == 0 goto free; r7 = r0; if r8 != 0 goto B; goto J; B: r7 = r6; goto J; J: r1 = r6; r2 = 0; call 132; r1 = r7; r2 = 0; call 132; goto end; free: r1 = r6; r2 = 0; call 133; end: r0 = 0; exit`,
+        )}`,
+      )}`,
+      "r1 is read|r7 is read",
+    ],
+    [
       "a record that is too short",
       reserve("if r0 == 0 goto end; *(u64 *)(r0 + 9) = 1; r1 = r0; r2 = 0; call 133; end: r0 = 0; exit"),
       "it has 16 bytes",
@@ -188,6 +198,47 @@ describe("refuses", () => {
   ])("%s", (_what, asm, reason, type, memory) => {
     expect(() => check(asm, type, memory)).toThrow(new RegExp(reason.replace(/[()]/g, "\\$&")));
   });
+});
+
+test("paths that differ in nothing are followed once, though numbers are linked", () => {
+  const diamond = (_: unknown, n: number): string => `call 7; if r0 > 3 goto j${n}; r9 = 0; j${n}: r9 = 0`;
+  const diamonds = Array.from({ length: 14 }, diamond).join("; ");
+  const { followed } = check(`r6 = *(u32 *)(r1 + 12); r7 = r6; r9 = 0; ${diamonds}; r0 = r6; r0 += r7; exit`);
+  expect(followed).toBeLessThan(100);
+});
+
+test.each(["devmap", "devmap-hash", "sockmap", "cpumap", "xskmap", "reuseport-sockarray"] as const)(
+  "refuses to look up, change or delete entries of a %s, which the host owns",
+  (type) => {
+    for (const helper of [1, 2, 3]) {
+      const machine = new Machine();
+      machine.addMap({ name: "devices", type, keySize: 4, valueSize: 4, maxEntries: 4 });
+      const asm = `${KEY}; r3 = r2; r4 = 0; r1 = imm64 5 0 0; call ${helper}; r0 = 0; exit`;
+      const code = parseCode(encodeCode(assemble(asm.replaceAll(";", "\n"))));
+      expect(() => machine.verify(machine.load({ name: "test", type: XDP, code }))).toThrow(
+        `is not for maps of the kind ${type}`,
+      );
+    }
+  },
+);
+
+test("the instructions that later ones depend on are found without a scan for each jump backwards", () => {
+  // The end is near the start, and everything jumps backwards to it: 0 → 2999 → 2998 → … → 1.
+  const length = 3000;
+  const jump = (target: number): Operation => ({ kind: "jump", target, long: false });
+  const code = Array.from(
+    { length },
+    (_, pc): Operation => (pc === 1 ? { kind: "exit" } : jump(pc === 0 ? length - 1 : pc - 1)),
+  );
+  let looks = 0;
+  const counted = new Proxy(code, {
+    get(target, key, receiver) {
+      looks += 1;
+      return Reflect.get(target, key, receiver) as unknown;
+    },
+  });
+  expect([...liveRegisters(counted)].slice(0, length).every((live) => (live & 1) === 1)).toBe(true);
+  expect(looks).toBeLessThan(length * 30);
 });
 
 test("explains with the line of C, the instruction and the registers", () => {

@@ -26,6 +26,8 @@ import { reportText } from "./report.ts";
 
 /** Milliseconds for each question about the server. */
 const QUESTION_TIME = 5_000;
+/** Milliseconds for everything. */
+const DEFAULT_TIME = 30_000;
 
 export async function audit(given: string | undefined, flags: AuditFlags, io: Io): Promise<void> {
   const tried = triedHeaders(flags.header);
@@ -62,29 +64,46 @@ async function collect(
   signal: AbortSignal,
 ): Promise<AuditFacts> {
   await using client = createClient({ ...options, cookies: new CookieJar() });
+  const time = flags.maxTime === undefined ? DEFAULT_TIME : flags.maxTime * 1_000;
+  const late = AbortSignal.timeout(time);
+  const lateness = new Promise<void>((resolve) => {
+    late.addEventListener("abort", () => resolve(), { once: true });
+  });
+  const within = AbortSignal.any([signal, late]);
   const limits = {
+    timeout: time,
     ...(flags.maxResources === undefined ? {} : { maxResources: flags.maxResources }),
     ...(flags.maxFrames === undefined ? {} : { maxFrames: flags.maxFrames }),
-    ...(flags.maxTime === undefined ? {} : { timeout: flags.maxTime * 1_000 }),
   };
   const loaded = await loadPage(client, url.href, limits, signal);
   const page = withTried(loaded, tried);
   const final = new URL(page.documents[0]?.response?.url ?? url.href);
   const isSecure = final.protocol === "https:";
+  const unanswered: string[] = [];
+  /** What is not answered in time is no fact. */
+  const ask = async <T>(name: string, question: Promise<T>): Promise<T | undefined> => {
+    const answer = await Promise.race([question, lateness]);
+    if (!late.aborted) return answer as T;
+    unanswered.push(name);
+    return undefined;
+  };
+  const hasPage = page.documents[0]?.response !== undefined;
   const [tls, http3, plain, site] = await Promise.all([
-    isSecure ? tlsOf(final, options, signal) : undefined,
-    isSecure && page.documents[0]?.response !== undefined
-      ? http3Of(final, page, options, flags.dns, signal)
-      : undefined,
-    isSecure && final.port === "" ? headOf(client, `http://${final.host}/`, signal) : undefined,
-    embedder === undefined ? undefined : headOf(client, embedder, signal),
+    isSecure ? ask("TLS", tlsOf(final, options, within)) : undefined,
+    isSecure && hasPage ? ask("HTTP/3", http3Of(final, page, options, flags.dns, within)) : undefined,
+    isSecure && final.port === "" ? ask("http", headOf(client, `http://${final.host}/`, within)) : undefined,
+    embedder === undefined ? undefined : ask(embedder, headOf(client, embedder, within)),
   ]);
+  signal.throwIfAborted();
   return {
     url: url.href,
     now: Date.now(),
     documents: page.documents,
     resources: page.resources,
-    limits: page.limits,
+    limits: [
+      ...page.limits,
+      ...(unanswered.length > 0 ? [`not answered within ${time / 1_000} s: ${unanswered.join(", ")}`] : []),
+    ],
     ...(tls && { tls }),
     ...(http3 && { http3 }),
     ...(plain && { plain }),
@@ -109,11 +128,13 @@ function withTried({ documents, resources, limits, facts }: LoadedPage, tried: r
   };
 }
 
+const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[(.*)\]$/, "$1");
+
 /** Undefined if there is no handshake: the page's own failure says why. */
 async function tlsOf(url: URL, { ca, resolve }: ClientOptions, signal: AbortSignal): Promise<TlsFacts | undefined> {
   try {
     return await tlsFacts({
-      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      host: bareHost(url),
       port: Number(url.port || 443),
       ca: ca === undefined ? undefined : [String(ca)],
       resolve,
@@ -131,9 +152,14 @@ async function http3Of(
   asksDns: boolean,
   signal: AbortSignal,
 ): Promise<Http3Facts> {
-  const inDns = asksDns ? await isInDns(url, signal) : undefined;
-  const record = inDns === undefined ? {} : { inDns };
-  if (page.facts?.protocol === "h3") return { works: true, ...record };
+  const [tried, inDns] = await Promise.all([
+    page.facts?.protocol === "h3" ? { works: true } : tryHttp3(url, options, signal),
+    asksDns ? isInDns(url, signal) : undefined,
+  ]);
+  return { ...tried, ...(inDns === undefined ? {} : { inDns }) };
+}
+
+async function tryHttp3(url: URL, options: ClientOptions, signal: AbortSignal): Promise<Http3Facts> {
   await using client = createClient({ ...options, protocols: ["h3"], connectTimeout: 3_000 });
   try {
     const response = await client.fetch(url, {
@@ -142,19 +168,18 @@ async function http3Of(
       signal: AbortSignal.any([signal, AbortSignal.timeout(QUESTION_TIME)]),
     });
     await response.body?.cancel();
-    return { works: true, ...record };
+    return { works: true };
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    return { works: false, failure: { code: String(code ?? "FAILED"), message: String(message ?? error) }, ...record };
+    return { works: false, failure: { code: String(code ?? "FAILED"), message: String(message ?? error) } };
   }
 }
 
 /** Undefined for addresses, and if no server answers. */
-async function isInDns({ hostname, port }: URL, signal: AbortSignal): Promise<boolean | undefined> {
+async function isInDns(url: URL, signal: AbortSignal): Promise<boolean | undefined> {
+  const { hostname, port } = url;
   const isName =
-    ipVersion(hostname.replace(/^\[(.*)\]$/, "$1")) === undefined &&
-    hostname.includes(".") &&
-    !/\.(?:test|localhost|invalid)$/.test(hostname);
+    ipVersion(bareHost(url)) === undefined && hostname.includes(".") && !/\.(?:test|localhost|invalid)$/.test(hostname);
   if (!isName) return undefined;
   const servers = (await systemServers()).map((address) => ({ protocol: "udp" as const, address, port: 53 }));
   const resolver = new DnsResolver({ servers, timeout: 1_000 });

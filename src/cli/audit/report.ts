@@ -11,17 +11,20 @@ export function reportText({ documents, resources, url }: AuditFacts, findings: 
   const page = documents[0]?.response;
   const over = page === undefined ? "not loaded" : `${page.status} over ${page.protocol}`;
   const lines = [
-    `${colors.bold(page?.url ?? url)}  ${over}, ${counted(documents.length - 1, "frame")}, ${counted(resources.length, "resource")}`,
+    `${colors.bold(printable(page?.url ?? url))}  ${printable(over)}, ${counted(documents.length - 1, "frame")}, ${counted(resources.length, "resource")}`,
     "",
   ];
   for (const { id, severity, message, fix } of findings) {
-    lines.push(`${paint[severity](MARKS[severity])} ${message}`);
+    lines.push(`${paint[severity](MARKS[severity])} ${printable(message)}`);
     lines.push(colors.dim(`  ${id}`));
-    if (fix !== undefined) lines.push(`  → ${fix}`);
+    if (fix !== undefined) lines.push(`  → ${printable(fix)}`);
   }
   const count = (severity: Severity): number => findings.filter((each) => each.severity === severity).length;
-  lines.push("", `${count("error")} errors, ${count("warning")} warnings, ${count("info")} notes`);
-  return lines.map((line) => `${printable(line)}\n`).join("");
+  lines.push(
+    "",
+    [counted(count("error"), "error"), counted(count("warning"), "warning"), counted(count("info"), "note")].join(", "),
+  );
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 const counted = (count: number, name: string): string => `${count} ${name}${count === 1 ? "" : "s"}`;

@@ -12,6 +12,8 @@ import {
 import { KernelEngine, type KernelProgram } from "../../host/bpf/kernel.ts";
 import { loadKoffi } from "../../host/engine/koffi.ts";
 import { toHex } from "../../wire/hex.ts";
+import { printable } from "../../wire/printable.ts";
+import { equalBytes } from "../../wire/text.ts";
 import { CliError, usageError } from "../fail.ts";
 import { type Io, write } from "../io.ts";
 import { readCapture, readData } from "./packets.ts";
@@ -64,7 +66,7 @@ export async function runProgram(path: string, flags: RunFlags, io: Io): Promise
         ? runOne(path, machine, program, packet, repeat, flags, io)
         : runInKernel(path, program, kernel, packet, repeat);
     await write(io.stdout, flags.json ? `${JSON.stringify(outcome)}\n` : describe(outcome));
-    for (const text of lines.splice(0)) io.stderr.write(`${text.trimEnd()}\n`);
+    for (const text of lines.splice(0)) io.stderr.write(`${printable(text.trimEnd())}\n`);
   }
 }
 
@@ -116,7 +118,7 @@ function runInKernel(
       result: `0x${result.toString(16)}`,
       verdict: program.type.results[result] ?? null,
       nanoseconds,
-      packet: toHex(after) === toHex(packet) ? null : toHex(after),
+      packet: equalBytes(after, packet) ? null : toHex(after),
       selected: null,
       events: [],
     };
@@ -168,7 +170,7 @@ function runOne(
     result: `0x${value.toString(16)}`,
     verdict: program.type.results[low] ?? null,
     nanoseconds: Math.round(nanoseconds),
-    packet: toHex(after) === toHex(packet) ? null : toHex(after),
+    packet: equalBytes(after, packet) ? null : toHex(after),
     selected: selection?.value ?? null,
     events: machine.maps.flatMap((map) =>
       map instanceof RingBuffer
@@ -192,5 +194,5 @@ function describe({ program, engine, result, verdict, nanoseconds, packet, selec
   const lines = [`${parts.join(" ")} in ${nanoseconds} ns by ${engine}`];
   if (packet !== null) lines.push(`  packet ${packet}`);
   for (const { map, data } of events) lines.push(`  ${map}: ${data}`);
-  return `${lines.join("\n")}\n`;
+  return `${lines.map(printable).join("\n")}\n`;
 }

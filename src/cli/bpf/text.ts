@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { assemble, disassemble, encodeCode, type LoadedProgram, type Syntax } from "../../bpf/index.ts";
 import { toHex } from "../../wire/hex.ts";
+import { printable } from "../../wire/printable.ts";
 import { usageError } from "../fail.ts";
 import { type Io, write } from "../io.ts";
 import { explained, openProgram, type ProgramFlags } from "./program-file.ts";
@@ -36,14 +37,15 @@ function listing(
   hasSource: boolean,
   maps: readonly string[] = [],
 ): string {
-  const lines = [`# ${name} (${type.name}), ${code.length} instructions`];
+  const lines = [`# ${printable(name)} (${type.name}), ${code.length} instructions`];
   let last = "";
   code.forEach((operation, pc) => {
     if (operation === undefined) return;
     const line = hasSource ? lineAt?.(pc) : undefined;
-    const source = line === undefined ? last : `# ${line.file}:${line.line}: ${line.text}`;
+    const source = line === undefined ? last : printable(`# ${line.file}:${line.line}: ${line.text}`);
     if (source !== last) lines.push((last = source));
-    const map = operation.kind === "load64" && operation.type !== 0 ? `  # ${maps[operation.low] ?? "a map"}` : "";
+    const map =
+      operation.kind === "load64" && operation.type !== 0 ? `  # ${printable(maps[operation.low] ?? "a map")}` : "";
     lines.push(`  ${disassemble(operation, pc, syntax)}${map}`);
   });
   return `${lines.join("\n")}\n`;

@@ -1,5 +1,6 @@
 // `nagare bpf verify`: proves that programs are safe, or explains why not.
 import { BpfError, type LoadedProgram, type Machine } from "../../bpf/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { type Io, write } from "../io.ts";
 import { openProgram, type ProgramFlags } from "./program-file.ts";
@@ -44,6 +45,8 @@ function judge(machine: Machine, program: LoadedProgram, memory: number): Verdic
 }
 
 function describe({ program, isSafe, instructions, followed, reason, explanation }: Verdict): string {
-  if (isSafe) return `${program}: safe; ${instructions} instructions, ${followed} followed over all paths\n`;
-  return `${[`${program}: ${reason}`, ...explanation.map((line) => `  ${line}`)].join("\n")}\n`;
+  const lines = isSafe
+    ? [`${program}: safe; ${instructions} instructions, ${followed} followed over all paths`]
+    : [`${program}: ${reason}`, ...explanation.map((line) => `  ${line}`)];
+  return `${lines.map(printable).join("\n")}\n`;
 }

@@ -32,6 +32,7 @@ export interface GetFlags extends CertificateFlags {
   readonly continueAt?: string;
   readonly cookie?: readonly string[];
   readonly cookieJar?: string;
+  readonly priority?: string;
   readonly referer?: string;
   readonly userAgent?: string;
   readonly user?: string;

@@ -44,6 +44,7 @@ export async function requestFrom(
   if (content?.type !== undefined) headers.set("content-type", content.type);
   const range = rangeOf(flags.range) ?? (offset === undefined || offset === 0 ? undefined : `${offset}-`);
   if (range !== undefined) headers.set("range", `bytes=${range}`);
+  if (flags.priority !== undefined) headers.set("priority", flags.priority);
   if (flags.referer !== undefined) {
     const referer = flags.referer.replace(/;auto$/, "");
     if (referer !== "") headers.set("referer", referer);

@@ -147,8 +147,8 @@ export const SYSTEMS: readonly System[] = [
     name: "https-records",
     title: "HTTPS and SVCB records, preconnectHint",
     specs: ["RFC 9460", "draft-pardue-httpbis-preconnect-hint-svc-param"],
-    folders: ["dns", "host/dns"],
-    shownAgainst: ["Knot", "BIND"],
+    folders: ["dns", "host/dns", "edge/dns"],
+    shownAgainst: ["Knot", "BIND", "kdig", "unbound", "Chromium"],
     status: "built",
   },
   {
@@ -159,13 +159,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Knot"],
     status: "built",
   },
-  planned(
-    "sunset",
-    "Sunset, Deprecation, Prefer: safe",
-    ["RFC 8594", "RFC 9745", "RFC 8674"],
-    ["http", "edge"],
-    ["curl", "Chromium"],
-  ),
+  {
+    name: "sunset",
+    title: "Sunset, Deprecation, Prefer: safe",
+    specs: ["RFC 8594", "RFC 9745", "RFC 7240", "RFC 8674"],
+    folders: ["http/notices", "http/preferences", "handler", "edge"],
+    shownAgainst: ["curl"],
+    status: "built",
+  },
   planned(
     "geo",
     "Sec-CH-IP-Geo and geofeeds",

@@ -19,6 +19,7 @@ import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
+import { SUNSET_ROWS } from "./sunset.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
@@ -42,6 +43,7 @@ const ROWS: readonly Row[] = [
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
+  ...SUNSET_ROWS,
   ...BPF_ROWS,
 ];
 /** Milliseconds. */

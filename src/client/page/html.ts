@@ -17,10 +17,13 @@ export interface FrameReference {
 export interface PageReferences {
   readonly references: readonly Reference[];
   readonly frames: readonly FrameReference[];
+  /** True if there are more than `MAX_REFERENCES`. */
+  readonly isCut: boolean;
 }
 
 /** Of one document; more are not looked at. */
-const MAX_REFERENCES = 2_000;
+export const MAX_REFERENCES = 2_000;
+/** Of one srcset: they are the same image. */
 const MAX_CANDIDATES = 4;
 const RAW_TEXT = new Set(["style", "xmp", "iframe", "noembed", "noframes", "noscript"]);
 const SCRIPT_TYPES = /^(?:$|module$|(?:text|application)\/(?:x-)?(?:java|ecma)script)/i;
@@ -46,6 +49,7 @@ export function htmlReferences(text: string, documentUrl: string): PageReference
 class PageHandler implements TokenHandler, PageReferences {
   readonly references: Reference[] = [];
   readonly frames: FrameReference[] = [];
+  isCut = false;
   tokenizer!: Tokenizer;
   #base: string;
   #hasBase = false;
@@ -175,7 +179,10 @@ class PageHandler implements TokenHandler, PageReferences {
   }
 
   #frame(src: string, attributes: ReadonlyMap<string, string>): void {
-    if (this.frames.length >= MAX_REFERENCES) return;
+    if (this.frames.length >= MAX_REFERENCES) {
+      this.isCut = true;
+      return;
+    }
     const text = attributes.get("srcdoc");
     const sandbox = attributes.get("sandbox");
     const url = text !== undefined ? "about:srcdoc" : src === "" ? "about:blank" : resolveUrl(src, this.#base);
@@ -195,7 +202,13 @@ class PageHandler implements TokenHandler, PageReferences {
   }
 
   #addAll(references: Iterable<Reference>): void {
-    for (const each of references) if (this.references.length < MAX_REFERENCES) this.references.push(each);
+    for (const each of references) {
+      if (this.references.length >= MAX_REFERENCES) {
+        this.isCut = true;
+        return;
+      }
+      this.references.push(each);
+    }
   }
 }
 
@@ -212,10 +225,24 @@ function corsOf(attribute: string | undefined): Cors {
   return { mode: "cors", credentials: attribute.toLowerCase() === "use-credentials" ? "include" : "same-origin" };
 }
 
-/** The URLs of a srcset. */
-const candidates = (srcset: string): string[] =>
-  srcset
-    .split(/,\s+|,$/)
-    .map((each) => each.trim().split(/\s+/)[0]!)
-    .filter((each) => each !== "")
-    .slice(0, MAX_CANDIDATES);
+const CANDIDATE = /[\t\n\f\r ,]*([^\t\n\f\r ,][^\t\n\f\r ]*)/y;
+/** A comma ends them, but not within brackets. */
+const DESCRIPTORS = /(?:[^,(]|\([^)]*\)?)*/y;
+
+/** The URLs of a srcset (HTML, "parse a srcset attribute"). */
+function candidates(srcset: string): string[] {
+  const urls: string[] = [];
+  let at = 0;
+  while (urls.length < MAX_CANDIDATES) {
+    CANDIDATE.lastIndex = at;
+    const [all, url] = CANDIDATE.exec(srcset) ?? [];
+    if (all === undefined || url === undefined) break;
+    at += all.length;
+    urls.push(url.replace(/,+$/, ""));
+    // Commas at its end are not of the URL: it has no descriptors.
+    if (url.endsWith(",")) continue;
+    DESCRIPTORS.lastIndex = at;
+    at += DESCRIPTORS.exec(srcset)![0].length;
+  }
+  return urls;
+}

@@ -1,17 +1,19 @@
 // Loads a page, its frames and their resources with one client, within bounds.
-import type {
-  AuditDocument,
-  AuditResource,
-  Hop,
-  LoadedResponse,
-  LoadFailure,
-  Reference,
+import {
+  type AuditDocument,
+  type AuditResource,
+  documentOrigin,
+  type Hop,
+  type LoadedResponse,
+  type LoadFailure,
+  type Reference,
 } from "../../agent/audit/index.ts";
 import { type CookieContext, isSameSite, parseOrigin } from "../../agent/cookies/index.ts";
+import { originText } from "../../agent/isolation/index.ts";
 import { ignore } from "../../host/guard.ts";
 import type { Client } from "../client.ts";
 import type { ExchangeFacts } from "../facts.ts";
-import { type FrameReference, htmlReferences } from "./html.ts";
+import { type FrameReference, htmlReferences, MAX_REFERENCES } from "./html.ts";
 import { scriptReferences } from "./script.ts";
 import { styleReferences } from "./style.ts";
 
@@ -75,7 +77,8 @@ interface FetchContext {
   readonly destination: string;
   readonly mode: "navigate" | "no-cors" | "cors";
   readonly credentials: "omit" | "same-origin" | "include";
-  readonly document: string | undefined;
+  /** That of the document that asks, `null` if it is opaque; undefined for the page. */
+  readonly origin: string | undefined;
   readonly cookies: CookieContext;
   readonly isText: boolean;
 }
@@ -160,7 +163,7 @@ class PageLoader {
       destination: parent === undefined ? "document" : "iframe",
       mode: "navigate",
       credentials: credentialless ? "omit" : "include",
-      document: parent === undefined ? undefined : this.#documents[parent]!.url,
+      origin: parent === undefined ? undefined : this.#originOf(parent),
       cookies: parent === undefined ? {} : { kind: "frame", topLevel: top },
       isText: true,
     });
@@ -171,7 +174,8 @@ class PageLoader {
 
   /** Queues what a document asks for. */
   #read(text: string, document: number, url: string, depth: number): void {
-    const { references, frames } = htmlReferences(text, url);
+    const { references, frames, isCut } = htmlReferences(text, url);
+    if (isCut) this.#left.add(`of ${url}, only the first ${MAX_REFERENCES} references were read`);
     for (const each of references) this.#enqueue(each, document);
     for (const frame of frames) {
       const { maxFrames, maxDepth } = this.#limits;
@@ -206,19 +210,19 @@ class PageLoader {
     const { kind, mode, credentials, from } = reference;
     // A fragment is not part of a request.
     const url = reference.url.replace(/#.*$/s, "");
-    const owner = this.#documents[document]!;
+    const origin = this.#originOf(document);
     const isText = kind === "style" || kind === "script" || kind === "worker";
-    const key = `${mode} ${credentials} ${owner.url} ${url}`;
+    const key = `${mode} ${credentials} ${origin} ${this.#documents[document]!.url} ${url}`;
     let fetched = this.#known.get(key);
     if (fetched === undefined) {
       const top = this.#documents[0]!.url;
-      const frames = document === 0 ? [] : [owner.url];
+      const frames = document === 0 ? [] : [origin];
       fetched = this.#fetch(url, {
         accept: kind === "image" ? "image/avif,image/webp,*/*;q=0.8" : kind === "style" ? "text/css,*/*;q=0.1" : "*/*",
         destination: kind === "media" ? "video" : kind === "preload" || kind === "other" ? "empty" : kind,
         mode,
         credentials,
-        document: owner.url,
+        origin,
         cookies: { kind: "subresource", topLevel: top, frames },
         isText,
       });
@@ -235,18 +239,24 @@ class PageLoader {
     for (const each of inner) this.#enqueue(each, document);
   }
 
+  #originOf(document: number): string {
+    return originText(documentOrigin(this.#documents, document));
+  }
+
   /** Never rejects: a failure is a value. */
   async #fetch(url: string, context: FetchContext): Promise<Fetched> {
+    const { origin } = context;
+    const site = siteOf(origin, url);
     const signals = [this.#late, ...(this.#signal === undefined ? [] : [this.#signal])];
     const headers: Record<string, string> = {
       accept: context.accept,
       "sec-fetch-dest": context.destination,
       "sec-fetch-mode": context.mode,
-      "sec-fetch-site": siteOf(context.document, url),
-      ...(context.mode === "cors" && context.document && { origin: new URL(context.document).origin }),
+      "sec-fetch-site": site,
+      ...(context.mode === "cors" && origin !== undefined && { origin }),
     };
     try {
-      const sends = context.credentials === "include" || siteOf(context.document, url) === "same-origin";
+      const sends = context.credentials === "include" || site === "same-origin";
       const response = await this.#client.fetch(url, {
         headers,
         signal: AbortSignal.any(signals),
@@ -307,11 +317,10 @@ const responseOf = (facts: ExchangeFacts): LoadedResponse => ({
 });
 
 /** Sec-Fetch-Site, but for redirects. */
-function siteOf(document: string | undefined, url: string): string {
-  if (document === undefined) return "none";
-  const [from, to] = [new URL(document), new URL(url)];
-  if (from.origin === to.origin) return "same-origin";
-  return isSameSite(parseOrigin(document), parseOrigin(url)) ? "same-site" : "cross-site";
+function siteOf(origin: string | undefined, url: string): string {
+  if (origin === undefined) return "none";
+  if (origin === new URL(url).origin) return "same-origin";
+  return isSameSite(parseOrigin(origin), parseOrigin(url)) ? "same-site" : "cross-site";
 }
 
 /** The document of a data: URL. */

@@ -1,7 +1,8 @@
 // What is read from HTML, CSS and scripts, and the bounds of a hostile page.
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CookieJar } from "../../host/cookies/jar.ts";
 import { type Client, createClient } from "../client.ts";
 import { htmlReferences } from "./html.ts";
 import { type LoadedPage, loadPage, type PageLimits } from "./index.ts";
@@ -18,6 +19,13 @@ describe("a document asks for", () => {
     ["<img src=x.png>", ["image /dir/x.png no-cors"]],
     ["<IMG SRC='/x.png' CROSSORIGIN>", ["image /x.png cors"]],
     ['<img srcset="1.png 1x, 2.png 2x">', ["image /dir/1.png no-cors", "image /dir/2.png no-cors"]],
+    ["<img srcset='a.png 1x,b.png 2x'>", ["image /dir/a.png no-cors", "image /dir/b.png no-cors"]],
+    [
+      "<img srcset=' , a.png,, b,c.png\n2x , d.png,'>",
+      ["image /dir/a.png no-cors", "image /dir/b,c.png no-cors", "image /dir/d.png no-cors"],
+    ],
+    ["<img srcset='a.png f(1, 2) 1x,b.png (,'>", ["image /dir/a.png no-cors", "image /dir/b.png no-cors"]],
+    ["<img srcset=',, ,'>", []],
     ["<base href=/other/><base href=/no/><img src=x.png>", ["image /other/x.png no-cors"]],
     ["<script src=a.js></script>", ["script /dir/a.js no-cors blocking"]],
     ["<script src=a.js defer></script>", ["script /dir/a.js no-cors"]],
@@ -63,7 +71,9 @@ describe("a document asks for", () => {
   });
 
   test("at most 2,000 resources, however deep", () => {
-    expect(htmlReferences("<div><img src=x>".repeat(200_000), BASE).references).toHaveLength(2_000);
+    const { references, isCut } = htmlReferences("<div><img src=x>".repeat(200_000), BASE);
+    expect([references.length, isCut]).toEqual([2_000, true]);
+    expect(htmlReferences("<img src=x>".repeat(2_000), BASE).isCut).toBe(false);
   });
 });
 
@@ -72,6 +82,7 @@ describe("a page", () => {
   let server: Server;
   let origin: string;
   let client: Client;
+  const asked: { readonly path: string; readonly headers: IncomingHttpHeaders }[] = [];
 
   /** Writes as fast as the client reads, until it goes. */
   function pour(response: ServerResponse, chunk: string, bytes: number): void {
@@ -99,14 +110,24 @@ describe("a page", () => {
       "/looping": (response) => html(response, "<img src=/loop>"),
       "/self": (response) => html(response, "<iframe src=/self></iframe><iframe src=/self?2></iframe>"),
       "/many": (response) => html(response, Array.from({ length: 300 }, (_, i) => `<img src=/${i}>`).join("")),
+      "/very-many": (response) => html(response, "<img src=/x>".repeat(2_001)),
       "/local": (response) =>
         html(
           response,
           `<iframe srcdoc="<img src=/a>"></iframe><iframe src="data:text/html,<img src=${origin}/b>"></iframe><iframe src="blob:x"></iframe><img src=data:,><img src=blob:x>`,
         ),
+      "/origins": (response) => {
+        const style = (path: string) => `<style>@font-face { src: url(${path}) }</style>`;
+        response.setHeader("set-cookie", ["id=1; SameSite=Strict"]);
+        html(
+          response,
+          `<iframe srcdoc="${style("/of-srcdoc")}"></iframe><iframe sandbox srcdoc="${style("/of-sandbox")}"></iframe>`,
+        );
+      },
       "/silent": () => {},
     };
-    server = createServer(({ url = "" }, response) => {
+    server = createServer(({ url = "", headers }, response) => {
+      asked.push({ path: url, headers });
       const page = pages[url.split("?")[0]!];
       if (page !== undefined) page(response);
       else response.writeHead(204).end();
@@ -155,6 +176,23 @@ describe("a page", () => {
       ["/b", 2],
     ]);
     expect(documents.map(({ url }) => url.split(":")[0])).toEqual(["http", "about", "data", "blob"]);
+  });
+
+  test("asks for what an about: frame needs with the page's origin and cookies, but not in a sandbox", async () => {
+    asked.length = 0;
+    const own = createClient({ cookies: new CookieJar() });
+    await loadPage(own, `${origin}/origins`);
+    await own.destroy();
+    const sent = asked.map(({ path, headers }) => [path, headers.origin, headers["sec-fetch-site"], headers.cookie]);
+    expect(sent.slice(1).sort()).toEqual([
+      ["/of-sandbox", "null", "cross-site", undefined],
+      ["/of-srcdoc", origin, "same-origin", "id=1"],
+    ]);
+  });
+
+  test("with more references than are read says so", async () => {
+    const { limits } = await load("/very-many", { maxResources: 0 });
+    expect(limits).toContain(`of ${origin}/very-many, only the first 2000 references were read`);
   });
 
   test("that is silent fails when the time is up", async () => {

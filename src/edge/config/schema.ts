@@ -8,6 +8,7 @@ import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import type { UploadOptions } from "../upload/options.ts";
+import { DEPRECATION, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
 import { ACME, LISTEN, OPERATIONS, ROUTE_LIMITS } from "./server-schema.ts";
@@ -45,6 +46,7 @@ const FILES = either("a folder, or an object with directory", [
     spa: v.optional(flag()),
     listing: v.optional(flag()),
     cacheControl: v.optional(text("the value of cache-control")),
+    safe: v.optional(text("a folder")),
   } satisfies Members<FilesAction>),
 ]);
 
@@ -180,6 +182,8 @@ const ROUTE = v.pipe(
     compress: v.optional(COMPRESS),
     maxBodySize: v.optional(SIZE),
     limits: v.optional(ROUTE_LIMITS),
+    deprecation: v.optional(DEPRECATION),
+    sunset: v.optional(SUNSET),
   } satisfies Members<RouteConfig>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
@@ -188,6 +192,8 @@ const ROUTE = v.pipe(
     if (given.length === 0) addIssue({ message: `has no action: give one of ${ACTIONS.join(", ")}` });
     if (given.length > 1)
       addIssue({ message: `has ${given.length} actions, ${given.join(" and ")}: keep one of them` });
+    const contradiction = noticeProblem(value.deprecation, value.sunset);
+    if (contradiction !== undefined) addIssue({ message: contradiction, path: pathTo(value, "sunset") });
   }),
 );
 

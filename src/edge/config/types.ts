@@ -11,6 +11,7 @@ import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
+import type { DeprecationReportOptions } from "../operations/deprecation/report.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
 import type { LimitsOptions } from "../operations/limits/options.ts";
@@ -77,7 +78,13 @@ export interface Config {
   readonly metrics?: boolean | MetricsConfig | undefined;
   /** Refuses connections and requests above these limits. */
   readonly limits?: LimitsConfig | undefined;
+  /** Reports who still calls what is deprecated: to a file, to standard output ("-"), or as the options say. */
+  readonly deprecationReport?: string | DeprecationReportConfig | undefined;
 }
+
+/** Who still calls what is deprecated. */
+export interface DeprecationReportConfig
+  extends WithUnits<Pick<DeprecationReportOptions, "to" | "interval" | "address" | "caller" | "maxCallers">> {}
 
 /** The authority for automatic certificates (RFC 8555). Changes of its sites take effect with a reload, others with a start. */
 export interface AcmeConfig extends AcmeMembers {
@@ -201,6 +208,32 @@ export interface RouteConfig {
   readonly maxBodySize?: Size | undefined;
   /** Refuses requests to this route above these limits, in addition to those of the whole server. */
   readonly limits?: RouteLimitsConfig | undefined;
+  /** Says since when new uses of this route are discouraged (RFC 9745): a date such as "2026-12-31", or an object. */
+  readonly deprecation?: CalendarTime | DeprecationConfig | undefined;
+  /** Says from when this route may not answer any more (RFC 8594): a date such as "2027-06-30", or an object. */
+  readonly sunset?: CalendarTime | SunsetConfig | undefined;
+}
+
+/** A date such as "2027-06-30", which begins at 00:00 UTC, "2027-06-30T12:00+02:00", or a Date. */
+export type CalendarTime = string | Date;
+
+/** Since when a route is discouraged, and in favour of what. */
+export interface DeprecationConfig {
+  /** In the past or future. Without it, only the links are sent. */
+  readonly date?: CalendarTime | undefined;
+  /** A page that tells people about it. */
+  readonly link?: string | undefined;
+  /** The path or URL that replaces the route. */
+  readonly successor?: string | undefined;
+}
+
+/** When a route ends. */
+export interface SunsetConfig {
+  readonly date: CalendarTime;
+  /** A page or document about what happens then. */
+  readonly link?: string | undefined;
+  /** True to answer 410 (Gone) from the date on. */
+  readonly gone?: boolean | undefined;
 }
 
 /** Limits of one route. They count anew after a reload, and in each worker. */
@@ -216,6 +249,8 @@ export interface FilesAction {
   readonly listing?: boolean | undefined;
   /** The `cache-control` of every file. By default, browsers revalidate each time. */
   readonly cacheControl?: string | undefined;
+  /** A folder whose files replace those of `directory` for clients that send `Prefer: safe` (RFC 8674). */
+  readonly safe?: string | undefined;
 }
 
 /** Passes requests on to one of several origins. */

@@ -14,6 +14,7 @@ import {
 } from "../../host/http/exchange.ts";
 import type { Tunnel, TunnelOffer } from "../../host/http/tunnel.ts";
 import type { FieldSection } from "../../http/index.ts";
+import type { PartialPriority, Priority } from "../../http/priority/index.ts";
 
 export class DecoratedExchange implements ServerExchange {
   protected readonly inner: ServerExchange;
@@ -73,6 +74,12 @@ export class DecoratedExchange implements ServerExchange {
   set upstream(origin: string | undefined) {
     this.inner.upstream = origin;
   }
+  get route(): string | undefined {
+    return this.inner.route;
+  }
+  set route(pattern: string | undefined) {
+    this.inner.route = pattern;
+  }
   get refusal(): string | undefined {
     return this.inner.refusal;
   }
@@ -102,6 +109,19 @@ export class DecoratedExchange implements ServerExchange {
   }
   get aborted(): Error | undefined {
     return this.inner.aborted;
+  }
+
+  get priority(): Priority | undefined {
+    return this.inner.priority;
+  }
+  prioritize(members: PartialPriority): void {
+    this.inner.prioritize?.(members);
+  }
+  get onPriority(): ((priority: Priority) => void) | undefined {
+    return this.inner.onPriority;
+  }
+  set onPriority(callback: ((priority: Priority) => void) | undefined) {
+    this.inner.onPriority = callback;
   }
 
   get preparedBytes(): number {

@@ -30,7 +30,8 @@ export function planAction(
     return {
       type: "files",
       key: keyOf("files", files),
-      create: async () => new (await import("../files/service.ts")).FileService(files.directory, { ...files, log }),
+      create: async () =>
+        (await import("../files/safe-variant.ts")).createFileService(files.directory, { ...files, log }),
     };
   }
   if (proxy !== undefined) {

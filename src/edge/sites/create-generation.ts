@@ -4,6 +4,7 @@ import { SUPPORTED_CODINGS } from "../../host/compression/encoder.ts";
 import type { FieldLine } from "../../http/index.ts";
 import type { ValidConfig, ValidRoute, ValidSite } from "../config/schema.ts";
 import type { CompressionSettings } from "../modifiers/compression.ts";
+import { RouteNotice } from "../modifiers/notice.ts";
 import { Limits } from "../operations/limits/limits.ts";
 import { TrustedProxies } from "../trusted-proxies.ts";
 import type { ActionStore, HeldAction } from "./action-store.ts";
@@ -59,8 +60,35 @@ function createRoute(
     compression: compressionOf(route.compress, log),
     maxBodySize: route.maxBodySize,
     limits: route.limits && new Limits(route.limits, []),
+    notice: noticeOf(route),
     proxies,
   });
+}
+
+interface RouteStart {
+  readonly date?: number | undefined;
+  readonly link?: string | undefined;
+  readonly successor?: string | undefined;
+}
+
+interface RouteEnd {
+  readonly date?: number;
+  readonly link?: string | undefined;
+  readonly gone?: boolean | undefined;
+}
+
+function noticeOf({ deprecation, sunset }: ValidRoute): RouteNotice | undefined {
+  if (deprecation === undefined && sunset === undefined) return undefined;
+  const start: RouteStart = deprecation ?? {};
+  const end: RouteEnd = sunset ?? {};
+  const notice = {
+    deprecation: start.date,
+    deprecationLink: start.link,
+    sunset: end.date,
+    sunsetLink: end.link,
+    successor: start.successor,
+  };
+  return new RouteNotice(notice, end.gone === true);
 }
 
 /** The route's value replaces the site's. */

@@ -132,6 +132,10 @@ export class MemoryTransport implements StreamTransport {
     this.priorities.set(id, priority);
   }
 
+  peerStreamLimit(direction: StreamDirection): number {
+    return this.peer.#credit[direction];
+  }
+
   openSession(urgency?: number): SendSession {
     return new SchedulerTree().openSession(urgency);
   }

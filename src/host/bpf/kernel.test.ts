@@ -1,7 +1,8 @@
 // Programs of examples/bpf in the Linux kernel and in our engines. Needs root, Linux and koffi; otherwise skipped.
 import { describe, expect, test } from "vitest";
 import { objectBytes } from "../../../test/vectors/bpf/objects.ts";
-import { assemble, encodeCode, loadObject, Machine, parseCode, parseObject, XDP } from "../../bpf/index.ts";
+import type { ForeignFunctions } from "../../base/foreign.ts";
+import { assemble, BpfError, encodeCode, loadObject, Machine, parseCode, parseObject, XDP } from "../../bpf/index.ts";
 import { mixedPackets } from "../../bpf/testing/packets.ts";
 import { VECTORS } from "../../bpf/testing/vectors.ts";
 import { toHex } from "../../wire/hex.ts";
@@ -64,9 +65,37 @@ describe.skipIf(engine === undefined)("the kernel", () => {
     },
   );
 
+  test("refuses a packet that is too long", () => {
+    const machine = new Machine();
+    const code = parseCode(encodeCode(assemble("r0 = 2\nexit")));
+    using program = engine!.load(machine, machine.load({ name: "long", type: XDP, code }));
+    expect(() => program.run(new Uint8Array(65_537))).toThrow(BpfError);
+  });
+
   test("says why it refuses", () => {
     const machine = new Machine();
     const program = machine.load({ name: "bad", type: XDP, code: parseCode(encodeCode(assemble("r0 = r3\nexit"))) });
     expect(() => engine!.load(machine, program)).toThrow("R3 !read_ok");
   });
+});
+
+test("says what is needed if bpf(2) is not permitted, also for a program without maps", () => {
+  const EPERM = 1;
+  const foreign = {
+    version: "",
+    load: () => ({ func: () => () => -1 }),
+    address: () => 0n,
+    errno: () => EPERM,
+  } as unknown as ForeignFunctions;
+  const machine = new Machine();
+  const program = machine.load({ name: "p", type: XDP, code: parseCode(encodeCode(assemble("r0 = 2\nexit"))) });
+  let error: unknown;
+  try {
+    new KernelEngine(foreign).load(machine, program);
+  } catch (thrown) {
+    error = thrown;
+  }
+  expect(error).toBeInstanceOf(BpfError);
+  expect(error).not.toBeInstanceOf(KernelRefusal);
+  expect((error as BpfError).message).toContain("needs root, or CAP_BPF and CAP_NET_ADMIN");
 });

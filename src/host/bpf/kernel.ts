@@ -17,6 +17,7 @@ import { BpfSyscall, COMMAND } from "./syscall.ts";
 
 const LOG_BYTES = 1 << 20;
 const MAX_PACKET = 1 << 16;
+const EPERM = 1;
 /** BPF_F_NO_PREALLOC, which tries require. */
 const NO_PREALLOC = 1;
 
@@ -93,7 +94,7 @@ export class KernelEngine {
 
   #checked(result: number, what: string): number {
     if (result >= 0) return result;
-    const hint = result === -1 ? "; bpf(2) needs root or CAP_BPF" : "";
+    const hint = result === -EPERM ? "; bpf(2) needs root, or CAP_BPF and CAP_NET_ADMIN" : "";
     throw new BpfError("OBJECT", `the kernel does not ${what} (error ${-result})${hint}`);
   }
 
@@ -128,6 +129,8 @@ export class KernelEngine {
     const again = attempt(1);
     if (again >= 0) return again;
     const end = this.#log.bytes.indexOf(0);
+    // The verifier did not even begin.
+    if (again === -EPERM && end === 0) return this.#checked(again, "load a program");
     throw new KernelRefusal(-again, new TextDecoder().decode(this.#log.bytes.subarray(0, end)));
   }
 
@@ -157,6 +160,9 @@ export class KernelEngine {
 
   /** @internal */
   run(descriptor: number, packet: Uint8Array, repeat: number): KernelResult {
+    if (packet.length > MAX_PACKET) {
+      throw new BpfError("MEMORY", `a packet of ${packet.length} bytes; at most ${MAX_PACKET} fit`);
+    }
     this.#input.bytes.set(packet);
     const result = this.#syscall.call(COMMAND.testRun, (attribute) => {
       const { view } = attribute;

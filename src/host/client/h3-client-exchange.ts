@@ -1,6 +1,7 @@
 // One request on an HTTP/3 connection.
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
+import type { PartialPriority } from "../../http/priority/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import {
   type SessionStreams,
@@ -150,6 +151,11 @@ export class H3ClientExchange implements ClientExchange {
     return new Promise((resolve) => {
       this.#onWritable = resolve;
     });
+  }
+
+  reprioritize(priority: PartialPriority): boolean {
+    if (this.#id === undefined || this.#isDone) return false;
+    return this.#h3.priorities.reprioritize(this.#id, priority);
   }
 
   pause(): void {

@@ -3,6 +3,7 @@
 // sessions between requests, exchange.ts turns events into a Response.
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
+import type { PartialPriority } from "../../http/priority/index.ts";
 import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
@@ -74,6 +75,8 @@ export interface ClientExchange {
   readonly datagrams?: TunnelDatagrams | undefined;
   /** The same, of a WebTransport session. */
   readonly sessionStreams?: SessionStreams | undefined;
+  /** Tells the server another priority (RFC 9218 §7). Returns false if that is impossible: over HTTP/1.1 and HTTP/2, or too late. */
+  reprioritize?(priority: PartialPriority): boolean;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
   /** Continues onData after `pause`. */

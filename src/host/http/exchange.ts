@@ -10,6 +10,7 @@
  */
 import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
+import type { PartialPriority, Priority } from "../../http/priority/index.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
@@ -105,6 +106,8 @@ export interface ServerExchange {
   readonly requestId?: string | undefined;
   /** A gateway sets it to the origin that the request went to, for logs. */
   upstream?: string | undefined;
+  /** A product with routes sets it to the path pattern that matched, for reports. */
+  route?: string | undefined;
   /** Why a limit refused the request, for metrics. */
   refusal?: string | undefined;
   /** Undefined for TCP. */
@@ -174,6 +177,16 @@ export interface ServerExchange {
   onDrain: (() => void) | undefined;
   /** Called when `aborted` is set. */
   onAbort: ((reason: Error) => void) | undefined;
+  /**
+   * The priority that the client and the response's field have set (RFC 9218). Undefined if the transport sends one response
+   * after another, as HTTP/1.1 does: then only the fields say it.
+   */
+  readonly priority?: Priority | undefined;
+  /** Changes the order in which the response is sent, after its head; before, its `priority` field does. */
+  prioritize?(members: PartialPriority): void;
+  /** Called when the client changes the priority (PRIORITY_UPDATE). */
+  onPriority?: ((priority: Priority) => void) | undefined;
+
   /** Called last, however the exchange ends. For statistics and logs, not for handlers. */
   onClose: (() => void) | undefined;
 }

@@ -1,7 +1,16 @@
 /** The context that a fetch handler gets in addition to the Request. */
 
 import { randomUUID } from "node:crypto";
-import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { type FieldLine, fieldValue, isHttp1Only, Preferences, preferValues } from "../../http/index.ts";
+import {
+  completePriority,
+  emitPriority,
+  mergePriority,
+  type PartialPriority,
+  type Priority,
+  priorityOf,
+} from "../../http/priority/index.ts";
+import type { HostClock } from "../clock.ts";
 import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -26,14 +35,27 @@ export interface Context {
    * sent (`requestId` in `serve`).
    */
   readonly requestId: string;
+  /**
+   * What the client prefers (RFC 7240). The response of a handler that reads it gets `Vary: prefer`, and `Preference-Applied` for
+   * what `apply` names.
+   */
+  readonly preferences: Preferences;
   /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
   readonly tunnel: TunnelRequest | undefined;
-  /** Set if the client requests a WebTransport session, over HTTP/3. */
+  /** Set if the client requests a WebTransport session: over HTTP/3, or over a WebSocket as QMux. */
   readonly webtransport: WebTransportRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
+  /**
+   * What the client asked for (RFC 9218), with what was set here: `urgency` from 0, the most urgent, to 7, 3 by default, and
+   * `incremental`. Setting it replaces members of the client's, and adds a `priority` field to the response, unless the
+   * response has one. Throws a RangeError for an urgency that does not exist. Over HTTP/2 and HTTP/3 it decides which
+   * response is sent first.
+   */
+  get priority(): Priority;
+  set priority(members: PartialPriority);
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
   inform(status: number, headers?: HeadersInit): void;
   /** Adds trailer fields to the response. Call it before the body ends, and name the fields in a `trailer` field. */
@@ -64,11 +86,14 @@ export class FetchContext implements Context {
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
   #requestId: string | undefined;
+  #priority: PartialPriority | undefined;
+  #preferences: Preferences | undefined;
 
   constructor(
     exchange: ServerExchange,
     request: ServerRequest,
     waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void,
+    clock?: HostClock,
   ) {
     this.#exchange = exchange;
     this.#request = request;
@@ -76,7 +101,7 @@ export class FetchContext implements Context {
     const { tunnelOffer } = exchange;
     if (tunnelOffer === undefined) return;
     this.tunnel = new ContextTunnel(exchange, tunnelOffer.protocol);
-    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange);
+    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange, clock);
   }
 
   get protocol(): HttpVersion {
@@ -101,11 +126,35 @@ export class FetchContext implements Context {
     this.#requestId ??= this.#exchange.requestId ?? randomUUID();
     return this.#requestId;
   }
+  get preferences(): Preferences {
+    this.#preferences ??= new Preferences(preferValues(this.#exchange.fields));
+    return this.#preferences;
+  }
   get signal(): AbortSignal {
     return this.#request.signal;
   }
   get trailers(): Promise<Headers> {
     return this.#request.trailers;
+  }
+
+  get priority(): Priority {
+    const { priority, fields } = this.#exchange;
+    return mergePriority(priority ?? completePriority(priorityOf(fields)), this.#priority ?? {});
+  }
+  set priority(members: PartialPriority) {
+    emitPriority(members); // throws
+    this.#priority = { ...this.#priority, ...members };
+    if (this.#exchange.status !== undefined) this.#exchange.prioritize?.(members);
+  }
+
+  /** Adds to a response's fields what follows from the handler's use of this context. */
+  complete(fields: Iterable<FieldLine>): Iterable<FieldLine> {
+    const completed = this.#preferences?.complete(fields) ?? fields;
+    const value = emitPriority(this.#priority ?? {});
+    if (value === "") return completed;
+    const lines = [...completed];
+    // RFC 9218 §5. A field of the handler's own counts.
+    return fieldValue(lines, "priority") === undefined ? [...lines, ["priority", value]] : lines;
   }
 
   inform(status: number, headers?: HeadersInit): void {

@@ -82,7 +82,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       // RFC 9110 §9.3.6: a handler that does not support CONNECT must not accept it by accident.
       response = new Response(null, { status: 501 });
     }
-    await sendResponse(exchange, response, () => context.responseTrailers, options.clock);
+    await sendResponse(exchange, response, context, options.clock);
   };
 
   const handle = (exchange: ServerExchange, scope: Scope): void => {
@@ -93,7 +93,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     }
     const request = createServerRequest(exchange, url);
     exchange.onAbort = within(scope, (reason) => request.abort(reason));
-    const context = new FetchContext(exchange, request, waitUntil);
+    const context = new FetchContext(exchange, request, waitUntil, options.clock);
     traced(request as unknown as Request, context, (message) => answer(exchange, request, context, message)).catch(
       (error: unknown) => {
         if (exchange.aborted !== undefined) return;

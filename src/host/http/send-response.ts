@@ -9,17 +9,27 @@ import { nativeBody } from "./native-body.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
 /** Returns the response's trailers; called before the head is sent, and again after the body. */
-export type Trailers = () => readonly FieldLine[] | undefined;
+type Trailers = () => readonly FieldLine[] | undefined;
+
+/** What a handler adds to its Response. */
+export interface ResponseAdditions {
+  /** The trailers; read before the head is sent, and again after the body. */
+  readonly responseTrailers?: readonly FieldLine[] | undefined;
+  /** Adds fields that follow from the handler's use of its context. */
+  complete?(fields: Iterable<FieldLine>): Iterable<FieldLine>;
+}
 
 export async function sendResponse(
   exchange: ServerExchange,
   response: Response,
-  trailers: Trailers,
+  additions: ResponseAdditions,
   clock: HostClock = systemClock,
 ): Promise<void> {
+  const trailers: Trailers = () => additions.responseTrailers;
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
-  for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
+  const lines = fieldsOf(response);
+  for (const line of additions.complete?.(lines) ?? lines) if (!isHttp1Only(...line)) fields.push(line);
   if (isWithoutLength(status)) fields = fields.filter(([name]) => name !== "content-length");
   const plain = plainBody(response);
   if (plain !== undefined) {

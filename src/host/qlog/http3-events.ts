@@ -68,6 +68,13 @@ function frameOf(frame: TracedFrame, isRedacted: boolean): QlogObject {
       return { frame_type: "goaway", id: frame.id, raw: payload(varintLength(frame.id)) };
     case "max-push-id":
       return { frame_type: "max_push_id", push_id: frame.id, raw: payload(varintLength(frame.id)) };
+    case "priority-update":
+      return {
+        frame_type: "priority_update",
+        target_stream_type: frame.of,
+        ...(frame.of === "request" ? { stream_id: frame.id } : { push_id: frame.id }),
+        priority_field_value: frame.value,
+      };
     case "reserved":
     case "unknown":
       return { frame_type: frame.type, frame_type_bytes: integer(frame.number), raw: payload(frame.length) };

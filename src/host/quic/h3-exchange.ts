@@ -2,6 +2,7 @@
 
 import { H3_ERRORS, MAX_JOINED_CONTENT, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
+import type { PartialPriority, Priority } from "../../http/priority/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
 import { requestsSession, type SessionStreams } from "../../webtransport/h3/index.ts";
 import { guard } from "../guard.ts";
@@ -36,6 +37,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  onPriority: ((priority: Priority) => void) | undefined;
   preparedBytes = 0;
 
   readonly #host: H3ExchangeHost;
@@ -87,6 +89,14 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   get confirmed(): Promise<void> {
     return this.#cameEarly ? this.#host.confirmation.promise : Promise.resolve();
+  }
+
+  get priority(): Priority {
+    return this.#host.h3.priorities.get(this.#id);
+  }
+
+  prioritize(members: PartialPriority): void {
+    this.#host.h3.priorities.prioritize(this.#id, members);
   }
 
   get awaitsBody(): boolean {
@@ -216,6 +226,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   handleRoom(): void {
     if (!this.#isFinished) this.onDrain?.();
+  }
+
+  handlePriority(priority: Priority): void {
+    if (!this.#isFinished) this.onPriority?.(priority);
   }
 
   handleTrailers(fields: FieldSection): void {

@@ -179,6 +179,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       case "datagram":
         this.#exchanges.get(event.id)?.handleDatagram?.(event.payload);
         break;
+      case "priority":
+        this.#exchanges.get(event.id)?.handlePriority?.(event.priority);
+        break;
       case "writable":
         this.#exchanges.get(event.id)?.handleWritable();
         break;

@@ -2,6 +2,7 @@
 
 import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
+import type { Priority } from "../../http/priority/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { WebTransportStreams } from "../../webtransport/h3/index.ts";
 import type { VarInt } from "../../wire/varint.ts";
@@ -22,6 +23,8 @@ export interface H3StreamHandler {
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
   handleFinished(): void;
+  /** The client has changed the priority. */
+  handlePriority?(priority: Priority): void;
   /** The server takes no more requests. */
   handleShutdown?(): void;
   /** Handles an HTTP Datagram. */

@@ -269,6 +269,10 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#parts.streams.setPriority(id, priority);
   }
 
+  peerStreamLimit(direction: StreamDirection): number {
+    return this.#parts.streams.peerStreamLimit(direction);
+  }
+
   openSession(urgency?: number): SendSession {
     return this.#parts.streams.openSession(urgency);
   }

@@ -188,6 +188,10 @@ export class StreamSet implements StreamFacts {
     if (send !== undefined) this.scheduler.setPriority(send, priority);
   }
 
+  peerStreamLimit(direction: StreamDirection): number {
+    return this.#table.peer[direction].limit;
+  }
+
   openSession(urgency?: number): SendSession {
     return this.scheduler.openSession(urgency);
   }
