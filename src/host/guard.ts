@@ -175,6 +175,12 @@ export const ENTRIES = [
   "connect-udp lookup",
   "connect-udp idle",
   "connect-udp socket",
+  "upload request",
+  "upload node request",
+  "upload stalled",
+  "upload sweep",
+  "upload sweep due",
+  "upload lock",
   // nagare/node
   "node new listener",
   "node signal",
@@ -314,6 +320,10 @@ export const ENTRIES = [
   "client h3 move",
   "client h3 socket",
   // DNS
+  "client stream ready",
+  "client stream failed",
+  "client stream abort",
+  "client stream delivered",
   "client dns udp message",
   "client dns udp error",
   "client dns udp connected",

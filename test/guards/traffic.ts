@@ -2,16 +2,20 @@
 
 import { ACME_TRAFFIC } from "./acme-world.ts";
 import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
+import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
   ...ACME_TRAFFIC,
   ...CONNECT_UDP_TRAFFIC,
+  ...CONNECT_TRAFFIC,
   ...DNS_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...UPLOAD_TRAFFIC,
   ...WEBTRANSPORT_TRAFFIC,
 };
