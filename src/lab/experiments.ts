@@ -2,6 +2,7 @@
 
 import type { Experiment } from "./experiment.ts";
 import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
+import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 
-export const EXPERIMENTS: readonly Experiment[] = [lossRecovery, handshakeRtt];
+export const EXPERIMENTS: readonly Experiment[] = [lossRecovery, handshakeRtt, happyEyeballs];
