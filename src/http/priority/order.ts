@@ -18,6 +18,8 @@ export class ResponseOrder<T> {
   /** Adds a response, which has nothing to send yet. `sequence` is its age among those that go one after another: the lowest first. */
   add(value: T, priority: Priority, sequence: number): Turn<T> {
     const leaf = new Leaf<T>(value);
+    // Heads do not wait here, so content need not go ahead.
+    leaf.hasBegun = true;
     this.#tree.place(leaf, priority, sequence);
     return leaf;
   }
