@@ -189,13 +189,6 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#isGone()) return;
     const endStream = options?.endStream === true;
     this.#set = { ...this.#set, ...priorityOf(fields) };
-    if (!endStream) {
-      this.#content = this.#tcp.outbox.open(this.#stream, {
-        priority: this.#place,
-        onRoom: () => this.handleRoom(),
-        onFault: this.#handleFault,
-      });
-    }
     const headers = toHeaders(status, endStream ? withEmptyLength(this.method, status, fields) : fields);
     if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     // Makes Node request trailers after the last DATA frame instead of closing the stream.
@@ -225,7 +218,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       return false;
     }
     this.#written += chunk.byteLength;
-    const hasRoom = this.#content!.write(chunk, released);
+    const hasRoom = this.#open().write(chunk, released);
     this.#tcp.room.settle(this);
     return hasRoom;
   }
@@ -234,8 +227,20 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#ended || this.#isGone()) return;
     this.#trailers = trailers;
     this.#written += last?.byteLength ?? 0;
-    this.#content!.end(last);
+    const length = last?.byteLength ?? 0;
+    // A small response costs nothing to send at once.
+    if (this.#content === undefined && length <= SMALL && !this.#tcp.outbox.isBusy) this.#stream.end(last);
+    else this.#open().end(last);
     this.#finish();
+  }
+
+  #open(): OutgoingContent {
+    this.#content ??= this.#tcp.outbox.open(this.#stream, {
+      priority: this.#place,
+      onRoom: () => this.handleRoom(),
+      onFault: this.#handleFault,
+    });
+    return this.#content;
   }
 
   acceptTunnel(fields: FieldSection): Tunnel {
@@ -327,6 +332,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.onClose?.();
   }
 }
+
+/** Bytes of a response whose content need not be held back. */
+const SMALL = 4 * 1024;
 
 /** The place of a request that an intermediary forwards. */
 const SHARED: Priority = { urgency: 3, incremental: true };

@@ -183,6 +183,11 @@ export class Http2Outbox {
     return content;
   }
 
+  /** True if content of any response waits. */
+  get isBusy(): boolean {
+    return this.#waiting > 0;
+  }
+
   /** True if content need not wait: no other response does, and Node has little or nothing else. */
   mayPass(bytes: number): boolean {
     if (this.#waiting > 0) return false;
