@@ -22,6 +22,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^nagare$/, replacement: source("src/edge/index.ts") },
+      { find: /^nagare\/http$/, replacement: source("src/handler/index.ts") },
       { find: /^nagare\/testing$/, replacement: source("src/testkit/index.ts") },
       { find: /^nagare\/webtransport$/, replacement: source("src/client/webtransport/index.ts") },
       { find: /^nagare\/(.+)$/, replacement: source("src/$1/index.ts") },

@@ -172,7 +172,14 @@ export interface SimulatedTransferDone {
 
 /** What a jar of cookies costs: microseconds for each set and lookup, megabytes when it is full. */
 export interface CookieJarCost {
+  /** Microseconds, as all but `heap`. */
   readonly set: number;
-  readonly get: number;
+  /** URLs that were looked up before. */
+  readonly known: number;
+  /** URLs that were never looked up before. */
+  readonly fresh: number;
+  /** A fresh URL after one of the site's cookies has changed, and that change. */
+  readonly changed: number;
+  /** Megabytes. */
   readonly heap: number;
 }

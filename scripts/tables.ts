@@ -18,11 +18,19 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "uploads as an action",
     ja: "アップロードのアクション",
   },
+  sunset: {
+    en: "sending Prefer by default, WebDAV's preferences",
+    ja: "既定での Prefer の送信、WebDAV のプリファレンス",
+  },
+  geo: {
+    en: "the ACCEPT_CH frame, finding feeds through registries",
+    ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
+  },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   memcached: { en: "workers, metrics, pools that follow DNS", ja: "ワーカー、メトリクス、DNS に追従するプール" },
   "https-records": {
-    en: "a server for zones, DNS over QUIC, connecting ahead",
-    ja: "ゾーンのサーバー、DNS over QUIC、事前接続",
+    en: "DNSSEC, connecting ahead",
+    ja: "DNSSEC、事前接続",
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": { en: "`nagare/connect`, the history of round trips", ja: "`nagare/connect`、往復時間の履歴" },

@@ -37,11 +37,19 @@ function exportsOf(path: string): string[] {
   return [...named, ...all];
 }
 
-const exported = ["edge", "node", "undici", "client", "cookies", "client/webtransport", "testkit"].flatMap((folder) =>
-  exportsOf(`src/${folder}/index.ts`),
-);
+const exported = [
+  "edge",
+  "handler",
+  "node",
+  "undici",
+  "client",
+  "cookies",
+  "client/net-connect",
+  "client/webtransport",
+  "testkit",
+].flatMap((folder) => exportsOf(`src/${folder}/index.ts`));
 
-test("every export of nagare, nagare/node, nagare/undici, nagare/client, nagare/cookies, nagare/webtransport and nagare/testing is marked, and nothing else is", () => {
+test("every export of nagare, nagare/node, nagare/http, nagare/undici, nagare/client, nagare/cookies, nagare/connect, nagare/webtransport and nagare/testing is marked, and nothing else is", () => {
   expect(exported.length).toBeGreaterThan(40);
   expect([...marked].sort()).toEqual([...new Set(exported)].sort());
 });

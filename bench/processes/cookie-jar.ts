@@ -42,17 +42,32 @@ function make(): Contestant {
   return { set: (text, from) => void jar.set(text, from), get: (to) => jar.header(to) };
 }
 
-/** Microseconds. */
-function measure(jar: Contestant): { readonly set: number; readonly get: number } {
+/** Microseconds for each turn. */
+function time(turns: number, turn: (index: number) => void): number {
   const start = performance.now();
-  for (let i = 0; i < COOKIES; i += 1) jar.set(line(i), url(i));
-  const set = performance.now();
+  for (let i = 0; i < turns; i += 1) turn(i);
+  return ((performance.now() - start) * 1_000) / turns;
+}
+
+function measure(jar: Contestant): Omit<CookieJarCost, "heap"> {
+  let lookups = 0;
   let bytes = 0;
-  for (let i = 0; i < LOOKUPS; i += 1) bytes += jar.get(url(i * 7))?.length ?? 0;
-  const get = performance.now();
+  const look = (at: string): void => {
+    lookups += 1;
+    bytes += jar.get(at)?.length ?? 0;
+  };
+  const costs = {
+    set: time(COOKIES, (i) => jar.set(line(i), url(i))),
+    fresh: time(LOOKUPS, (i) => look(`${url(i * 7)}/${i}`)),
+    known: time(LOOKUPS, (i) => look(url(i * 7))),
+    changed: time(COOKIES, (i) => {
+      jar.set(line(i).replace("=", "=changed-"), url(i));
+      look(`${url(i)}/${i}`);
+    }),
+  };
   // Each lookup must find its 20 cookies.
-  if (bytes < LOOKUPS * 20 * 12) throw new Error(`only ${bytes} bytes of cookies were found`);
-  return { set: ((set - start) * 1_000) / COOKIES, get: ((get - set) * 1_000) / LOOKUPS };
+  if (bytes < lookups * 20 * 12) throw new Error(`only ${bytes} bytes of cookies were found`);
+  return costs;
 }
 
 // The first jar is for the compiler.
@@ -60,9 +75,9 @@ measure(make());
 globalThis.gc!();
 const before = process.memoryUsage().heapUsed;
 const jar = make();
-const { set, get } = measure(jar);
+const costs = measure(jar);
 globalThis.gc!();
 const heap = (process.memoryUsage().heapUsed - before) / 1e6;
 // Keeps the jar alive until here.
 jar.get(url(0));
-process.stdout.write(JSON.stringify({ set, get, heap } satisfies CookieJarCost));
+process.stdout.write(JSON.stringify({ ...costs, heap } satisfies CookieJarCost));

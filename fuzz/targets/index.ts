@@ -7,6 +7,7 @@ import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
+import { qmux } from "./qmux.ts";
 import { webtransport } from "./webtransport.ts";
 
 export const TARGETS: readonly Target[] = [
@@ -18,5 +19,6 @@ export const TARGETS: readonly Target[] = [
   h3,
   qpack,
   webtransport,
+  qmux,
   dns,
 ];

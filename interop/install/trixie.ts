@@ -12,7 +12,16 @@ import { runChild } from "../child.ts";
 import { Skip } from "../result.ts";
 import { debianProgram, exists } from "./debian.ts";
 
-const PACKAGES = ["ca-certificates", "curl", "haproxy", "nginx", "ngtcp2-client", "ngtcp2-server"] as const;
+const PACKAGES = [
+  "ca-certificates",
+  "curl",
+  "haproxy",
+  "knot",
+  "knot-dnsutils",
+  "nginx",
+  "ngtcp2-client",
+  "ngtcp2-server",
+] as const;
 const MAKE_MINUTES = 10;
 
 /** Written last: a folder without it is incomplete. */

@@ -1,4 +1,4 @@
-/** `npm run oracle -- cookies|isolation [--record]`: asks Chromium about the vectors of test/vectors, or records its verdicts. */
+/** `npm run oracle -- cookies|isolation|audit|wpt`: asks Chromium about the vectors of test/vectors, or records its verdicts; holds our rules to tests of others. */
 
 import { parseArgs } from "node:util";
 import { Skip } from "../result.ts";
@@ -6,8 +6,14 @@ import { audit } from "./audit/main.ts";
 import { cookies } from "./cookies/main.ts";
 import { isolation } from "./isolation/main.ts";
 import type { OracleOptions } from "./options.ts";
+import { wpt } from "./wpt/main.ts";
 
-const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = { cookies, isolation, audit };
+const ORACLES: Readonly<Record<string, (options: OracleOptions) => Promise<boolean>>> = {
+  cookies,
+  isolation,
+  audit,
+  wpt,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,7 +27,7 @@ const [name = ""] = positionals;
 const oracle = ORACLES[name];
 if (oracle === undefined || positionals.length > 1) {
   process.stderr.write(
-    `usage: npm run oracle -- ${Object.keys(ORACLES).join("|")} [--record] [--only PART] [--source HTTP_STATE]\n`,
+    `usage: npm run oracle -- ${Object.keys(ORACLES).join("|")} [--record] [--only PART] [--source DIR]\n`,
   );
   process.exit(2);
 }

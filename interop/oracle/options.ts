@@ -5,7 +5,7 @@ export interface OracleOptions {
   readonly record: boolean;
   /** Only the parts whose name contains this. */
   readonly only: string;
-  /** A checkout of abarth/http-state, to compare its vectors instead. */
+  /** A checkout of abarth/http-state, to compare its vectors instead, or of web-platform-tests. */
   readonly source: string | undefined;
   readonly log: (line: string) => void;
 }

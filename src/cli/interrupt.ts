@@ -1,4 +1,4 @@
-// Ctrl-C in a one-shot command: the first asks it to stop, a second ends the process immediately.
+// Ctrl-C: the first asks a command to stop, a second ends the process immediately.
 import { EXIT, silentExit } from "./fail.ts";
 import type { Io } from "./io.ts";
 
@@ -16,4 +16,18 @@ export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Pr
   } finally {
     stop();
   }
+}
+
+/** Resolves at the first SIGINT or SIGTERM, for commands that run until then. */
+export function untilStopped(io: Io): { readonly promise: Promise<undefined>; clear(): void } {
+  let clear = (): void => {};
+  const promise = new Promise<undefined>((resolve) => {
+    let isStopping = false;
+    clear = io.onInterrupt((name) => {
+      if (isStopping) process.exit(EXIT[name]);
+      isStopping = true;
+      resolve(undefined);
+    });
+  });
+  return { promise, clear: () => clear() };
 }

@@ -46,10 +46,14 @@ export class ConnectionPool {
   readonly #origins = new Map<string, Origin>();
   #closed = false;
 
-  /** `clock` enables virtual time. */
-  constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
+  /** `clock` enables virtual time. `certificateHashes` are those of `DialerSettings`. */
+  constructor(
+    options: ClientOptions = {},
+    clock: HostClock = systemClock,
+    certificateHashes?: readonly Uint8Array[] | undefined,
+  ) {
     const through = tunnelSockets(options, clock, (own) => new ConnectionPool(own, clock));
-    this.settings = settingsFrom(options, clock, through);
+    this.settings = { ...settingsFrom(options, clock, through), certificateHashes };
     this.#clock = clock;
   }
 

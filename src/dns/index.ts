@@ -1,5 +1,8 @@
 /** Domain names, records and messages (RFC 1035 and its successors), and SVCB and HTTPS records (RFC 9460). */
 
+export { Authority, MAX_UDP_RESPONSE, type Response } from "./authority/authority.ts";
+export { type LookupResult, lookup } from "./authority/lookup.ts";
+export { Zone } from "./authority/zone.ts";
 export { DNS_ERRORS, PresentationError } from "./errors.ts";
 export {
   type Edns,
@@ -13,6 +16,7 @@ export {
   rcodeName,
 } from "./message.ts";
 export { isSameName, isWithin, nameKey, parseName } from "./name.ts";
+export { DOQ_ALPN, DOQ_ERRORS, DoqConnection, type DoqEvent } from "./quic/connection.ts";
 export {
   type AnyData,
   className,

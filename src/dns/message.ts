@@ -19,6 +19,8 @@ export const RCODES = {
   NXDOMAIN: 3,
   NOTIMP: 4,
   REFUSED: 5,
+  /** RFC 6672 §2.2. */
+  YXDOMAIN: 6,
   BADVERS: 16,
 } as const;
 

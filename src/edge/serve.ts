@@ -127,6 +127,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   accessLog: true,
   altSvc: true,
   cert: true,
+  deprecationReport: true,
   engine: true,
   earlyData: true,
   earlyDataRegister: true,
@@ -259,8 +260,9 @@ const isQuicMetrics = (metrics: ServeOptions["metrics"]): metrics is QuicMetrics
   metrics !== undefined && "trace" in metrics;
 
 const operationsOf = (options: ServeOptions): Omit<OperationsOptions, "metrics"> => {
-  const { accessLog, limits, requestId, traceContext, trustedProxies, user, group, systemd } = options;
-  return { accessLog, limits, requestId, traceContext, trustedProxies, user, group, systemd };
+  const { accessLog, deprecationReport, limits, requestId, traceContext, trustedProxies, user, group, systemd } =
+    options;
+  return { accessLog, deprecationReport, limits, requestId, traceContext, trustedProxies, user, group, systemd };
 };
 
 let isFallbackReported = false;

@@ -1,8 +1,7 @@
 /**
- * The clock and timers for drivers of machines. Defaults to those of this process; the test kit provides virtual time.
+ * The clock and timers for drivers of machines, in Node and in browsers. Defaults to those of this process; the test kit provides virtual time.
  */
 
-import { performance } from "node:perf_hooks";
 import type { Instant } from "../base/time.ts";
 
 /** A started timer, compatible with Node's. */

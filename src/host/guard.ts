@@ -50,6 +50,7 @@ export const ENTRIES = [
   "budget sweep",
   "file watch",
   "sites retired",
+  "deprecation report",
   // Compression of responses
   "compression data",
   "compression end",
@@ -60,6 +61,14 @@ export const ENTRIES = [
   // Recording in qlog
   "qlog timer",
   "qlog write",
+  // A DNS server
+  "dns datagram",
+  "dns connection",
+  "dns connection idle",
+  "dns connection closed",
+  "dns connection data",
+  "dns connection drain",
+  "dns zone changed",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",
   "tcp other connection",
@@ -305,6 +314,10 @@ export const ENTRIES = [
   "client h3 move",
   "client h3 socket",
   // DNS
+  "client stream ready",
+  "client stream failed",
+  "client stream abort",
+  "client stream delivered",
   "client dns udp message",
   "client dns udp error",
   "client dns udp connected",
@@ -313,6 +326,8 @@ export const ENTRIES = [
   "client dns stream closed",
   "client dns carried",
   "client dns abort",
+  "client dns quic abort",
+  "client dns quic closed",
   "client race lookup",
   "client race attempt",
   "client race abort",
@@ -332,7 +347,10 @@ export const ENTRIES = [
   "client load sweep",
   "client webtransport connect",
   "client webtransport closed",
+  "client webtransport abort",
   "client webtransport turn",
+  "webtransport flush",
+  "websocket close timeout",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

@@ -1,6 +1,7 @@
 /** The Alt-Svc field (RFC 7838 §3): other endpoints that serve an origin, and how long the advertisement is fresh. */
 
 import { ipVersion } from "../wire/ip-address.ts";
+import { splitQuoted } from "./quoted-list.ts";
 
 /** An empty host means the origin's host. */
 export interface Alternative {
@@ -32,7 +33,7 @@ const MAX_ALTERNATIVES = 32;
  * "all alternatives" are invalid then, also those beside it (RFC 7838 §3).
  */
 export function parseAltSvc(field: string): AdvertisedAlternative[] {
-  const members = splitOutsideQuotes(field, ",");
+  const members = splitQuoted(field, ",");
   if (members.some((member) => member.trim() === "clear")) return [];
   const values: AdvertisedAlternative[] = [];
   for (const member of members) {
@@ -44,7 +45,7 @@ export function parseAltSvc(field: string): AdvertisedAlternative[] {
 }
 
 function parseMember(member: string): AdvertisedAlternative | undefined {
-  const [first = "", ...rest] = splitOutsideQuotes(member, ";");
+  const [first = "", ...rest] = splitQuoted(member, ";");
   const match = /^([!#$%&'*+.^_`|~\w-]+)="([^"]*)"$/.exec(first.trim());
   const alternative = match === null ? undefined : parseAuthority(match[2]!);
   if (match === null || alternative === undefined) return undefined;
@@ -84,8 +85,4 @@ function parseAuthority(authority: string): Alternative | undefined {
 /** RFC 7838 §3: in a protocol ID, characters not allowed in a token are percent-encoded. */
 function decodeProtocol(token: string): string {
   return token.replace(/%([0-9A-F]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
-
-function splitOutsideQuotes(text: string, separator: "," | ";"): string[] {
-  return text.match(separator === "," ? /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g : /(?:[^;"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
 }

@@ -32,10 +32,53 @@ export {
   fieldSectionSize,
   fieldValue,
 } from "./field-section.ts";
+export { GEOFEED_FINDINGS, type GeofeedFinding, type GeofeedFindingCode } from "./geofeed/findings.ts";
+/** Geofeeds. */
+export {
+  Geofeed,
+  type GeofeedEntry,
+  type GeofeedOptions,
+  GeofeedReader,
+  type GeofeedSummary,
+} from "./geofeed/geofeed.ts";
+export { type GeoLocation, locationText } from "./geofeed/location.ts";
+/** Client hints. */
+export { emitHints, lacksCritical, readHints } from "./hints/client-hints.ts";
+export { emitGeoField, GEO_FIELD, readGeoField } from "./hints/geo-field.ts";
+export {
+  emitGeoHint,
+  GEO_HINT,
+  type GeoVerdict,
+  type JudgedLocation,
+  judgeGeoHint,
+  parseGeoHint,
+  readGeoHint,
+} from "./hints/geo-hint.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
+/** Dates. */
+export { formatHttpDate, parseHttpDate } from "./http-date.ts";
 /** The names of the versions. */
 export type { HttpVersion } from "./http-version.ts";
+/** Links. */
+export { emitLink, type Link, parseLinks } from "./link.ts";
+/** Deprecation and Sunset. */
+export {
+  emitNotice,
+  type Notice,
+  type NoticeProblem,
+  parseDeprecation,
+  type ReceivedNotice,
+  readNotice,
+} from "./notices/notices.ts";
+/** Prefer. */
+export {
+  type Preference,
+  Preferences,
+  parsePreferences,
+  preferValues,
+  withVary,
+} from "./preferences/preferences.ts";
 /** The PROXY protocol. */
 export {
   emitLocalHeader,

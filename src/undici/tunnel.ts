@@ -1,13 +1,10 @@
 // Upgrades and CONNECT: the response that opens a tunnel, and the tunnel as a Duplex with the methods of a socket.
-import { createHash } from "node:crypto";
 import { Duplex } from "node:stream";
 import type { Field } from "../host/client/session.ts";
 import { isForTunnel, opensTunnel } from "../host/client/tunnel.ts";
 import { undiciErrors } from "../host/client/undici.ts";
+import { acceptanceOf } from "../host/websocket/handshake.ts";
 import type { DispatchRequest } from "./request.ts";
-
-/** RFC 6455 §1.3. */
-const WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** Controls the exchange below a tunnel. */
 export interface TunnelControl {
@@ -140,8 +137,7 @@ export function tunnelResponse(request: DispatchRequest, status: number, fields:
     ["connection", "upgrade"],
   ];
   if (websocketKey !== undefined) {
-    const accept = createHash("sha1").update(`${websocketKey}${WEBSOCKET_GUID}`).digest("base64");
-    upgraded.push(["sec-websocket-accept", accept]);
+    upgraded.push(["sec-websocket-accept", acceptanceOf(websocketKey)]);
   }
   return { status: 101, fields: [...upgraded, ...others] };
 }

@@ -1,6 +1,6 @@
 /** Why a session ended, and the capsules that say so (draft-ietf-webtrans-http3 §6). */
 
-import { concat, fromUtf8, utf8 } from "../wire/text.ts";
+import { concat, fromStrictUtf8, fromUtf8, utf8 } from "../wire/text.ts";
 import { MAX_APPLICATION_CODE } from "./error-codes.ts";
 
 export const WebTransportCapsule = {
@@ -47,9 +47,6 @@ export function parseClose(value: Uint8Array): CloseInfo | string {
   if (value.length < 4) return `a CLOSE capsule of ${value.length} bytes`;
   if (value.length > MAX_CLOSE_LENGTH) return `a close reason of ${value.length - 4} bytes`;
   const closeCode = ((value[0]! << 24) | (value[1]! << 16) | (value[2]! << 8) | value[3]!) >>> 0;
-  try {
-    return { closeCode, reason: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(value.subarray(4)) };
-  } catch {
-    return "a close reason that is not UTF-8";
-  }
+  const reason = fromStrictUtf8(value.subarray(4));
+  return reason === undefined ? "a close reason that is not UTF-8" : { closeCode, reason };
 }

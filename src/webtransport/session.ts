@@ -1,6 +1,6 @@
 /**
  * A WebTransport session as a machine, in either role: streams in both directions, datagrams, and an orderly end. What
- * carries it is a `Carrier`: HTTP/3 today, a WebSocket or capsules of HTTP/2 as well.
+ * carries it is a `Carrier`: HTTP/3, or a WebSocket (`qmux/`).
  *
  * The carrier calls the `handle` methods, the application the others; then it polls events until there are none.
  */

@@ -4,7 +4,7 @@ declare class TextEncoder {
   encode(text: string): Uint8Array;
 }
 declare class TextDecoder {
-  constructor(label?: string, options?: { fatal?: boolean });
+  constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
   decode(bytes: Uint8Array): string;
 }
 
@@ -15,6 +15,17 @@ export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
 /** Replaces malformed sequences with U+FFFD: for display, never for comparison. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
+
+const strictDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Undefined for malformed sequences; keeps a byte order mark. */
+export function fromStrictUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 /** One character per byte: HTTP field values, ALPN names. */
 export function fromLatin1(bytes: Uint8Array, start = 0, end: number = bytes.length): string {

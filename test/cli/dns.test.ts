@@ -1,8 +1,15 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
 import { serve } from "../../src/edge/serve.ts";
 import { nameServer } from "../../src/host/dns/testing/name-server.ts";
 import { freePort } from "../../src/host/udp/free-port.ts";
 import { run } from "./run.ts";
+import { whileRunning } from "./while-running.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "nagare-cli-dns-"));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const LINES = ["a.test. 300 HTTPS 1 . alpn=h3,h2 port=8443", "b.test. 60 CNAME a.test.", "a.test. 60 A 192.0.2.1"];
 
@@ -66,5 +73,50 @@ test("nagare get --trace shows each question, each attempt and each decision", a
     expect(decisions.at(-1)).toMatchObject({ type: "race:ended", how: "connected" });
   } finally {
     await site.close({ timeout: 0 });
+  }
+});
+
+test("dns serve answers over each transport until it is interrupted, and says what was asked", async () => {
+  const zone = join(folder, "example.test.zone");
+  writeFileSync(zone, "$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nwww HTTPS 1 . alpn=h3\n");
+  const ports = ["-p", "0", "--tls", "0", "--https", "0"];
+  const exitCode = await whileRunning(["dns", "serve", zone, ...ports, "--json"], async (line) => {
+    const { event, port, securePort, url, zones } = JSON.parse(line);
+    expect({ event, zones }).toEqual({ event: "listening", zones: [{ origin: "example.test.", records: 3 }] });
+    const https = new URL(url);
+    for (const [at, ...flags] of [
+      [port],
+      [port, "--tcp"],
+      [securePort, "--tls", "-k"],
+      [securePort, "--quic", "-k"],
+      [https.port, "--https", https.pathname, "-k"],
+    ]) {
+      const { stdout } = await run([
+        "dns",
+        "query",
+        "www.example.test",
+        "HTTPS",
+        "@127.0.0.1",
+        "-p",
+        `${at}`,
+        ...flags,
+      ]);
+      expect(stdout, flags.join(" ")).toContain("www.example.test.\t60\tIN\tHTTPS\t1 . alpn=h3\n");
+    }
+  });
+  expect(exitCode).toBe(0);
+});
+
+test("dns serve says which zone file cannot be used, and where", async () => {
+  const broken = join(folder, "broken.zone");
+  writeFileSync(broken, "@ SOA ns h 1 2 3 4 5\nwww NONSENSE\n");
+  for (const [args, message] of [
+    [[broken], `${broken}: line 2: NONSENSE is not a record type`],
+    [[join(folder, "absent.zone")], "there is no such file"],
+    [[join(folder, "file")], "which zone is it?"],
+    [[broken, "--port", "x"], "--port is x"],
+  ] as const) {
+    const { exitCode, stderr } = await run(["dns", "serve", ...args]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(message)]);
   }
 });

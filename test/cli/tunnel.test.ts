@@ -1,14 +1,12 @@
 // `nagare tunnel` and `nagare get --via-udp`, with a proxy of our own.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { PassThrough, Writable } from "node:stream";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { InterruptSignal, Io } from "../../src/cli/io.ts";
-import { runCli } from "../../src/cli/program.ts";
 import { createUdpProxy } from "../../src/edge/connect-udp/index.ts";
 import { type Server, serve } from "../../src/edge/index.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { run } from "./run.ts";
+import { whileRunning } from "./while-running.ts";
 
 const echo = createSocket("udp4");
 let site: Server;
@@ -43,45 +41,6 @@ afterAll(async () => {
 });
 
 const TOKEN = ["-H", "x-token: t"];
-
-/** Runs the command until `use` is done with its first line of output, then interrupts it. */
-async function whileRunning(
-  args: readonly string[],
-  use: (line: string) => Promise<void>,
-  onError: (text: string) => void = () => undefined,
-): Promise<number> {
-  const listeners = new Set<(signal: InterruptSignal) => void>();
-  let onLine: (line: string) => void = () => undefined;
-  const first = new Promise<string>((resolve) => {
-    onLine = resolve;
-  });
-  const io: Io = {
-    stdin: new PassThrough(),
-    stdout: new Writable({
-      write(chunk: Buffer, _encoding, callback) {
-        onLine(chunk.toString().trim());
-        callback();
-      },
-    }),
-    stderr: new Writable({
-      write(chunk: Buffer, _encoding, callback) {
-        onError(chunk.toString());
-        callback();
-      },
-    }),
-    env: {},
-    onInterrupt(listener) {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-  };
-  const code = runCli(args, io);
-  await use(await first);
-  for (const listener of [...listeners]) listener("SIGINT");
-  const exitCode = await code;
-  process.exitCode = undefined; // otherwise that of the test runner
-  return exitCode;
-}
 
 describe("nagare tunnel", () => {
   test.each([["--http1.1"], ["--http2"], ["--http3-only"]])("%s: prints the port, and forwards", async (version) => {

@@ -1,12 +1,21 @@
 /** Questions to DNS servers that answer, truncate, refuse and hang up. */
 
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer, Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
-import { parseMessage } from "../../src/dns/index.ts";
+import { emitMessage, parseMessage, queryMessage, withLength } from "../../src/dns/index.ts";
+import { DnsService, zoneFileOf } from "../../src/edge/dns/index.ts";
+import { loadIdentity } from "../../src/host/certificates/index.ts";
+import { quicCarrier } from "../../src/host/dns/quic.ts";
 import { DnsResolver } from "../../src/host/dns/resolver.ts";
 import { nameServer } from "../../src/host/dns/testing/name-server.ts";
-import { all, openServer } from "./world.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { armed } from "./armed.ts";
+import { all, log, openServer } from "./world.ts";
 
 const A = 1;
 
@@ -56,6 +65,66 @@ const aborted = async (): Promise<void> => {
   await done;
 };
 
+/** A name server of ours, asked over each of its transports. */
+const served = (trouble?: "idle" | "unread" | "changed" | "aborted") => async (): Promise<void> => {
+  const folder = mkdtempSync(join(tmpdir(), "nagare-guards-dns-"));
+  const file = join(folder, "test.zone");
+  const big = `big TXT ${`${"x".repeat(255)} `.repeat(240)}`;
+  writeFileSync(file, `@ SOA ns h 1 2 3 4 5\n@ NS ns\n${big}\n`);
+  const idle = vi.spyOn(Socket.prototype, "setTimeout");
+  await using service = await DnsService.start({
+    zones: [zoneFileOf(file)],
+    host: "127.0.0.1",
+    port: 0,
+    securePort: 0,
+    identity: loadIdentity(localhostIdentity),
+    watch: true,
+    log,
+    onFault: ({ entry }) => log(`(${entry})`),
+  });
+  await using carrier = quicCarrier({ acceptsAnyCertificate: true });
+  const { port, securePort } = service.addresses;
+  const server = { address: "127.0.0.1", port };
+  const ask = (protocol: "udp" | "tcp" | "quic") => {
+    const servers = [{ ...server, protocol, port: protocol === "quic" ? securePort! : port }];
+    return new DnsResolver({ servers, carry: carrier.carry, timeout: 100 }).resolve("a.test.", A);
+  };
+  await all(ask("udp"), ask("tcp"), ask("quic"));
+  if (trouble === "aborted") {
+    const controller = new AbortController();
+    const message = emitMessage(queryMessage(0, { name: "a.test.", type: A }));
+    const quic = { ...server, protocol: "quic", port: securePort! } as const;
+    const carried = carrier.carry(quic, message, controller.signal);
+    // Before the response, which needs a turn of the event loop, and after the question.
+    for (let i = 0; i < 10; i += 1) await Promise.resolve();
+    controller.abort();
+    await all(carried);
+  }
+  if (trouble === "idle") {
+    const client = connect(port, "127.0.0.1").on("error", () => {});
+    await vi.waitUntil(() => idle.mock.calls.some(([milliseconds]) => milliseconds === 10_000));
+    await vi.waitUntil(() => {
+      for (const [milliseconds, handle] of idle.mock.calls) if (milliseconds === 10_000) handle?.();
+      return armed.entry === undefined;
+    });
+    client.destroy();
+  }
+  if (trouble === "unread") {
+    const client = connect(port, "127.0.0.1").on("error", () => {});
+    const query = withLength(emitMessage(queryMessage(1, { name: "big.test.", type: 16 })));
+    client.write(Buffer.concat(Array.from({ length: 500 }, () => query)));
+    client.resume();
+    await vi.waitUntil(() => armed.entry === undefined);
+    client.destroy();
+  }
+  if (trouble === "changed") {
+    writeFileSync(file, "@ SOA ns h 2 2 3 4 5\n");
+    await vi.waitUntil(() => armed.entry === undefined, { timeout: 20_000 });
+  }
+  idle.mockRestore();
+  rmSync(folder, { recursive: true });
+};
+
 /** A client that races addresses. */
 const raced = async (): Promise<void> => {
   const server = await openServer(["h2"]);
@@ -88,6 +157,15 @@ export const DNS_TRAFFIC = {
   "client dns stream closed": { run: unanswered(true) },
   "client dns carried": { run: carried },
   "client dns abort": { run: aborted },
+  "client dns quic abort": { run: served("aborted") },
+  "client dns quic closed": { run: served() },
+  "dns datagram": { run: served() },
+  "dns connection": { run: served() },
+  "dns connection idle": { run: served("idle") },
+  "dns connection closed": { run: served() },
+  "dns connection data": { run: served() },
+  "dns connection drain": { run: served("unread") },
+  "dns zone changed": { run: served("changed") },
   "client race lookup": { run: raced },
   "client race attempt": { run: raced },
   "client race abort": { run: raceAborted },

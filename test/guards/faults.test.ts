@@ -468,7 +468,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
  * and server share (sockets, drivers), the fault may hit the client; other tests check what the server logs.
  */
 const isQuiet = (entry: Entry): boolean =>
-  /^(?:client |udp (?:message|sent|connected sent|turn|ready|read)$|quic |response (?:look-ahead|turn))/.test(entry);
+  /^(?:client |web(?:transport|socket) |udp (?:message|sent|connected sent|turn|ready|read)$|quic |response (?:look-ahead|turn))/.test(
+    entry,
+  );
 
 const isFastAvailable = "udp" in (await fastEngine());
 const isReachable = (entry: Entry): boolean =>

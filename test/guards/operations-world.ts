@@ -28,6 +28,16 @@ async function logFails(): Promise<void> {
   await openClient(server, "h2").get("/");
 }
 
+/** A report on deprecated routes that comes soon. */
+async function reported(): Promise<void> {
+  const server = await serve(
+    { port: 0, host: "127.0.0.1", tls: localhostIdentity, deprecationReport: { interval: 2, onReport: () => {} }, log },
+    () => new Response("hello", { headers: { deprecation: "@1" } }),
+  );
+  closers.push(() => server.close({ timeout: 0 }));
+  await openClient(server, "h2").get("/");
+}
+
 /** A scrape of the metrics. */
 async function scraped(): Promise<void> {
   const server = await serve(
@@ -50,6 +60,7 @@ async function watched(): Promise<void> {
 export const OPERATIONS_TRAFFIC = {
   "line writer": { run: readerResumes },
   "access log error": { run: logFails },
+  "deprecation report": { run: reported },
   "event loop lag": { run: scraped },
   "status request": { run: scraped },
   "status page": { run: scraped },

@@ -2,6 +2,7 @@
 
 import { ACME_TRAFFIC } from "./acme-world.ts";
 import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
+import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { HTTP2_TRAFFIC } from "./http2-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
@@ -11,6 +12,7 @@ import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 export const TRAFFIC = {
   ...ACME_TRAFFIC,
   ...CONNECT_UDP_TRAFFIC,
+  ...CONNECT_TRAFFIC,
   ...DNS_TRAFFIC,
   ...HTTP2_TRAFFIC,
   ...SITES_TRAFFIC,

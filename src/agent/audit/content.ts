@@ -1,7 +1,7 @@
 /** Findings about responses: loads, CORS, compression, caching, deprecation and priorities. */
 
 import { parseDictionary } from "structured-headers";
-import { parseCookieDate } from "../cookies/index.ts";
+import { readNotice } from "../../http/index.ts";
 import { fullOriginOf, isSameOrigin, originText } from "../isolation/index.ts";
 import { documentOrigin } from "./document-origin.ts";
 import type { AuditDocument, AuditFacts, AuditResource, HeaderFix, LoadedResponse } from "./facts.ts";
@@ -178,34 +178,45 @@ function* responseFindings(response: LoadedResponse, what: string, now: number, 
       "send Cache-Control: max-age=31536000, immutable for URLs with a version; otherwise an ETag",
     );
   }
-  const deprecation = fieldOf(fields, "deprecation");
-  if (deprecation !== undefined) {
+  yield* noticeFindings(response, what, now);
+}
+
+function* noticeFindings({ url, fields }: LoadedResponse, what: string, now: number): Generator<Finding> {
+  const { sunset, problems } = readNotice(fields, now);
+  const deprecationField = fieldOf(fields, "deprecation");
+  if (deprecationField !== undefined) {
     yield finding(
       "deprecation/deprecated",
       url,
-      `${what} is deprecated: Deprecation: ${deprecation}`,
-      { deprecation, link: fieldOf(fields, "link") ?? null },
+      `${what} is deprecated: Deprecation: ${deprecationField}`,
+      { deprecation: deprecationField, link: fieldOf(fields, "link") ?? null },
       "use its successor; see the links of the response",
     );
   }
-  const sunset = fieldOf(fields, "sunset");
-  if (sunset !== undefined) {
-    // RFC 8594 §3: an HTTP-date.
-    const at = parseCookieDate(sunset, "rfc6265bis");
+  const sunsetField = fieldOf(fields, "sunset");
+  if (sunsetField !== undefined) {
     const when =
-      at === undefined
+      sunset === undefined
         ? "at no valid date"
-        : at < now
+        : sunset < now
           ? "since then it may be gone"
-          : `in ${Math.ceil((at - now) / 86_400_000)} days`;
+          : `in ${Math.ceil((sunset - now) / 86_400_000)} days`;
     yield finding(
       "deprecation/sunset",
       url,
-      `${what} ends on ${sunset}: ${when}`,
-      { sunset, at: at ?? null },
+      `${what} ends on ${sunsetField}: ${when}`,
+      { sunset: sunsetField, at: sunset ?? null },
       "use its successor before then",
     );
   }
+  for (const { field, message } of problems)
+    yield finding(
+      "deprecation/invalid",
+      url,
+      message,
+      { field },
+      "tell the provider, and use the links of the response",
+    );
 }
 
 /** The urgency of a response, from 0 to 7; its server knows best (RFC 9218 §5). */

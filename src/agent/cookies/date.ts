@@ -1,5 +1,6 @@
 /** Dates of the attribute Expires (RFC 6265bis §5.1.1): everything that servers ever wrote, as milliseconds since 1970. */
 
+import { daysSince1970, isDate } from "../../base/calendar.ts";
 import type { Profile } from "./cookie.ts";
 
 /** %x09 / %x20-2F / %x3B-40 / %x5B-60 / %x7B-7E */
@@ -8,7 +9,6 @@ const TIME = /^(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\D|$)/;
 const DAY = /^(\d{1,2})(?:\D|$)/;
 const YEAR = /^(\d{2,4})(?:\D|$)/;
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const DAY_MILLISECONDS = 86_400_000;
 
 interface DateParts {
@@ -29,8 +29,11 @@ export function parseCookieDate(text: string, profile: Profile = "rfc6265bis"): 
   const [hour, minute, second] = time;
   // deviation: Chromium has no first year.
   if (full < 1_601 && profile === "rfc6265bis") return undefined;
-  if (hour > 23 || minute > 59 || second > 59 || !isDay(full, month, day)) return undefined;
-  return daysSince1970(full, month, day) * DAY_MILLISECONDS + ((hour * 60 + minute) * 60 + second) * 1_000;
+  if (hour > 23 || minute > 59 || second > 59 || !isDate({ year: full, month: month + 1, day })) return undefined;
+  return (
+    daysSince1970({ year: full, month: month + 1, day }) * DAY_MILLISECONDS +
+    ((hour * 60 + minute) * 60 + second) * 1_000
+  );
 }
 
 /** RFC 6265bis §5.1.1: each token fills the first part that it fits and that is still missing. */
@@ -58,16 +61,3 @@ function readLikeChromium(token: string, parts: DateParts): void {
 
 const isMonth = (token: string): boolean => monthOf(token) >= 0;
 const monthOf = (token: string): number => MONTHS.indexOf(token.slice(0, 3).toLowerCase());
-
-function isDay(year: number, month: number, day: number): boolean {
-  if (month === 1 && day === 29) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  return day >= 1 && day <= DAYS[month]!;
-}
-
-/** In the Gregorian calendar. March begins the year, so that the leap day is its last. */
-function daysSince1970(year: number, month: number, day: number): number {
-  const shifted = (month + 10) % 12;
-  const y = month < 2 ? year - 1 : year;
-  const ofYear = Math.floor((shifted * 153 + 2) / 5) + day - 1;
-  return y * 365 + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400) + ofYear - 719_468;
-}

@@ -164,16 +164,15 @@ export function judgeSend(cookie: Cookie, visit: Visit, now: number): readonly R
 }
 
 /**
- * True if `judgeSend` has nothing against the cookie, whose domain is known to match. Says it without the reasons, because requests
+ * True if `judgeSend` has nothing against the cookie, whose domain and path are known to match. Says it without the reasons, because requests
  * need no more, and are many.
  */
 export function carries(cookie: Cookie, visit: Visit, now: number): boolean {
-  const { expires, secure, httpOnly, sameSite, partitionKey, path } = cookie;
-  const { target, situation, isSecure, rules } = visit;
+  const { expires, secure, httpOnly, sameSite, partitionKey } = cookie;
+  const { situation, isSecure, rules } = visit;
   if (expires !== undefined && expires <= now) return false;
   if (secure ? !isSecure : sameSite === "none") return false;
   if (httpOnly && situation.script) return false;
-  if (path !== "/" && !pathMatches(target.path, path)) return false;
   if (sameSite !== "none" && situation.mode !== "strict" && !allows(situation.mode, cookie, rules, now)) return false;
   if (partitionKey !== undefined) return partitionText(partitionKey) === partitionText(situation.partitionKey);
   return rules.thirdParty === "allow" || !situation.isThirdParty;

@@ -2,15 +2,13 @@
 
 import type { Cookie, PartitionKey, SameSite } from "./cookie.ts";
 
-/** RFC 6265bis §5.8.3: the value of the field `cookie`. A cookie without a name is its bare value. */
-export function cookieString(cookies: readonly Pick<Cookie, "name" | "value">[]): string {
-  let text = "";
-  for (const { name, value } of cookies) {
-    const pair = name === "" ? value : `${name}=${value}`;
-    text = text === "" ? pair : `${text}; ${pair}`;
-  }
-  return text;
-}
+/** RFC 6265bis §5.8.3: a cookie without a name is its bare value. */
+export const pairText = ({ name, value }: Pick<Cookie, "name" | "value">): string =>
+  name === "" ? value : `${name}=${value}`;
+
+/** RFC 6265bis §5.8.3: the value of the field `cookie`. */
+export const cookieString = (cookies: readonly Pick<Cookie, "name" | "value">[]): string =>
+  cookies.map(pairText).join("; ");
 
 /** A cookie in JSON. Members with their usual value are left out. */
 export interface CookieJson {

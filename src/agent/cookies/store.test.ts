@@ -119,6 +119,16 @@ describe("the limits", () => {
     expect(sent(store, at("host-0.test"))).toBe("");
   });
 
+  test("beyond the total, all are looked at once for a tenth of it, also if cookies only change", () => {
+    const store = new CookieStore({ limits: { total: 100, maximum: 1_000 } });
+    for (let i = 0; i < 115; i += 1) store.set(`a=1${i === 0 ? "; Max-Age=1" : ""}`, at(`host-${i}.test`), {}, NOW);
+    const sizes = Array.from({ length: 10 }, (_, i) => {
+      store.set(`a=${i}`, at("host-7.test"), {}, NOW + 1_000);
+      return store.size;
+    });
+    expect(sizes).toEqual([115, 115, 115, 115, 115, 114, 114, 114, 114, 114]);
+  });
+
   test("what was not used for 30 days goes when there are more than 3300", () => {
     const store = new CookieStore();
     const later = NOW + 31 * 24 * 3_600 * 1_000;
@@ -139,12 +149,21 @@ describe("changes", () => {
     expect(changes).toEqual(["set a", "set b", "set c", "deleted a", "deleted b", "deleted c"]);
   });
 
-  test("Clear-Site-Data spares the partitions of other sites", () => {
+  test("clearing a site spares the partitions of other sites", () => {
     const store = storeWith("a=1; Secure", "p=1; Secure; Partitioned");
     const frame: CookieContext = { kind: "frame", topLevel: "https://site-b.test" };
     store.set("q=1; Secure; SameSite=None; Partitioned", A, frame, NOW);
-    store.clearSite(A, {});
+    expect(store.clearSite(A, {})).toBe(2);
     expect([...store].map(({ name }) => name)).toEqual(["q"]);
+  });
+
+  test("a third party whose cookies are blocked clears its partition only", () => {
+    const store = new CookieStore({ thirdParty: "block" });
+    const frame: CookieContext = { kind: "frame", topLevel: "https://site-b.test" };
+    store.set("a=1", A, {}, NOW);
+    store.set("q=1; Secure; SameSite=None; Partitioned", A, frame, NOW);
+    expect(store.clearSiteData('"*"', A, frame)).toBe(1);
+    expect([...store].map(({ name }) => name)).toEqual(["a"]);
   });
 });
 
@@ -236,8 +255,37 @@ test("a request carries exactly the cookies that nothing speaks against", () => 
         .filter(({ reasons }) => reasons.length === 0)
         .map(({ cookie }) => cookie);
       expect(store.get(to, around, NOW + age)).toEqual(found);
-      expect(store.get(to, around, NOW + age)).toEqual(found);
+      expect(store.header(to, around, NOW + age)).toBe(cookieString(found));
     }),
     { numRuns: runs(300) },
+  );
+});
+
+test("what a request carries follows every change, over hosts, paths and time", () => {
+  const host = fc.constantFrom("site-a.test", "sub.site-a.test", "deep.sub.site-a.test");
+  const path = fc.constantFrom("/", "/a", "/b", "/a/b", "/ab");
+  const place = fc.record({ scheme: fc.constantFrom("https", "http", "ws"), host, path });
+  const line = fc
+    .tuple(
+      fc.constantFrom("x=1", "x=2", "y=1", "=z"),
+      path,
+      fc.constantFrom("", "; Domain=site-a.test", "; Domain=sub.site-a.test"),
+      fc.constantFrom("", "; Secure", "; Secure; Partitioned", "; Max-Age=3", "; Max-Age=0", "; HttpOnly"),
+    )
+    .map(([pair, where, domain, more]) => `${pair}; Path=${where}${domain}${more}`);
+  const step = fc.oneof(fc.record({ line, to: place }), fc.record({ to: place }));
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const store = new CookieStore();
+      steps.forEach((each, index) => {
+        const now = NOW + index * 500;
+        if ("line" in each) store.set(each.line, each.to, {}, now);
+        const carried = store.explain(each.to, {}, now).filter(({ reasons }) => reasons.length === 0);
+        const expected = cookieString(carried.map(({ cookie }) => cookie));
+        expect(store.header(each.to, {}, now)).toBe(expected);
+        expect(cookieString(store.get(each.to, {}, now))).toBe(expected);
+      });
+    }),
+    { numRuns: runs(200) },
   );
 });

@@ -3,9 +3,10 @@
  * within limits. All times are milliseconds since 1970, because cookies outlive processes.
  */
 
+import { parseClearSiteData } from "./clear-site-data.ts";
 import type { CookieContext, Target } from "./context.ts";
 import { type Cookie, partitionText } from "./cookie.ts";
-import { bySendOrder, CookieIndex, type Group, mergeRuns, pairBytes, type StoredCookie } from "./index-tree.ts";
+import { bySendOrder, CookieIndex, type Group, pairBytes, type StoredCookie } from "./index-tree.ts";
 import {
   type CookieRules,
   carries,
@@ -19,10 +20,11 @@ import {
 } from "./judge.ts";
 import { byUse, type CookieLimits, DEFAULT_LIMITS, victims } from "./limits.ts";
 import { parseSetCookie } from "./parse.ts";
-import { isPlain, type Plan, Plans } from "./plans.ts";
+import { pathMatches } from "./path.ts";
 import type { Reason, Warning } from "./reasons.ts";
 import { cookieString } from "./serialize.ts";
-import { registrableDomain } from "./site.ts";
+import { isTrustworthy, registrableDomain } from "./site.ts";
+import { type PathCookies, Views } from "./views.ts";
 
 /** What became of one Set-Cookie line. */
 export type SetOutcome =
@@ -59,14 +61,17 @@ export class CookieStore {
   readonly rules: CookieRules;
   readonly limits: CookieLimits;
   readonly #index = new CookieIndex();
-  readonly #plans = new Plans();
+  readonly #views: Views;
   readonly #onChange: ((change: CookieChange) => void) | undefined;
   #serial = 0;
+  /** Cookies that were stored since all were last looked at for eviction. */
+  #storedSinceTrim = 0;
 
   constructor({ limits, onChange, ...rules }: CookieStoreOptions = {}) {
     this.rules = { ...DEFAULT_RULES, ...rules };
     this.limits = { ...DEFAULT_LIMITS, ...limits };
     this.#onChange = onChange;
+    this.#views = new Views(this.#index, this.rules);
   }
 
   get size(): number {
@@ -106,44 +111,34 @@ export class CookieStore {
 
   /** The cookies for a request, in the order of sending (RFC 6265bis §5.8). */
   get(target: Target, context: CookieContext, now: number): readonly Cookie[] {
-    const plan = this.#planFor(target, context, now);
-    return plan === undefined ? this.#find(target, context, now).map(({ cookie }) => cookie) : plan.cookies;
+    const ready = this.#views.readyFor(target, context, now);
+    if (ready === undefined) return this.#find(target, context, now);
+    const found: Cookie[] = [];
+    for (const each of ready) if (isUsed(each, target, now)) for (const { cookie } of each.stored) found.push(cookie);
+    return found;
   }
 
   /** The value of the field `cookie`; empty if there is none. */
   header(target: Target, context: CookieContext, now: number): string {
-    return this.#planFor(target, context, now)?.text ?? cookieString(this.get(target, context, now));
+    const ready = this.#views.readyFor(target, context, now);
+    if (ready === undefined) return cookieString(this.#find(target, context, now));
+    let text = "";
+    for (const each of ready) if (isUsed(each, target, now)) text = text === "" ? each.text : `${text}; ${each.text}`;
+    return text;
   }
 
-  /** Undefined if the request has a context, or the site no cookies. */
-  #planFor(target: Target, context: CookieContext, now: number): Plan | undefined {
-    const { redirectChain } = this.rules;
-    if (!isPlain(context) || (redirectChain && context.redirects !== undefined)) return undefined;
-    let plan = this.#plans.get(target, now);
-    if (plan === undefined) {
-      const group = this.#index.groupOf(target.host);
-      if (group === undefined) return undefined;
-      plan = this.#plans.add(target, this.#find(target, context, now), group);
-    }
-    for (const stored of plan.found) stored.lastAccess = now;
-    return plan;
-  }
-
-  #find(target: Target, context: CookieContext, now: number): StoredCookie[] {
-    const found: StoredCookie[] = [];
-    const lists = this.#index.listsFor(target.host);
-    if (lists.length === 0) return found;
+  #find(target: Target, context: CookieContext, now: number): readonly Cookie[] {
+    const found: Cookie[] = [];
+    const paths = this.#views.pathsOf(target.host);
+    if (paths.length === 0) return found;
     const visit = visitOf(target, context, this.rules);
-    for (const list of lists) {
-      // Only the first may be that of the host itself; hosts below it get its domain cookies.
-      const isOwn = list[0]!.cookie.domain === target.host;
-      const first = found.length;
-      for (const stored of list) {
-        if (!(isOwn || !stored.cookie.hostOnly) || !carries(stored.cookie, visit, now)) continue;
-        stored.lastAccess = now;
-        found.push(stored);
+    for (const { path, stored } of paths) {
+      if (!pathMatches(target.path, path)) continue;
+      for (const each of stored) {
+        if (!carries(each.cookie, visit, now)) continue;
+        each.lastAccess = now;
+        found.push(each.cookie);
       }
-      if (first > 0 && found.length > first) mergeRuns(found, first);
     }
     return found;
   }
@@ -190,16 +185,30 @@ export class CookieStore {
   }
 
   /**
-   * Clear-Site-Data: "cookies": removes the cookies of the host's registrable domain, and of partitioned ones only those of the
-   * partition of this context (CHIPS).
+   * Removes the cookies of the host's registrable domain, and of partitioned ones only those of the partition of this context
+   * (CHIPS). Returns how many there were.
    */
-  clearSite(target: Target, context: CookieContext): void {
+  clearSite(target: Target, context: CookieContext): number {
     const group = this.#index.groupOf(target.host);
-    const key = partitionText(visitOf(target, context, this.rules).situation.partitionKey);
-    for (const stored of [...(group?.domains.values() ?? [])].flat()) {
-      const partition = partitionText(stored.cookie.partitionKey);
-      if (partition === "" || partition === key) this.#remove(stored);
-    }
+    const { partitionKey, isThirdParty } = visitOf(target, context, this.rules).situation;
+    const key = partitionText(partitionKey);
+    const isBlocked = this.rules.thirdParty === "block" && isThirdParty;
+    const cleared = [...(group?.domains.values() ?? [])].flat().filter(({ cookie }) => {
+      const partition = partitionText(cookie.partitionKey);
+      return partition === "" ? !isBlocked : partition === key;
+    });
+    for (const stored of cleared) this.#remove(stored);
+    return cleared.length;
+  }
+
+  /**
+   * Handles the field Clear-Site-Data of a response, after its Set-Cookie lines. Returns how many cookies it deleted: none if
+   * it does not list `"cookies"` or `"*"`, or came over http.
+   */
+  clearSiteData(value: string, target: Target, context: CookieContext): number {
+    // Clear Site Data §4.2: only of trustworthy origins.
+    const counts = isTrustworthy(target) && parseClearSiteData(value).clears.includes("cookies");
+    return counts ? this.clearSite(target, context) : 0;
   }
 
   /** Returns what was stored, with its time of creation. */
@@ -222,6 +231,7 @@ export class CookieStore {
     const { perDomain, total } = this.limits;
     if (stored.cookie.partitionKey !== undefined) this.#trimPartition(group, stored);
     else if (group.unpartitioned > perDomain) this.#trimDomain(group, now);
+    this.#storedSinceTrim += 1;
     if (this.#index.size > total) this.#trimAll(now);
   }
 
@@ -249,12 +259,12 @@ export class CookieStore {
     }
   }
 
-  /** RFC 6265bis §5.7, last part. Runs once for each hundredth of the limit, because it looks at all cookies. */
+  /** RFC 6265bis §5.7, last part. Runs once for as many cookies as a tenth of the limit, because it looks at all. */
   #trimAll(now: number): void {
     const { total, unusedFor, maximum } = this.limits;
-    const size = this.#index.size;
-    const isFull = size > maximum;
-    if (!isFull && size % Math.max(1, Math.floor(total / 10)) !== 0) return;
+    const isFull = this.#index.size > maximum;
+    if (!isFull && this.#storedSinceTrim < total / 10) return;
+    this.#storedSinceTrim = 0;
     this.deleteExpired(now);
     const all = [...this.#index];
     if (isFull) {
@@ -276,4 +286,11 @@ export class CookieStore {
     this.#index.remove(stored);
     this.#onChange?.({ kind: "deleted", cookie: stored.cookie });
   }
+}
+
+/** True if the request matches their path; they are used then. */
+function isUsed({ path, stored }: PathCookies, target: Target, now: number): boolean {
+  if (!pathMatches(target.path, path)) return false;
+  for (const each of stored) each.lastAccess = now;
+  return true;
 }

@@ -27,9 +27,10 @@ export const combine = (lines: readonly string[]): string => lines.join(", ").re
 export function parseTokenItem(lines: readonly string[]): Parsed<TokenItem> {
   const field = combine(lines);
   if (field === "") return { problem: "it is empty" };
-  if (lines.length > 1) return { problem: `it stands on ${lines.length} lines, and browsers accept one` };
+  // Lines may be one item, if a string goes on over them; two values are none.
   const item = attempt(() => parseItem(field));
   if (item === undefined) {
+    if (lines.length > 1) return { problem: `it stands on ${lines.length} lines, and browsers accept one` };
     const isList = attempt(() => parseList(field)) !== undefined;
     return { problem: isList ? "it is a list, and browsers accept one value" : "it is not a structured field" };
   }

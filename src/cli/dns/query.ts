@@ -16,6 +16,7 @@ import {
 } from "../../dns/index.ts";
 import { resolveHost } from "../../host/client/resolve.ts";
 import { httpsCarrier } from "../../host/dns/https.ts";
+import { quicCarrier } from "../../host/dns/quic.ts";
 import { DnsResolver } from "../../host/dns/resolver.ts";
 import { systemServers } from "../../host/dns/system.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
@@ -28,6 +29,7 @@ export interface DnsQueryFlags {
   readonly tcp?: true;
   readonly tls?: true;
   readonly https?: true | string;
+  readonly quic?: true;
   readonly insecure?: true;
   readonly cacert?: string;
   readonly timeout?: string;
@@ -44,6 +46,8 @@ export async function dnsQuery(text: string, words: readonly string[], flags: Dn
   const servers = await serversFrom(host, flags);
   const acceptsAnyCertificate = flags.insecure === true;
   await using client = createClient({ ca, rejectUnauthorized: !acceptsAnyCertificate });
+  await using overQuic = quicCarrier({ ca, acceptsAnyCertificate });
+  const overHttps = httpsCarrier((url, init) => client.fetch(url, init));
   const start = performance.now();
   const events: { readonly at: number; readonly event: DnsTraceEvent }[] = [];
   const resolver = new DnsResolver({
@@ -51,7 +55,7 @@ export async function dnsQuery(text: string, words: readonly string[], flags: Dn
     timeout,
     acceptsAnyCertificate,
     ca,
-    carry: httpsCarrier((url, init) => client.fetch(url, init)),
+    carry: flags.quic ? overQuic.carry : overHttps,
     trace: (event) => void events.push({ at: performance.now() - start, event }),
   });
   const answer = await interruptible(io, (signal) => resolver.resolve(name, type, signal));
@@ -98,7 +102,15 @@ function wordsFrom(words: readonly string[]): { type: number; host: string | und
 }
 
 async function serversFrom(host: string | undefined, flags: DnsQueryFlags): Promise<readonly DnsServer[]> {
-  const protocol: DnsProtocol = flags.https ? "https" : flags.tls ? "tls" : flags.tcp ? "tcp" : "udp";
+  const protocol: DnsProtocol = flags.https
+    ? "https"
+    : flags.quic
+      ? "quic"
+      : flags.tls
+        ? "tls"
+        : flags.tcp
+          ? "tcp"
+          : "udp";
   const port = flags.port === undefined ? DNS_PORTS[protocol] : Number(flags.port);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw usageError(`${flags.port} is not a port`);
   const path = typeof flags.https === "string" ? flags.https : undefined;

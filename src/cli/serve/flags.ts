@@ -202,7 +202,14 @@ export interface ConfiguredServer {
   readonly operations: Pick<ValidConfig, OperationName>;
 }
 
-type OperationName = "accessLog" | "requestId" | "traceContext" | "trustedProxies" | "metrics" | "limits";
+type OperationName =
+  | "accessLog"
+  | "deprecationReport"
+  | "requestId"
+  | "traceContext"
+  | "trustedProxies"
+  | "metrics"
+  | "limits";
 
 const UNCONFIGURED: ConfiguredServer = { listen: {}, certificates: [], isDevelopment: true, operations: {} };
 

@@ -3,6 +3,8 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient } from "../../client/index.ts";
 import { parseZone, printRecord, type ResourceRecord, typeName } from "../../dns/index.ts";
+import { DnsService } from "../../edge/dns/index.ts";
+import { developmentIdentity } from "../../host/certificates/index.ts";
 import { DnsResolver } from "../../host/dns/resolver.ts";
 import { freePort } from "../../host/udp/free-port.ts";
 import { startOwnServer } from "./own-server.ts";
@@ -91,6 +93,46 @@ export async function withKnot<T>(
   }
 }
 
+const KDIG_FLAGS = { UDP: [], TCP: ["+tcp"], TLS: ["+tls"], HTTPS: ["+https=/dns-query"], QUIC: ["+quic"] } as const;
+
+/** kdig asks our name server over each transport that it has. */
+async function askedByKdig(context: RowContext): Promise<string> {
+  const kdig = await peerPath(context, "kdig");
+  const path = join(context.directory, "zone");
+  await writeFile(path, ZONE);
+  await using service = await DnsService.start({
+    zones: [{ path, origin: ORIGIN }],
+    host: "127.0.0.1",
+    port: 0,
+    securePort: 0,
+    httpsPort: 0,
+    identity: await developmentIdentity(),
+    watch: false,
+    log: () => {},
+    onFault: ({ error }) => console.error(error),
+  });
+  const { port, securePort, url } = service.addresses;
+  const ports = { UDP: port, TCP: port, TLS: securePort!, HTTPS: Number(new URL(url!).port), QUIC: securePort! };
+  for (const [over, flags] of Object.entries(KDIG_FLAGS)) {
+    const at = ["@127.0.0.1", "-p", String(ports[over as keyof typeof ports])];
+    const peer = new Peer(context, kdig, [
+      ...at,
+      ...flags,
+      "+short",
+      `svc.${ORIGIN}`,
+      "HTTPS",
+      `text.${ORIGIN}`,
+      "TXT",
+    ]);
+    await peer.succeeded();
+    for (const expected of ["1 . mandatory=alpn alpn=h3 no-default-alpn", '"two; three"']) {
+      if (!peer.stdout.includes(expected))
+        throw new Error(`over ${over}, kdig prints ${peer.stdout.trim() || peer.lastLine()}`);
+    }
+  }
+  return `records over ${Object.keys(KDIG_FLAGS).join(", ")}`;
+}
+
 const soa = (origin: string): string =>
   `${origin} 60 SOA ns.${origin} a.${origin} 1 2 3 4 5\n${origin} 60 NS ns.${origin}\n`;
 
@@ -125,6 +167,13 @@ export const DNS_ROWS: readonly Row[] = [
         await peer.stop();
       }
     },
+  },
+  {
+    system: "https-records",
+    peer: "kdig",
+    against: "kdig",
+    command: "nagare dns serve example.test.zone --tls --https",
+    run: askedByKdig,
   },
   {
     system: "happy-eyeballs",

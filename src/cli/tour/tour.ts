@@ -10,6 +10,7 @@ import { CONNECT_UDP_ROWS } from "./connect-udp.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
+import { GEO_ROWS } from "./geo.ts";
 import { ISOLATION_ROWS } from "./isolation.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
@@ -19,6 +20,7 @@ import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
+import { SUNSET_ROWS } from "./sunset.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
@@ -42,6 +44,8 @@ const ROWS: readonly Row[] = [
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
+  ...SUNSET_ROWS,
+  ...GEO_ROWS,
   ...BPF_ROWS,
 ];
 /** Milliseconds. */

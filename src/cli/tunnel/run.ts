@@ -2,8 +2,9 @@
 import { udpTargetOf, udpTemplateOf } from "../../client/connect-udp/open.ts";
 import { ClientError, type ClientOptions, createClient } from "../../client/index.ts";
 import { printable } from "../../wire/printable.ts";
-import { describe, EXIT, usageError } from "../fail.ts";
+import { describe, usageError } from "../fail.ts";
 import { readPem } from "../get/flags.ts";
+import { untilStopped } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { headersFrom, protocolChoice } from "../proxy-flags.ts";
 
@@ -78,18 +79,4 @@ function parseListen(text: string): { readonly host: string; readonly port: numb
     throw usageError(`--listen ${text} is not an address with a port`, "give one such as 127.0.0.1:5353 or [::1]:0");
   }
   return { host: match[1] ?? match[2] ?? "127.0.0.1", port };
-}
-
-/** The first signal stops in an orderly way, a second one quits. */
-function untilStopped(io: Io): { readonly promise: Promise<undefined>; clear(): void } {
-  let clear = (): void => {};
-  const promise = new Promise<undefined>((resolve) => {
-    let isStopping = false;
-    clear = io.onInterrupt((name) => {
-      if (isStopping) process.exit(EXIT[name]);
-      isStopping = true;
-      resolve(undefined);
-    });
-  });
-  return { promise, clear: () => clear() };
 }

@@ -27,4 +27,5 @@ export type {
   WebTransportConnectionStats,
   WebTransportSession,
 } from "../../host/webtransport/web-transport-session.ts"; // a session of either role
+export type { WebTransportClientOptions } from "./carriers.ts"; // how a client connects
 export { WebTransport, type WebTransportHash, type WebTransportOptions } from "./web-transport.ts"; // the client

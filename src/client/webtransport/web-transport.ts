@@ -1,22 +1,16 @@
 // The W3C's WebTransport (https://www.w3.org/TR/webtransport/) for Node: connects, and is then a session like any other.
+import { millis } from "../../base/time.ts";
 import { ClientError, TunnelRefusedError } from "../../host/client/errors.ts";
-import type { Http3Connector } from "../../host/client/http3.ts";
-import type { DialOptions } from "../../host/client/session.ts";
+import { staggered } from "../../host/client/staggered.ts";
 import { systemClock } from "../../host/clock.ts";
-import { engineChoice } from "../../host/engine/choice.ts";
-import { detach, type Fault, ignore } from "../../host/guard.ts";
+import { detach, type Fault } from "../../host/guard.ts";
 import { sessionError, type WebTransportError } from "../../host/webtransport/error.ts";
-import { formatProtocol, parseProtocol } from "../../host/webtransport/protocols.ts";
-import { sessionIn } from "../../host/webtransport/tunnel-carrier.ts";
 import { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
-import { combinedFieldValue, type FieldLine, isHttp1Only } from "../../http/index.ts";
-import { DRAFT_02_REQUEST, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
-import type { ClientOptions } from "../options.ts";
-import { ConnectionPool } from "../pool.ts";
-import { openTunnel } from "../tunnel.ts";
+import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { openSession, type SessionRequest, type Way, type WebTransportClientOptions, waysOf } from "./carriers.ts";
 
-/** Milliseconds that the server has to end the session after we have closed it. */
-const CLOSE_TIMEOUT = 5_000;
+/** Milliseconds before a WebSocket is tried too. */
+const HEAD_START = 500;
 
 /** The hash of an acceptable server certificate. */
 export interface WebTransportHash {
@@ -32,7 +26,7 @@ export interface WebTransportOptions {
   readonly serverCertificateHashes?: readonly WebTransportHash[];
   /** Connections are never shared here, so `true` has no effect, except that certificate hashes are then not allowed. */
   readonly allowPooling?: boolean;
-  /** Accepted: over HTTP/3, datagrams are always unreliable. */
+  /** True to use HTTP/3 or nothing. By default a session falls back to a WebSocket, where datagrams are late, never lost. */
   readonly requireUnreliable?: boolean;
   /** Accepted: one congestion controller serves all. */
   readonly congestionControl?: "default" | "throughput" | "low-latency";
@@ -41,71 +35,67 @@ export interface WebTransportOptions {
   /** Beyond the W3C: fields of the request. */
   readonly headers?: ConstructorParameters<typeof Headers>[0];
   /** Beyond the W3C: how the client connects, as for `createClient`. */
-  readonly client?: Pick<
-    ClientOptions,
-    "ca" | "rejectUnauthorized" | "keylog" | "resolve" | "connectTimeout" | "quic" | "engine"
-  >;
+  readonly client?: WebTransportClientOptions;
 }
 
-/** The W3C's WebTransport: a session over HTTP/3. */
+/**
+ * The W3C's WebTransport: a session over HTTP/3, or over a WebSocket (as QMux) if HTTP/3 has failed, or has not succeeded within
+ * 500 ms and the WebSocket is faster. `reliability` says which.
+ */
 export class WebTransport extends WebTransportSession {
+  /** True: sessions may run over a connection where nothing is lost. */
+  static readonly supportsReliableOnly = true;
   readonly congestionControl: "default" | "throughput" | "low-latency";
+  readonly #connecting = new AbortController();
 
   constructor(url: string | URL, options: WebTransportOptions = {}) {
     const parsed = parseUrl(url);
-    const hashes = hashesOf(options);
+    const certificateHashes = hashesOf(options);
     const protocols = checkedProtocols(options.protocols ?? []);
     super();
     this.congestionControl = options.congestionControl ?? "default";
-    const onFault = (fault: Fault): void => this.fail(sessionError(fault.error.message));
-    detach("client webtransport connect", onFault, this.#connect(parsed, options, hashes, protocols));
-  }
-
-  async #connect(
-    url: URL,
-    { headers, client = {} }: WebTransportOptions,
-    hashes: readonly Uint8Array[] | undefined,
-    protocols: readonly string[],
-  ): Promise<void> {
-    const http3 = connector(client, hashes);
-    const pool = new ConnectionPool({ ...client, protocols: ["h3"], http3 });
-    const fields: FieldLine[] = [...(new Headers(headers) as unknown as Iterable<FieldLine>)].filter(
+    const { headers, client = {} } = options;
+    const fields = [...(new Headers(headers) as unknown as Iterable<FieldLine>)].filter(
       ([name, value]) => name !== "host" && name !== "content-length" && !isHttp1Only(name, value),
     );
-    if (protocols.length > 0) fields.push(["wt-available-protocols", protocols.map(formatProtocol).join(", ")]);
-    const head = { protocol: WEBTRANSPORT_PROTOCOL, authority: url.host, fields: [...fields, DRAFT_02_REQUEST] };
+    const ways = waysOf(client.protocols).filter((each) => !options.requireUnreliable || each.versions.includes("h3"));
+    if (ways.length === 0) throw new TypeError("client.protocols has no version of HTTP that can carry the session");
+    const request = { url: parsed, fields, protocols, client, certificateHashes, clock: systemClock };
+    const onFault = (fault: Fault): void => this.fail(sessionError(fault.error.message));
+    detach("client webtransport connect", onFault, this.#connect(request, ways));
+  }
+
+  /** @internal */
+  override fail(error: WebTransportError): void {
+    super.fail(error);
+    this.#connecting.abort(error);
+  }
+
+  async #connect(request: SessionRequest, ways: readonly Way[]): Promise<void> {
     try {
-      const { tunnel, exchange, fields: answered } = await openTunnel(pool.origin(url), { url, head }, pool.settings);
-      const chosen = parseProtocol(combinedFieldValue(answered, "wt-protocol") ?? "") ?? "";
-      if (chosen !== "" && !protocols.includes(chosen)) {
-        const error = new ClientError(
-          "PROTOCOL_ERROR",
-          `the server chose the protocol "${chosen}", which was not offered`,
-        );
-        tunnel.reset(error);
-        throw error;
-      }
-      // The server still has to hear of the end.
-      const gone = this.closed.then(
-        () => pool.close({ timeout: CLOSE_TIMEOUT }),
-        (error: Error) => pool.destroy(error),
-      );
-      detach("client webtransport closed", ignore, gone);
-      this.begin(sessionIn(tunnel), {
-        clock: systemClock,
-        onFault: (fault) => tunnel.reset(fault.error),
-        protocol: chosen,
-        reliability: "unreliable",
-        rtt: () => {
-          const stats = exchange.session?.stats();
-          return { smoothed: stats?.rtt, min: stats?.minRtt };
+      const opened = await staggered({
+        candidates: ways,
+        delay: millis(HEAD_START),
+        signal: this.#connecting.signal,
+        attempt: (way, signal) => openSession(way, request, signal),
+        discard: (late) => {
+          const unused = new WebTransportSession();
+          unused.fail(sessionError("another way was faster"));
+          late.begin(unused);
         },
+        isFinal,
       });
+      opened.begin(this);
     } catch (error) {
-      await pool.destroy(error as Error);
       this.fail(failureOf(error));
     }
   }
+}
+
+/** True if the other way would end with the same error: it leads to the same server. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof TunnelRefusedError) return [401, 403, 429].includes(error.status);
+  return error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
 }
 
 /** W3C WebTransport §4.1: an https URL without a fragment. */
@@ -146,32 +136,6 @@ function checkedProtocols(protocols: readonly string[]): readonly string[] {
         : undefined;
   if (problem !== undefined) throw new DOMException(problem, "SyntaxError");
   return protocols;
-}
-
-/** A connection for this session alone. Loaded when it is needed. */
-function connector(
-  { quic, engine }: NonNullable<WebTransportOptions["client"]>,
-  certificateHashes: readonly Uint8Array[] | undefined,
-): Http3Connector {
-  let loading: Promise<Http3Connector> | undefined;
-  const load = async (): Promise<Http3Connector> => {
-    const [{ createHttp3Connector }, { systemEnvironmentWith }, { WEBTRANSPORT_ONLY }] = await Promise.all([
-      import("../../host/client/h3-connector.ts"),
-      import("../../host/quic/environment.ts"),
-      import("../../host/client/quic-protocols.ts"),
-    ]);
-    return createHttp3Connector(systemEnvironmentWith(engineChoice(engine)), quic, WEBTRANSPORT_ONLY);
-  };
-  const ready = () => {
-    loading ??= load();
-    return loading;
-  };
-  return {
-    ready,
-    connect: async (origin: string, options: DialOptions) =>
-      (await ready()).connect(origin, certificateHashes === undefined ? options : { ...options, certificateHashes }),
-    close: async () => (await loading)?.close(),
-  };
 }
 
 function failureOf(error: unknown): WebTransportError {

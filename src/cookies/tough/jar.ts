@@ -7,6 +7,7 @@ import {
   type Cookie as Judged,
   judgeSend,
   judgeSet,
+  pathMatches,
   type Reason,
   registrableDomain,
   type Target,
@@ -345,7 +346,8 @@ export class CookieJar {
         for (const cookie of all) {
           const judged = judgedOf(cookie);
           const isOfHost = judged.hostOnly ? judged.domain === host : domainMatches(host, judged.domain);
-          if (isOfHost && carries(judged, visit, now.getTime())) {
+          // Stores of others may return cookies of all paths.
+          if (isOfHost && pathMatches(path, judged.path) && carries(judged, visit, now.getTime())) {
             found.push(cookie);
             continue;
           }

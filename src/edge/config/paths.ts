@@ -3,13 +3,17 @@
 import { resolve } from "node:path";
 import type { ValidConfig, ValidRoute, ValidSite } from "./schema.ts";
 
-export function absolutePaths({ listen, sites, acme, accessLog, ...rest }: ValidConfig, folder: string): ValidConfig {
+export function absolutePaths(
+  { listen, sites, acme, accessLog, deprecationReport, ...rest }: ValidConfig,
+  folder: string,
+): ValidConfig {
   const path = (name: string): string => resolve(folder, name);
   const qlog = listen?.qlog;
   return {
     ...rest,
     ...(acme === undefined ? {} : { acme: acmeWith(acme, path) }),
-    ...(accessLog === undefined ? {} : { accessLog: accessLogWith(accessLog, path) }),
+    ...(accessLog === undefined ? {} : { accessLog: outputWith(accessLog, path) }),
+    ...(deprecationReport === undefined ? {} : { deprecationReport: outputWith(deprecationReport, path) }),
     ...(listen === undefined
       ? {}
       : {
@@ -31,10 +35,13 @@ function acmeWith(acme: NonNullable<ValidConfig["acme"]>, path: Resolve): ValidC
 }
 
 /** "-" is standard output. */
-function accessLogWith(accessLog: NonNullable<ValidConfig["accessLog"]>, path: Resolve): ValidConfig["accessLog"] {
+function outputWith<Options extends { readonly to?: string | undefined }>(
+  output: string | Options,
+  path: Resolve,
+): string | Options {
   const file = (to: string): string => (to === "-" ? to : path(to));
-  if (typeof accessLog === "string") return file(accessLog);
-  return accessLog.to === undefined ? accessLog : { ...accessLog, to: file(accessLog.to) };
+  if (typeof output === "string") return file(output);
+  return output.to === undefined ? output : { ...output, to: file(output.to) };
 }
 
 function siteWith(site: ValidSite, path: Resolve): ValidSite {
@@ -47,13 +54,22 @@ function siteWith(site: ValidSite, path: Resolve): ValidSite {
 }
 
 function routeWith(route: ValidRoute, path: Resolve): ValidRoute {
-  const { files, proxy, handler } = route;
+  const { files, proxy, geofeed, geo, handler } = route;
   return {
     ...route,
-    ...(files === undefined ? {} : { files: { ...files, directory: path(files.directory) } }),
+    ...(files === undefined ? {} : { files: filesWith(files, path) }),
     ...(proxy !== undefined && "caFile" in proxy && proxy.caFile !== undefined
       ? { proxy: { ...proxy, caFile: path(proxy.caFile) } }
       : {}),
+    ...(geofeed === undefined ? {} : { geofeed: { ...geofeed, file: path(geofeed.file) } }),
+    ...(typeof geo === "object" && geo.feed !== undefined ? { geo: { ...geo, feed: path(geo.feed) } } : {}),
     ...(typeof handler === "string" ? { handler: path(handler) } : {}),
   };
+}
+
+function filesWith(files: NonNullable<ValidRoute["files"]>, path: Resolve): NonNullable<ValidRoute["files"]> {
+  const directory = path(files.directory);
+  return "safe" in files && files.safe !== undefined
+    ? { ...files, directory, safe: path(files.safe) }
+    : { ...files, directory };
 }

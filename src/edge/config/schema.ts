@@ -7,6 +7,7 @@ import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
+import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
 import { ACME, LISTEN, OPERATIONS, ROUTE_LIMITS } from "./server-schema.ts";
@@ -43,6 +44,7 @@ const FILES = either("a folder, or an object with directory", [
     spa: v.optional(flag()),
     listing: v.optional(flag()),
     cacheControl: v.optional(text("the value of cache-control")),
+    safe: v.optional(text("a folder")),
   } satisfies Members<FilesAction>),
 ]);
 
@@ -113,7 +115,7 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "handler"] as const;
+export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "geofeed", "handler"] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -138,6 +140,7 @@ const ROUTE = v.pipe(
     redirect: v.optional(REDIRECT),
     respond: v.optional(RESPOND),
     connectUdp: v.optional(CONNECT_UDP),
+    geofeed: v.optional(GEOFEED),
     handler: v.optional(HANDLER),
     stripPrefix: v.optional(
       v.pipe(
@@ -152,6 +155,10 @@ const ROUTE = v.pipe(
     compress: v.optional(COMPRESS),
     maxBodySize: v.optional(SIZE),
     limits: v.optional(ROUTE_LIMITS),
+    deprecation: v.optional(DEPRECATION),
+    sunset: v.optional(SUNSET),
+    clientHints: v.optional(CLIENT_HINTS),
+    geo: v.optional(GEO),
   } satisfies Members<RouteConfig>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
@@ -160,6 +167,8 @@ const ROUTE = v.pipe(
     if (given.length === 0) addIssue({ message: `has no action: give one of ${ACTIONS.join(", ")}` });
     if (given.length > 1)
       addIssue({ message: `has ${given.length} actions, ${given.join(" and ")}: keep one of them` });
+    const contradiction = noticeProblem(value.deprecation, value.sunset);
+    if (contradiction !== undefined) addIssue({ message: contradiction, path: pathTo(value, "sunset") });
   }),
 );
 

@@ -16,6 +16,7 @@ import { either, list, type Members, section } from "./section.ts";
 import type {
   AccessLogConfig,
   AcmeConfig,
+  DeprecationReportConfig,
   LimitsConfig,
   ListenConfig,
   MetricsConfig,
@@ -184,6 +185,18 @@ export const OPERATIONS = {
         sites: v.optional(list(text("a host name"), "a list of host names")),
         quic: v.optional(flag()),
       } satisfies Members<MetricsConfig>),
+    ]),
+  ),
+  deprecationReport: v.optional(
+    either('a file, "-", or an object', [
+      text('a file, or "-"'),
+      section("DeprecationReportConfig", {
+        to: v.optional(text('a file, or "-"')),
+        interval: v.optional(DURATION),
+        address: v.optional(oneOf(["full", "network", "none"])),
+        caller: v.optional(text("a field name")),
+        maxCallers: v.optional(LIMIT),
+      } satisfies Members<DeprecationReportConfig>),
     ]),
   ),
   limits: v.optional(

@@ -11,6 +11,7 @@ import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
+import type { DeprecationReportOptions } from "../operations/deprecation/report.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
 import type { LimitsOptions } from "../operations/limits/options.ts";
@@ -75,7 +76,13 @@ export interface Config {
   readonly metrics?: boolean | MetricsConfig | undefined;
   /** Refuses connections and requests above these limits. */
   readonly limits?: LimitsConfig | undefined;
+  /** Reports who still calls what is deprecated: to a file, to standard output ("-"), or as the options say. */
+  readonly deprecationReport?: string | DeprecationReportConfig | undefined;
 }
+
+/** Who still calls what is deprecated. */
+export interface DeprecationReportConfig
+  extends WithUnits<Pick<DeprecationReportOptions, "to" | "interval" | "address" | "caller" | "maxCallers">> {}
 
 /** The authority for automatic certificates (RFC 8555). Changes of its sites take effect with a reload, others with a start. */
 export interface AcmeConfig extends AcmeMembers {
@@ -167,7 +174,7 @@ export interface TlsFiles {
   readonly passphrase?: string | undefined;
 }
 
-/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `connectUdp` or `handler`. The rest modifies it. */
+/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `connectUdp`, `geofeed` or `handler`. The rest modifies it. */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
   readonly path: string;
@@ -184,6 +191,8 @@ export interface RouteConfig {
   readonly respond?: number | RespondAction | undefined;
   /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
   readonly connectUdp?: ConnectUdpAction | undefined;
+  /** Publishes a geofeed (RFC 8805): the file, or an object. A file that is not valid cannot be used. */
+  readonly geofeed?: string | GeofeedAction | undefined;
   /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
   readonly handler?: string | Handler | FetchObject | undefined;
 
@@ -197,6 +206,63 @@ export interface RouteConfig {
   readonly maxBodySize?: Size | undefined;
   /** Refuses requests to this route above these limits, in addition to those of the whole server. */
   readonly limits?: RouteLimitsConfig | undefined;
+  /** Says since when new uses of this route are discouraged (RFC 9745): a date such as "2026-12-31", or an object. */
+  readonly deprecation?: CalendarTime | DeprecationConfig | undefined;
+  /** Says from when this route may not answer any more (RFC 8594): a date such as "2027-06-30", or an object. */
+  readonly sunset?: CalendarTime | SunsetConfig | undefined;
+  /** Asks clients for these hints (RFC 8942), and makes responses vary by them. */
+  readonly clientHints?: readonly string[] | ClientHintsConfig | undefined;
+  /**
+   * Asks clients for Sec-CH-IP-Geo, and tells the action where they are, in the field `nagare-geo`. Never use it to allow or refuse:
+   * nobody has authenticated it. Experimental.
+   */
+  readonly geo?: boolean | GeoConfig | undefined;
+}
+
+/** Hints that a route asks for. */
+export interface ClientHintsConfig {
+  /** Names such as "Sec-CH-UA-Arch". */
+  readonly accept?: readonly string[] | undefined;
+  /** Hints without which a response would be wrong: clients that can send them repeat their request (Critical-CH). */
+  readonly critical?: readonly string[] | undefined;
+}
+
+/** Where clients are. */
+export interface GeoConfig {
+  /** A geofeed that you trust, with which hints are compared. */
+  readonly feed?: string | undefined;
+  /** True to ask for the hint with Critical-CH, too. */
+  readonly critical?: boolean | undefined;
+}
+
+/** Publishes a geofeed. */
+export interface GeofeedAction {
+  /** The file, in CSV as RFC 8805 describes. */
+  readonly file: string;
+  /** How long readers may keep it. A day by default. */
+  readonly maxAge?: Duration | undefined;
+}
+
+/** A date such as "2027-06-30", which begins at 00:00 UTC, "2027-06-30T12:00+02:00", or a Date. */
+export type CalendarTime = string | Date;
+
+/** Since when a route is discouraged, and in favour of what. */
+export interface DeprecationConfig {
+  /** In the past or future. Without it, only the links are sent. */
+  readonly date?: CalendarTime | undefined;
+  /** A page that tells people about it. */
+  readonly link?: string | undefined;
+  /** The path or URL that replaces the route. */
+  readonly successor?: string | undefined;
+}
+
+/** When a route ends. */
+export interface SunsetConfig {
+  readonly date: CalendarTime;
+  /** A page or document about what happens then. */
+  readonly link?: string | undefined;
+  /** True to answer 410 (Gone) from the date on. */
+  readonly gone?: boolean | undefined;
 }
 
 /** Limits of one route. They count anew after a reload, and in each worker. */
@@ -212,6 +278,8 @@ export interface FilesAction {
   readonly listing?: boolean | undefined;
   /** The `cache-control` of every file. By default, browsers revalidate each time. */
   readonly cacheControl?: string | undefined;
+  /** A folder whose files replace those of `directory` for clients that send `Prefer: safe` (RFC 8674). */
+  readonly safe?: string | undefined;
 }
 
 /** Passes requests on to one of several origins. */

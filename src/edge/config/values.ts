@@ -1,6 +1,7 @@
 /** The values of a configuration that are more than a string or number: what is accepted, and what becomes of it. */
 
 import * as v from "valibot";
+import { isDate } from "../../base/calendar.ts";
 import { type FieldLine, isAuthority, isFieldName, isFieldValue, isHttp1Only } from "../../http/index.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
@@ -33,6 +34,36 @@ export const DURATION = unit("a duration", `"10s" or "500ms"`, parseDuration);
 /** In bytes. */
 export const SIZE = unit("a size", `"20 GB" or "512 MiB"`, parseSize);
 
+/**
+ * Milliseconds since 1970, of a Date or a text such as "2027-06-30", which means the beginning of that day in UTC. A text with a time
+ * needs its zone, so that it means the same on every machine.
+ */
+export const DATE = v.pipe(
+  v.custom<string | Date>((value) => typeof value === "string" || value instanceof Date, noDate),
+  v.rawTransform<string | Date, number>(({ dataset, addIssue, NEVER }) => {
+    const { value } = dataset;
+    const time = value instanceof Date ? value.getTime() : dateOfText(value);
+    if (!Number.isNaN(time)) return time;
+    addIssue({ message: noDate({ input: value }) });
+    return NEVER;
+  }),
+);
+
+function noDate({ input }: { readonly input: unknown }): string {
+  return input === undefined
+    ? "is missing: give a date"
+    : `${show(input)} is not a date: give one such as "2027-06-30" or "2027-06-30T12:00Z"`;
+}
+
+const ISO_DATE = /^(\d{4}-\d\d-\d\d)(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
+
+/** NaN for a text that is not a date, or a day that its month does not have. */
+function dateOfText(text: string): number {
+  const day = ISO_DATE.exec(text)?.[1];
+  const [year = 0, month = 0, date = 0] = (day ?? "").split("-").map(Number);
+  return day !== undefined && isDate({ year, month, day: date }) ? Date.parse(text) : Number.NaN;
+}
+
 /** A value of one type, with a message that says what it is and what is expected. */
 const wanted = (what: string) => (issue: { readonly input: unknown }) =>
   issue.input === undefined ? `is missing: give ${what}` : `${show(issue.input)} is not ${what}`;
@@ -54,6 +85,15 @@ export const port = (minimum: number) =>
 
 export const oneOf = <const Options extends readonly (string | number)[]>(options: Options) =>
   v.picklist(options, ({ input }) => `${show(input)} is not one of ${options.map(show).join(", ")}`);
+
+/** A URL or a path, for the target of a link. */
+export const URL_REFERENCE = v.pipe(
+  text("a URL or path"),
+  v.check(
+    (value) => URL.canParse(value, "https://localhost/") && !/[\s<>"]/.test(value),
+    ({ input }) => `${show(input)} is not a URL or path`,
+  ),
+);
 
 /** Response fields, with their names in lower case. An empty value removes a field. */
 export const FIELDS = v.pipe(

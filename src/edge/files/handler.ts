@@ -1,7 +1,8 @@
 /** Serves a folder as a Handler. */
 import type { Context } from "../../host/http/fetch-context.ts";
 import { toFetchHandler } from "../exchange-handler.ts";
-import { FileService, type FilesOptions } from "./service.ts";
+import { createFileService } from "./safe-variant.ts";
+import type { FilesOptions } from "./service.ts";
 
 /**
  * Serves the files of a folder like `nagare serve DIR`:
@@ -13,6 +14,6 @@ export function serveFiles(
   directory: string,
   options?: FilesOptions,
 ): (request: Request, context: Context) => Response | Promise<Response> {
-  const handler = toFetchHandler(new FileService(directory, options).handle);
+  const handler = toFetchHandler(createFileService(directory, options ?? {}).handle);
   return (request, context) => handler(request, context, context);
 }

@@ -68,7 +68,7 @@ function mix(a: number, b: number): number {
 
 export function planFile(method: string, field: Conditions, file: Representation, now: number): FilePlan {
   const validators = validatorsOf(file, now);
-  const evaluation = evaluatePreconditions(field, validators);
+  const evaluation = evaluatePreconditions(field, validators, now);
   // RFC 9110 §15.4.5: the fields that a 304 repeats.
   const fields: FieldLine[] = [
     ["etag", validators.etag],

@@ -1,5 +1,7 @@
 /** Conditional requests (RFC 9110 §13), in the order of precedence of §13.2.2. */
 
+import { parseHttpDate } from "../../http/index.ts";
+
 /** The validators of a representation. */
 export interface Validators {
   /** Includes the quotes, and W/ if weak. */
@@ -15,32 +17,39 @@ export type Conditions = (name: string) => string | undefined;
 /** The result of the preconditions of a GET or HEAD. `useRange` is false if `If-Range` disables the Range. */
 export type Evaluation = { readonly status: 304 | 412 } | { readonly status: 200; readonly useRange: boolean };
 
-export function evaluatePreconditions(field: Conditions, validators: Validators): Evaluation {
+/** `now`, in milliseconds since 1970, gives obsolete dates their century. */
+export function evaluatePreconditions(field: Conditions, validators: Validators, now: number): Evaluation {
+  const dateOf = (value: string | undefined): number | undefined =>
+    value === undefined ? undefined : parseHttpDate(value.trim(), now);
   // RFC 9110 §13.1.3, §13.1.4: without a modification date, conditions on it are ignored.
   const { lastModified = Number.NaN } = validators;
   const ifMatch = field("if-match");
-  const ifUnmodifiedSince = parseDate(field("if-unmodified-since"));
+  const ifUnmodifiedSince = dateOf(field("if-unmodified-since"));
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, validators.etag, strongEqual)) return { status: 412 };
   } else if (ifUnmodifiedSince !== undefined && lastModified > ifUnmodifiedSince) {
     return { status: 412 };
   }
   const ifNoneMatch = field("if-none-match");
-  const ifModifiedSince = parseDate(field("if-modified-since"));
+  const ifModifiedSince = dateOf(field("if-modified-since"));
   if (ifNoneMatch !== undefined) {
     if (matches(ifNoneMatch, validators.etag, weakEqual)) return { status: 304 };
   } else if (ifModifiedSince !== undefined && lastModified <= ifModifiedSince) {
     return { status: 304 };
   }
-  return { status: 200, useRange: allowsRange(field("if-range"), validators) };
+  return { status: 200, useRange: allowsRange(field("if-range"), validators, dateOf) };
 }
 
 /** RFC 9110 §13.1.5: a strong match, or the identical date if that is strong. */
-function allowsRange(ifRange: string | undefined, validators: Validators): boolean {
+function allowsRange(
+  ifRange: string | undefined,
+  validators: Validators,
+  dateOf: (value: string) => number | undefined,
+): boolean {
   if (ifRange === undefined) return true;
   if (/^(?:W\/)?"/.test(ifRange)) return strongEqual(ifRange.trim(), validators.etag);
   const { strongDate, lastModified } = validators;
-  return strongDate && lastModified !== undefined && parseDate(ifRange) === lastModified;
+  return strongDate && lastModified !== undefined && dateOf(ifRange) === lastModified;
 }
 
 function matches(list: string, etag: string, equal: (a: string, b: string) => boolean): boolean {
@@ -53,16 +62,3 @@ function matches(list: string, etag: string, equal: (a: string, b: string) => bo
 const opaque = (tag: string): string => (tag.startsWith("W/") ? tag.slice(2) : tag);
 const weakEqual = (a: string, b: string): boolean => opaque(a) === opaque(b);
 const strongEqual = (a: string, b: string): boolean => !a.startsWith("W/") && a === b;
-
-const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
-const RFC_850 = /^[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
-const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
-
-/** Parses an HTTP-date (RFC 9110 §5.6.7); a field with any other value is ignored. */
-function parseDate(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const text = value.trim();
-  const known = IMF_FIXDATE.test(text) || RFC_850.test(text);
-  const time = known ? Date.parse(text) : ASCTIME.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
-  return Number.isNaN(time) ? undefined : time;
-}

@@ -29,10 +29,18 @@ export interface FilesOptions {
   readonly spa?: boolean | undefined;
   /** Serves a page of links for a folder without index.html. */
   readonly listing?: boolean | undefined;
+  /** A folder whose files replace those of this one for clients that send `Prefer: safe` (RFC 8674). */
+  readonly safe?: string | undefined;
   /** What reads large files: the fast engine where it works, or "portable". "auto", the default, leaves it to NAGARE_ENGINE. */
   readonly engine?: Exclude<EngineChoice, "fast"> | undefined;
   /** Receives a line about each file that cannot be read. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
+}
+
+/** Options for services that stand in front of this one. */
+export interface FileServiceOptions extends Omit<FilesOptions, "safe"> {
+  /** Handles a request for which the folder has no file. By default, a 404. */
+  readonly onMissing?: ((exchange: ServerExchange) => void) | undefined;
 }
 
 /** The suffixes of precompressed files, best first. */
@@ -49,14 +57,14 @@ export class FileService {
   readonly #tree: ServedTree;
   readonly #cacheControl: string;
   readonly #log: (line: string) => void;
-  readonly #options: FilesOptions;
+  readonly #options: FileServiceOptions;
   readonly #refused = new Set<string>();
   readonly #contents = new ContentCache();
   readonly #answers: TurnAnswers;
   readonly #budget: Budget;
   readonly #pageCache: EnginePageCache;
 
-  constructor(directory: string, options: FilesOptions = {}, budget: Budget = processBudget()) {
+  constructor(directory: string, options: FileServiceOptions = {}, budget: Budget = processBudget()) {
     this.#budget = budget;
     const root = resolve(directory);
     if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
@@ -270,6 +278,10 @@ export class FileService {
   }
 
   #notFound(exchange: ServerExchange): void {
+    if (this.#options.onMissing !== undefined) {
+      this.#options.onMissing(exchange);
+      return;
+    }
     const page = locateFile(this.#tree, ["404.html"]);
     if (page === undefined) {
       respondText(exchange, 404);

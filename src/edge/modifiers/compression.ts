@@ -17,6 +17,7 @@ import {
   fieldValue,
   hasNoContent,
   isWithoutLength,
+  withVary,
 } from "../../http/index.ts";
 import { isCompressible } from "../files/content-type.ts";
 import { DecoratedExchange } from "./decorated-exchange.ts";
@@ -169,12 +170,7 @@ export class CompressedExchange extends DecoratedExchange {
 const hasDigest = (fields: FieldSection): boolean =>
   fields.some(([name]) => name === "content-digest" || name === "repr-digest" || name === "digest");
 
-function varying(fields: FieldSection): FieldLine[] {
-  const vary = combinedFieldValue(fields, "vary");
-  const isNamed = vary?.split(",").some((name) => ["*", "accept-encoding"].includes(name.trim().toLowerCase()));
-  const lines = fields.map(([name, value]): FieldLine => [name, value]);
-  return isNamed === true ? lines : [...lines, ["vary", "accept-encoding"]];
-}
+const varying = (fields: FieldSection): FieldLine[] => withVary(fields, "accept-encoding");
 
 /** The fields of the compressed representation: another length, no ranges, and an entity tag that is only weak. */
 const encoded = (fields: FieldSection, coding: ContentCoding): FieldLine[] => [

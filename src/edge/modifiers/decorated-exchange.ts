@@ -71,6 +71,12 @@ export class DecoratedExchange implements ServerExchange {
   set upstream(origin: string | undefined) {
     this.inner.upstream = origin;
   }
+  get route(): string | undefined {
+    return this.inner.route;
+  }
+  set route(pattern: string | undefined) {
+    this.inner.route = pattern;
+  }
   get refusal(): string | undefined {
     return this.inner.refusal;
   }

@@ -4,6 +4,8 @@ export type { AccessLogOptions, InfoLogger } from "./access-log/access-log.ts";
 export { ACCESS_LOG_FORMATS, type AccessLogFormat, formatRecord } from "./access-log/formats.ts";
 export type { AddressPolicy, RequestRecord } from "./access-log/record.ts";
 export type { QueryPolicy } from "./access-log/redaction.ts";
+export type { DeprecationReportOptions } from "./deprecation/report.ts";
+export type { DeprecatedUsage, DeprecatedUse, DeprecationState } from "./deprecation/usage.ts";
 export type { RequestIdOptions } from "./identification/request-id.ts";
 export type { TraceContextOptions } from "./identification/traceparent.ts";
 export type { LimitsOptions } from "./limits/options.ts";

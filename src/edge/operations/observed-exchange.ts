@@ -7,6 +7,8 @@ import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "
 import type { Tunnel } from "../../host/http/tunnel.ts";
 import type { FieldLine, FieldSection } from "../../http/index.ts";
 import { DecoratedExchange } from "../modifiers/decorated-exchange.ts";
+import { deprecationStateOf } from "./deprecation/state.ts";
+import type { DeprecationState } from "./deprecation/usage.ts";
 import type { RequestId } from "./identification/request-id.ts";
 import { type TraceContext, withTraceContext } from "./identification/traceparent.ts";
 
@@ -29,6 +31,7 @@ export class ObservedExchange extends DecoratedExchange {
   #fields: FieldSection | undefined;
   #onClose: (() => void) | undefined;
   #upstream: string | undefined;
+  #deprecation: DeprecationState | undefined;
   readonly #clientAddress: string;
 
   /** `onEnd` is called when the exchange has ended. */
@@ -69,6 +72,11 @@ export class ObservedExchange extends DecoratedExchange {
   /** Bytes of the response's content. Those of tunnels are not counted. */
   get sentBytes(): number {
     return this.#sentBytes;
+  }
+
+  /** What the response says about the end of its resource. */
+  get deprecation(): DeprecationState | undefined {
+    return this.#deprecation;
   }
 
   /** The fields as the client sent them. */
@@ -119,18 +127,19 @@ export class ObservedExchange extends DecoratedExchange {
   }
 
   override respond(status: number, fields: FieldSection, options?: RespondOptions): void {
-    this.#begin();
+    this.#begin(status, fields);
     super.respond(status, this.#responseFields(fields), options);
   }
 
   override respondWhole(status: number, fields: FieldSection, content: Uint8Array): void {
-    this.#begin();
+    this.#begin(status, fields);
     this.#sentBytes += content.byteLength;
     super.respondWhole(status, this.#responseFields(fields), content);
   }
 
-  #begin(): void {
+  #begin(status: number, fields: FieldSection): void {
     this.#responded ??= performance.now();
+    this.#deprecation = deprecationStateOf(status, fields, this.time);
   }
 
   #responseFields(fields: FieldSection): FieldSection {
@@ -149,7 +158,7 @@ export class ObservedExchange extends DecoratedExchange {
   }
 
   override acceptTunnel(fields: FieldSection): Tunnel {
-    this.#begin();
+    this.#begin(101, fields);
     return super.acceptTunnel(fields);
   }
 }

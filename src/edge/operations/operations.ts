@@ -11,6 +11,7 @@ import type { ServiceManager } from "../../host/system/service-manager.ts";
 import type { Service } from "../running-server.ts";
 import { TrustedProxies } from "../trusted-proxies.ts";
 import { AccessLog } from "./access-log/access-log.ts";
+import { DeprecationReport } from "./deprecation/report.ts";
 import { RequestIds } from "./identification/request-id.ts";
 import { TraceContexts } from "./identification/traceparent.ts";
 import { Limits } from "./limits/limits.ts";
@@ -37,6 +38,7 @@ type State = "starting" | "ready" | "draining";
 export class Operations {
   readonly metrics: ServerMetrics | undefined;
   readonly #accessLogs: readonly AccessLog[];
+  readonly #report: DeprecationReport | undefined;
   readonly #proxies: TrustedProxies;
   readonly #ids: RequestIds | undefined;
   readonly #traces: TraceContexts | undefined;
@@ -47,9 +49,15 @@ export class Operations {
   #listener: StatusListener | undefined;
   #manager: ServiceManager | undefined;
 
-  private constructor(options: OperationsOptions, context: OperationsContext, accessLogs: readonly AccessLog[]) {
+  private constructor(
+    options: OperationsOptions,
+    context: OperationsContext,
+    accessLogs: readonly AccessLog[],
+    report: DeprecationReport | undefined,
+  ) {
     const { requestId = accessLogs.length > 0, traceContext = false, metrics } = options;
     this.#accessLogs = accessLogs;
+    this.#report = report;
     this.#proxies = new TrustedProxies(options.trustedProxies ?? []);
     this.#ids = requestId === false ? undefined : new RequestIds(requestId === true ? {} : requestId);
     this.#traces = traceContext === false ? undefined : new TraceContexts(traceContext === true ? {} : traceContext);
@@ -66,11 +74,13 @@ export class Operations {
 
   /** Rejects with a `ServeError` for an option that cannot be used. */
   static async open(options: OperationsOptions, context: OperationsContext): Promise<Operations> {
-    const { accessLog, metrics } = options;
+    const { accessLog, deprecationReport, metrics } = options;
     const { log, role } = context;
     const wanted = accessLog === undefined || role === "supervisor" ? [] : [accessLog].flat();
     const opened = await Promise.all(wanted.map((each) => AccessLog.open(each, log)));
-    const operations = new Operations(options, context, opened);
+    const isReported = deprecationReport !== undefined && role !== "supervisor";
+    const report = isReported ? await DeprecationReport.open(deprecationReport, log) : undefined;
+    const operations = new Operations(options, context, opened, report);
     try {
       if (options.systemd === true && role !== "worker") await operations.#openManager(log);
       if (metrics !== undefined && role !== "worker") await operations.#listen(metrics, log);
@@ -179,7 +189,11 @@ export class Operations {
       },
       reopen: async () => {
         this.#manager?.reloading();
-        await Promise.all([...this.#accessLogs.map((each) => each.reopen()), service.reopen?.()]);
+        await Promise.all([
+          ...this.#accessLogs.map((each) => each.reopen()),
+          this.#report?.reopen(),
+          service.reopen?.(),
+        ]);
         this.#manager?.ready(this.#status);
       },
       close: async () => {
@@ -194,7 +208,11 @@ export class Operations {
     this.metrics?.close();
     this.#limits?.close();
     this.#manager?.close();
-    await Promise.all([this.#listener?.close(), ...this.#accessLogs.map((each) => each.close())]);
+    await Promise.all([
+      this.#listener?.close(),
+      this.#report?.close(),
+      ...this.#accessLogs.map((each) => each.close()),
+    ]);
   }
 
   /** Returns undefined if a limit has refused the request. */
@@ -210,6 +228,7 @@ export class Operations {
         if (refusal === undefined) this.#limits?.end();
         if (observed.refusal !== undefined) metrics?.refusedRequest(observed.refusal);
         metrics?.end(observed);
+        this.#report?.note(observed);
         for (const each of this.#accessLogs) each.note(observed);
       },
     );

@@ -1,6 +1,7 @@
 /** The options of a server's operations. All but loggers and callbacks are plain data, so that files can hold them. */
 
 import type { AccessLogOptions } from "./access-log/access-log.ts";
+import type { DeprecationReportOptions } from "./deprecation/report.ts";
 import type { RequestIdOptions } from "./identification/request-id.ts";
 import type { TraceContextOptions } from "./identification/traceparent.ts";
 import type { LimitsOptions } from "./limits/options.ts";
@@ -11,6 +12,11 @@ export interface OperationsOptions {
   readonly metrics?: MetricsOptions | undefined;
   /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
   readonly accessLog?: string | AccessLogOptions | readonly (string | AccessLogOptions)[] | undefined;
+  /**
+   * Reports who still calls what is deprecated, as responses say with Deprecation and Sunset: to a file, to standard output ("-"), or
+   * as the options say.
+   */
+  readonly deprecationReport?: string | DeprecationReportOptions | undefined;
   /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
   readonly requestId?: boolean | RequestIdOptions | undefined;
   /** Continues or begins a trace (W3C traceparent) for each request: true for the defaults. Off by default. */
@@ -36,6 +42,7 @@ export interface OperationsOptions {
 /** True if the server has operations at all. */
 export const hasOperations = ({
   accessLog,
+  deprecationReport,
   requestId,
   traceContext,
   metrics,
@@ -43,6 +50,7 @@ export const hasOperations = ({
   systemd,
 }: OperationsOptions): boolean =>
   accessLog !== undefined ||
+  deprecationReport !== undefined ||
   metrics !== undefined ||
   limits !== undefined ||
   systemd === true ||

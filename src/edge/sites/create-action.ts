@@ -24,12 +24,13 @@ export function planAction(
   trustedProxies: readonly string[] | undefined,
   log: (line: string) => void,
 ): PlannedAction {
-  const { files, proxy, redirect, respond, connectUdp, handler } = route;
+  const { files, proxy, redirect, respond, connectUdp, geofeed, handler } = route;
   if (files !== undefined) {
     return {
       type: "files",
       key: keyOf("files", files),
-      create: async () => new (await import("../files/service.ts")).FileService(files.directory, { ...files, log }),
+      create: async () =>
+        (await import("../files/safe-variant.ts")).createFileService(files.directory, { ...files, log }),
     };
   }
   if (proxy !== undefined) {
@@ -46,6 +47,14 @@ export function planAction(
   }
   if (respond !== undefined) {
     return { type: "respond", key: keyOf("respond", respond), create: async () => new RespondAction(respond) };
+  }
+  if (geofeed !== undefined) {
+    return {
+      type: "geofeed",
+      key: keyOf("geofeed", [geofeed, moduleState(geofeed.file)]),
+      create: async () =>
+        (await import("../geo/service.ts")).GeofeedService.open({ maxAge: undefined, ...geofeed }, log),
+    };
   }
   if (connectUdp !== undefined) {
     const { authorize, ...rest } = connectUdp;

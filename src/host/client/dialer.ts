@@ -22,6 +22,8 @@ export interface DialerSettings {
   readonly ca: readonly string[] | undefined;
   readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;
+  /** SHA-256 of certificates, one of which a server must have, instead of one that an authority issued. */
+  readonly certificateHashes?: readonly Uint8Array[] | undefined;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
@@ -165,6 +167,7 @@ export class Dialer {
             ca: settings.ca,
             identity: settings.identity,
             rejectUnauthorized: settings.rejectUnauthorized,
+            certificateHashes: settings.certificateHashes,
             earlyData: settings.earlyData,
             keylog: settings.keylog,
             signal: abort,

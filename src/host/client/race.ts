@@ -49,6 +49,10 @@ export interface RaceOptions<Outcome> {
   /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
   onDecision(decision: TimedDecision): void;
+  /** True for an error that no other address would change. By default: a certificate that was refused. */
+  isFinal?(error: unknown): boolean;
+  /** The error to reject with; without attempts, `why` says why there was none. By default, a `ClientError`. */
+  failure?(attempts: readonly AttemptReport[], error: unknown, why: string): unknown;
 }
 
 /** Resolves with the first connection. If all fail, rejects with an error that lists every attempt. */
@@ -140,7 +144,8 @@ class RaceDriver<Outcome> {
   }
 
   #failure(why: string, attempts: readonly AttemptReport[], error: unknown): unknown {
-    const { host } = this.#options;
+    const { host, failure } = this.#options;
+    if (failure !== undefined) return failure(attempts, error, why);
     if (attempts.length > 0) return failureOf(this.#options, attempts, error);
     const cause = new Error(why);
     return this.#machine.serviceInfo?.kind === "services"
@@ -236,7 +241,7 @@ class RaceDriver<Outcome> {
       (error: unknown) => {
         this.#attempts.delete(attempt);
         // Another address of the same host would present the same certificate.
-        const isFinal = error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
+        const isFinal = (this.#options.isFinal ?? isAboutCertificate)(error);
         this.#machine.handleFailed(attempt, error, isFinal, this.#now());
         this.#run();
       },
@@ -245,14 +250,16 @@ class RaceDriver<Outcome> {
   }
 }
 
+const isAboutCertificate = (error: unknown): boolean =>
+  error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
+
 /** A final error, the only one, or one that lists all. */
 function failureOf<Outcome>(
   { host, port }: RaceOptions<Outcome>,
   attempts: readonly AttemptReport[],
   error: unknown,
 ): unknown {
-  const isFinal = error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
-  if (attempts.length === 1 || isFinal || !(error instanceof ClientError)) return error;
+  if (attempts.length === 1 || isAboutCertificate(error) || !(error instanceof ClientError)) return error;
   const list = attempts.map(({ endpoint, started, ended, error: cause }) => {
     const { address, port: at, transport } = endpoint;
     const message = cause instanceof Error ? cause.message : String(cause);

@@ -104,6 +104,8 @@ export interface ServerExchange {
   readonly requestId?: string | undefined;
   /** A gateway sets it to the origin that the request went to, for logs. */
   upstream?: string | undefined;
+  /** A product with routes sets it to the path pattern that matched, for reports. */
+  route?: string | undefined;
   /** Why a limit refused the request, for metrics. */
   refusal?: string | undefined;
   /** Undefined for TCP. */

@@ -1,7 +1,7 @@
 /** The context that a fetch handler gets in addition to the Request. */
 
 import { randomUUID } from "node:crypto";
-import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { type FieldLine, fieldValue, isHttp1Only, Preferences, preferValues } from "../../http/index.ts";
 import {
   completePriority,
   emitPriority,
@@ -10,6 +10,7 @@ import {
   type Priority,
   priorityOf,
 } from "../../http/priority/index.ts";
+import type { HostClock } from "../clock.ts";
 import { WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -34,11 +35,16 @@ export interface Context {
    * sent (`requestId` in `serve`).
    */
   readonly requestId: string;
+  /**
+   * What the client prefers (RFC 7240). The response of a handler that reads it gets `Vary: prefer`, and `Preference-Applied` for
+   * what `apply` names.
+   */
+  readonly preferences: Preferences;
   /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
   readonly tunnel: TunnelRequest | undefined;
-  /** Set if the client requests a WebTransport session, over HTTP/3. */
+  /** Set if the client requests a WebTransport session: over HTTP/3, or over a WebSocket as QMux. */
   readonly webtransport: WebTransportRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
@@ -81,11 +87,13 @@ export class FetchContext implements Context {
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
   #requestId: string | undefined;
   #priority: PartialPriority | undefined;
+  #preferences: Preferences | undefined;
 
   constructor(
     exchange: ServerExchange,
     request: ServerRequest,
     waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void,
+    clock?: HostClock,
   ) {
     this.#exchange = exchange;
     this.#request = request;
@@ -93,7 +101,7 @@ export class FetchContext implements Context {
     const { tunnelOffer } = exchange;
     if (tunnelOffer === undefined) return;
     this.tunnel = new ContextTunnel(exchange, tunnelOffer.protocol);
-    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange);
+    if (WebTransportRequest.isFor(exchange)) this.webtransport = new WebTransportRequest(exchange, clock);
   }
 
   get protocol(): HttpVersion {
@@ -118,6 +126,10 @@ export class FetchContext implements Context {
     this.#requestId ??= this.#exchange.requestId ?? randomUUID();
     return this.#requestId;
   }
+  get preferences(): Preferences {
+    this.#preferences ??= new Preferences(preferValues(this.#exchange.fields));
+    return this.#preferences;
+  }
   get signal(): AbortSignal {
     return this.#request.signal;
   }
@@ -135,10 +147,14 @@ export class FetchContext implements Context {
     if (this.#exchange.status !== undefined) this.#exchange.prioritize?.(members);
   }
 
-  /** The field that the response gets (RFC 9218 §5). */
-  get responseFields(): readonly FieldLine[] {
+  /** Adds to a response's fields what follows from the handler's use of this context. */
+  complete(fields: Iterable<FieldLine>): Iterable<FieldLine> {
+    const completed = this.#preferences?.complete(fields) ?? fields;
     const value = emitPriority(this.#priority ?? {});
-    return value === "" ? [] : [["priority", value]];
+    if (value === "") return completed;
+    const lines = [...completed];
+    // RFC 9218 §5. A field of the handler's own counts.
+    return fieldValue(lines, "priority") === undefined ? [...lines, ["priority", value]] : lines;
   }
 
   inform(status: number, headers?: HeadersInit): void {

@@ -93,7 +93,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     }
     const request = createServerRequest(exchange, url);
     exchange.onAbort = within(scope, (reason) => request.abort(reason));
-    const context = new FetchContext(exchange, request, waitUntil);
+    const context = new FetchContext(exchange, request, waitUntil, options.clock);
     traced(request as unknown as Request, context, (message) => answer(exchange, request, context, message)).catch(
       (error: unknown) => {
         if (exchange.aborted !== undefined) return;

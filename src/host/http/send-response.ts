@@ -15,8 +15,8 @@ type Trailers = () => readonly FieldLine[] | undefined;
 export interface ResponseAdditions {
   /** The trailers; read before the head is sent, and again after the body. */
   readonly responseTrailers?: readonly FieldLine[] | undefined;
-  /** Fields for a response that has none of the same name. */
-  readonly responseFields?: readonly FieldLine[];
+  /** Adds fields that follow from the handler's use of its context. */
+  complete?(fields: Iterable<FieldLine>): Iterable<FieldLine>;
 }
 
 export async function sendResponse(
@@ -28,8 +28,8 @@ export async function sendResponse(
   const trailers: Trailers = () => additions.responseTrailers;
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
-  for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
-  for (const line of additions.responseFields ?? []) if (fieldValue(fields, line[0]) === undefined) fields.push(line);
+  const lines = fieldsOf(response);
+  for (const line of additions.complete?.(lines) ?? lines) if (!isHttp1Only(...line)) fields.push(line);
   if (isWithoutLength(status)) fields = fields.filter(([name]) => name !== "content-length");
   const plain = plainBody(response);
   if (plain !== undefined) {

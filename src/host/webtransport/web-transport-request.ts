@@ -1,12 +1,17 @@
-/** A client's request for a WebTransport session, as a handler sees it. */
+/** A client's request for a WebTransport session, as a handler sees it: over HTTP/3, or over a WebSocket. */
 
-import { type FieldLine, fieldValue } from "../../http/index.ts";
+import { combinedFieldValue, type FieldLine, fieldValue } from "../../http/index.ts";
 import { DRAFT_02_REQUEST, DRAFT_02_RESPONSE, requestsSession } from "../../webtransport/h3/index.ts";
-import { systemClock } from "../clock.ts";
+import { chooseSubprotocol, MAX_MESSAGE, parseOffer, parseSubprotocol } from "../../webtransport/qmux/index.ts";
+import { type HostClock, systemClock } from "../clock.ts";
 import { type Fault, reportFault } from "../guard.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import type { Tunnel } from "../http/tunnel.ts";
+import { acceptanceFields, isHandshake } from "../websocket/handshake.ts";
+import { TunnelSocket } from "../websocket/tunnel-socket.ts";
+import { sessionError } from "./error.ts";
 import { formatProtocol, parseProtocols } from "./protocols.ts";
+import { QmuxDriver } from "./qmux-driver.ts";
 import { sessionIn } from "./tunnel-carrier.ts";
 import { WebTransportSession } from "./web-transport-session.ts";
 
@@ -45,22 +50,30 @@ export class WebTransportRequest {
   /** The origin of the page; null for clients other than browsers. */
   readonly origin: string | null;
   readonly #exchange: ServerExchange;
+  readonly #clock: HostClock;
+  /** The subprotocols of a WebSocket that name QMux; undefined over HTTP/3. */
+  readonly #offered: readonly string[] | undefined;
   #tunnel: Tunnel | undefined;
 
-  constructor(exchange: ServerExchange) {
+  constructor(exchange: ServerExchange, clock: HostClock = systemClock) {
     this.#exchange = exchange;
-    this.protocols = parseProtocols(exchange.fields);
+    this.#clock = clock;
+    this.#offered = qmuxOffer(exchange);
+    this.protocols =
+      this.#offered === undefined ? parseProtocols(exchange.fields) : applicationProtocols(this.#offered);
     this.origin = fieldValue(exchange.fields, "origin") ?? null;
   }
 
   /** True if the exchange requests a session that can be accepted. */
   static isFor(exchange: ServerExchange): boolean {
-    return requestsSession(exchange.tunnelOffer?.protocol) && exchange.protocol === "h3";
+    const { tunnelOffer, protocol } = exchange;
+    return (requestsSession(tunnelOffer?.protocol) && protocol === "h3") || qmuxOffer(exchange) !== undefined;
   }
 
   /**
    * Accepts the session: the response is sent immediately. Throws a `WebTransportRefusal`, which the client sees as 403, if
-   * the page's origin is not allowed. To refuse a session, return a response instead.
+   * the page's origin is not allowed, and as 400 if a client over a WebSocket requires one of its protocols. To refuse a
+   * session, return a response instead.
    */
   accept({ protocol, origins, headers }: AcceptWebTransportOptions = {}): AcceptedWebTransport {
     if (protocol !== undefined && !this.protocols.includes(protocol)) {
@@ -71,24 +84,9 @@ export class WebTransportRequest {
       throw new WebTransportRefusal(403, `pages of ${this.origin} may not connect; allow them with \`origins\``);
     }
     const lines: FieldLine[] = [...(new Headers(headers) as unknown as Iterable<FieldLine>)];
-    if (protocol !== undefined) lines.push(["wt-protocol", formatProtocol(protocol)]);
-    const [name, value] = DRAFT_02_REQUEST;
-    if (fieldValue(this.#exchange.fields, name) === value) lines.push(DRAFT_02_RESPONSE);
-    const exchange = this.#exchange;
-    const tunnel = exchange.acceptTunnel(lines);
-    this.#tunnel = tunnel;
     const session = new WebTransportSession();
-    const onFault = (fault: Fault): void => {
-      reportFault(fault);
-      tunnel.reset(fault.error);
-    };
-    session.begin(sessionIn(tunnel), {
-      clock: systemClock,
-      onFault,
-      protocol: protocol ?? "",
-      reliability: "unreliable",
-      rtt: () => rttIn(exchange.connection?.stats()),
-    });
+    if (this.#offered === undefined) this.#acceptOverHttp3(session, protocol, lines);
+    else this.#acceptOverWebSocket(session, this.#offered, protocol ?? "", lines);
     return Object.assign(session, { response: new Response(null) });
   }
 
@@ -100,7 +98,73 @@ export class WebTransportRequest {
   reset(reason: Error): void {
     this.#tunnel?.reset(reason);
   }
+
+  #acceptOverHttp3(session: WebTransportSession, protocol: string | undefined, lines: FieldLine[]): void {
+    if (protocol !== undefined) lines.push(["wt-protocol", formatProtocol(protocol)]);
+    const [name, value] = DRAFT_02_REQUEST;
+    if (fieldValue(this.#exchange.fields, name) === value) lines.push(DRAFT_02_RESPONSE);
+    const exchange = this.#exchange;
+    const tunnel = exchange.acceptTunnel(lines);
+    this.#tunnel = tunnel;
+    session.begin(sessionIn(tunnel), {
+      clock: this.#clock,
+      onFault: endWith(tunnel),
+      protocol: protocol ?? "",
+      reliability: "supports-unreliable",
+      rtt: () => rttIn(exchange.connection?.stats()),
+    });
+  }
+
+  #acceptOverWebSocket(
+    session: WebTransportSession,
+    offered: readonly string[],
+    protocol: string,
+    lines: readonly FieldLine[],
+  ): void {
+    const subprotocol = chooseSubprotocol(offered, protocol);
+    if (subprotocol === undefined) {
+      throw new WebTransportRefusal(400, "the client requires one of its protocols; accept it with `protocol`");
+    }
+    const { fields, protocol: http } = this.#exchange;
+    const tunnel = this.#exchange.acceptTunnel([...lines, ...acceptanceFields(fields, http, subprotocol)]);
+    this.#tunnel = tunnel;
+    const clock = this.#clock;
+    const onFault = endWith(tunnel);
+    new QmuxDriver(new TunnelSocket(tunnel, { role: "server", maxMessage: MAX_MESSAGE, clock }), {
+      role: "server",
+      version: parseSubprotocol(subprotocol)!.version,
+      clock,
+      onFault,
+      onReady: (machine) =>
+        session.begin(machine, {
+          clock,
+          onFault,
+          protocol,
+          reliability: "reliable-only",
+          rtt: () => ({ smoothed: undefined, min: undefined }),
+        }),
+      onFailure: (reason) => session.fail(sessionError(`the session did not begin: ${reason.message}`)),
+    });
+  }
 }
+
+/** The subprotocols with which a WebSocket would be a session; undefined if it is something else. */
+function qmuxOffer({ tunnelOffer, fields, protocol }: ServerExchange): readonly string[] | undefined {
+  if (tunnelOffer?.protocol?.toLowerCase() !== "websocket" || !isHandshake(fields, protocol)) return undefined;
+  const offered = parseOffer(combinedFieldValue(fields, "sec-websocket-protocol") ?? "");
+  return offered.length === 0 ? undefined : offered;
+}
+
+const applicationProtocols = (offered: readonly string[]): readonly string[] => [
+  ...new Set(offered.map((each) => parseSubprotocol(each)!.protocol).filter((each) => each !== "")),
+];
+
+const endWith =
+  (tunnel: Tunnel) =>
+  (fault: Fault): void => {
+    reportFault(fault);
+    tunnel.reset(fault.error);
+  };
 
 function rttIn(stats: Readonly<Record<string, number | string>> | undefined) {
   const number = (value: number | string | undefined) => (typeof value === "number" ? value : undefined);

@@ -56,8 +56,8 @@ export interface SessionSurroundings {
   readonly onFault: (fault: Fault) => void;
   /** The subprotocol that both sides agreed on; "" if none. */
   readonly protocol: string;
-  /** "unreliable" if datagrams may be lost, "reliable" if everything goes over TCP. */
-  readonly reliability: "unreliable" | "reliable";
+  /** "reliable-only" if everything goes over TCP, where datagrams arrive late instead of never. */
+  readonly reliability: "supports-unreliable" | "reliable-only";
   /** Milliseconds. */
   readonly rtt: () => { readonly smoothed: number | undefined; readonly min: number | undefined };
 }
@@ -111,11 +111,13 @@ export class WebTransportSession {
     this.incomingUnidirectionalStreams = this.#incoming.uni.readable;
   }
 
+  /** The subprotocol that both sides agreed on; "" if none. */
   get protocol(): string {
     return this.#surroundings?.protocol ?? "";
   }
 
-  get reliability(): "pending" | "unreliable" | "reliable" {
+  /** What carries the session: HTTP/3 ("supports-unreliable"), or a WebSocket ("reliable-only"). */
+  get reliability(): "pending" | "supports-unreliable" | "reliable-only" {
     return this.#surroundings?.reliability ?? "pending";
   }
 

@@ -103,6 +103,9 @@ const FORMS: readonly (readonly string[])[] = [
   ["T/x"],
   ["*T"],
   ["T\u00e9"],
+  // One item on two lines.
+  ['T; report-to="data:', '"'],
+  ["T; a=1", "b=2"],
 ];
 
 const OTHER_VALUES: Readonly<Record<HeaderCase["header"], readonly string[]>> = {

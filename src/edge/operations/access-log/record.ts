@@ -91,7 +91,8 @@ export function siteOf(authority: string): string {
   return host.toLowerCase();
 }
 
-function addressFor(address: string, policy: AddressPolicy): string {
+/** As much of an address as the policy allows. */
+export function addressFor(address: string, policy: AddressPolicy): string {
   if (policy === "full") return address;
   return policy === "network" ? networkOf(address) : "";
 }

@@ -39,6 +39,7 @@ export class HttpMetrics {
     );
     registry.declare("nagare_http_requests_total", REQUESTS, "counter");
     registry.declare("nagare_http_responses_total", RESPONSES, "counter");
+    registry.declare("nagare_deprecated_requests_total", DEPRECATED, "counter");
     registry.declare("nagare_http_aborted_total", ABORTED, "counter");
     registry.declare("nagare_http_request_seconds", SECONDS, "histogram");
     registry.declare("nagare_http_first_byte_seconds", FIRST_BYTE, "histogram");
@@ -67,6 +68,9 @@ export class HttpMetrics {
     }
     requests.add();
     this.#countResponse(METHODS.has(method) ? method : "other", status);
+    const state = exchange.deprecation;
+    if (state !== undefined)
+      this.#registry.counter("nagare_deprecated_requests_total", DEPRECATED, { site, state }).add();
     if (exchange.aborted !== undefined)
       this.#registry.counter("nagare_http_aborted_total", ABORTED, { protocol }).add();
   }
@@ -103,6 +107,8 @@ export class HttpMetrics {
 
 const REQUESTS = "Requests that have ended, by site, version and class of status.";
 const RESPONSES = "Requests that have ended, by method and status.";
+const DEPRECATED =
+  "Requests to what is announced to end, deprecated, past its sunset, or gone, as the fields of the responses say.";
 const ABORTED = "Requests that the client or the server aborted.";
 const SECONDS = "Time from a request's head to the end of its response.";
 const FIRST_BYTE = "Time from a request's head to the response's.";

@@ -1,0 +1,213 @@
+/** The ways to a session: over HTTP/3, or over a WebSocket as QMux. */
+
+import { ClientError } from "../../host/client/errors.ts";
+import type { Http3Connector } from "../../host/client/http3.ts";
+import type { DialOptions, Protocol } from "../../host/client/session.ts";
+import type { HostClock } from "../../host/clock.ts";
+import { engineChoice } from "../../host/engine/choice.ts";
+import { detach, guard, ignore } from "../../host/guard.ts";
+import { clientHandshake } from "../../host/websocket/handshake.ts";
+import { TunnelSocket } from "../../host/websocket/tunnel-socket.ts";
+import { formatProtocol, parseProtocol } from "../../host/webtransport/protocols.ts";
+import { QmuxDriver } from "../../host/webtransport/qmux-driver.ts";
+import { sessionIn } from "../../host/webtransport/tunnel-carrier.ts";
+import type { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
+import { combinedFieldValue, type FieldLine, fieldValue } from "../../http/index.ts";
+import { DRAFT_02_REQUEST, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
+import type { Session } from "../../webtransport/index.ts";
+import { MAX_MESSAGE, offerOf, parseSubprotocol } from "../../webtransport/qmux/index.ts";
+import type { ClientOptions } from "../options.ts";
+import { ConnectionPool } from "../pool.ts";
+import { openTunnel } from "../tunnel.ts";
+
+/** Milliseconds that the server has to end the session after we have closed it. */
+const CLOSE_TIMEOUT = 5_000;
+
+/** How a client connects. */
+export interface WebTransportClientOptions
+  extends Pick<
+    ClientOptions,
+    "ca" | "rejectUnauthorized" | "keylog" | "resolve" | "connectTimeout" | "quic" | "engine"
+  > {
+  /**
+   * The versions of HTTP that may carry the session: HTTP/3 as WebTransport, the others as a WebSocket. Default: "h3" and
+   * "http/1.1". Give only "http/1.1" where UDP is known to be blocked.
+   */
+  readonly protocols?: readonly Protocol[];
+}
+
+/** What the application asked for. */
+export interface SessionRequest {
+  readonly url: URL;
+  readonly fields: readonly FieldLine[];
+  readonly protocols: readonly string[];
+  readonly client: WebTransportClientOptions;
+  readonly certificateHashes: readonly Uint8Array[] | undefined;
+  readonly clock: HostClock;
+}
+
+/** A session that is open. */
+export interface OpenedSession {
+  /** Gives it to the application's session. If that has failed meanwhile, closes it. */
+  begin(session: WebTransportSession): void;
+}
+
+/** Opens a session in the connections of a pool; the signal aborts the attempt. */
+type OpenIn = (request: SessionRequest, pool: ConnectionPool, signal: AbortSignal) => Promise<OpenedSession>;
+
+/** A way to a session. */
+export interface Way {
+  readonly versions: readonly Protocol[];
+  readonly open: OpenIn;
+}
+
+/** The best way first. A WebSocket has a connection of HTTP/1.1, as in browsers. */
+export function waysOf(protocols: readonly Protocol[] = ["h3", "http/1.1"]): readonly Way[] {
+  const tcp = protocols.filter((each) => each !== "h3");
+  const ways: Way[] = protocols.includes("h3") ? [{ versions: ["h3"], open: openHttp3 }] : [];
+  return tcp.length === 0 ? ways : [...ways, overWebSocket(tcp)];
+}
+
+/** QMux in a WebSocket. */
+export const overWebSocket = (versions: readonly Protocol[]): Way => ({ versions, open: openQmux });
+
+/** Opens a session, in connections of its own. The signal aborts the attempt, and has no effect later. */
+export async function openSession(
+  { versions, open }: Way,
+  request: SessionRequest,
+  signal: AbortSignal,
+): Promise<OpenedSession> {
+  const { client, certificateHashes, clock } = request;
+  const pool = new ConnectionPool(
+    { ...client, protocols: versions, http3: connector(client) },
+    clock,
+    certificateHashes,
+  );
+  const attempt = new AbortController();
+  const abort = guard(
+    "client webtransport abort",
+    ({ error }) => attempt.abort(error),
+    () => attempt.abort(signal.reason),
+  );
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    if (signal.aborted) throw signal.reason;
+    return await open(request, pool, attempt.signal);
+  } catch (error) {
+    await pool.destroy(error as Error);
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function openHttp3(
+  { url, fields, protocols, clock }: SessionRequest,
+  pool: ConnectionPool,
+  signal: AbortSignal,
+): Promise<OpenedSession> {
+  const offer: FieldLine[] =
+    protocols.length === 0 ? [] : [["wt-available-protocols", protocols.map(formatProtocol).join(", ")]];
+  const head = {
+    protocol: WEBTRANSPORT_PROTOCOL,
+    authority: url.host,
+    fields: [...fields, ...offer, DRAFT_02_REQUEST],
+  };
+  const {
+    tunnel,
+    exchange,
+    fields: answered,
+  } = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  const protocol = parseProtocol(combinedFieldValue(answered, "wt-protocol") ?? "") ?? "";
+  if (protocol !== "" && !protocols.includes(protocol)) {
+    const error = new ClientError(
+      "PROTOCOL_ERROR",
+      `the server chose the protocol "${protocol}", which was not offered`,
+    );
+    tunnel.reset(error);
+    throw error;
+  }
+  return {
+    begin(session) {
+      closeAfter(session, pool);
+      session.begin(sessionIn(tunnel), {
+        clock,
+        onFault: (fault) => tunnel.reset(fault.error),
+        protocol,
+        reliability: "supports-unreliable",
+        rtt: () => {
+          const stats = exchange.session?.stats();
+          return { smoothed: stats?.rtt, min: stats?.minRtt };
+        },
+      });
+    },
+  };
+}
+
+async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {
+  const { url, fields, protocols, clock } = request;
+  const handshake = clientHandshake(offerOf(protocols));
+  const head = { protocol: "websocket", authority: url.host, fields: [...fields, ...handshake.fields] };
+  const opened = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  const { tunnel, exchange, fields: answered } = opened;
+  const problem = handshake.problemWith(answered, exchange.session!.protocol);
+  if (problem !== undefined) {
+    const error = new ClientError("PROTOCOL_ERROR", problem);
+    tunnel.reset(error);
+    throw error;
+  }
+  const { version, protocol } = parseSubprotocol(fieldValue(answered, "sec-websocket-protocol")!)!;
+  const machine = await new Promise<Session>((resolve, reject) => {
+    new QmuxDriver(new TunnelSocket(tunnel, { role: "client", maxMessage: MAX_MESSAGE, clock }), {
+      role: "client",
+      version,
+      clock,
+      onFault: (fault) => tunnel.reset(fault.error),
+      onReady: resolve,
+      onFailure: reject,
+    });
+  });
+  return {
+    begin(session) {
+      closeAfter(session, pool);
+      session.begin(machine, {
+        clock,
+        onFault: (fault) => tunnel.reset(fault.error),
+        protocol,
+        reliability: "reliable-only",
+        rtt: () => ({ smoothed: undefined, min: undefined }),
+      });
+    },
+  };
+}
+
+/** The server still has to hear of the end. */
+function closeAfter(session: WebTransportSession, pool: ConnectionPool): void {
+  const gone = session.closed.then(
+    () => pool.close({ timeout: CLOSE_TIMEOUT }),
+    (error: Error) => pool.destroy(error),
+  );
+  detach("client webtransport closed", ignore, gone);
+}
+
+/** HTTP/3 is loaded when it is needed. */
+function connector({ quic, engine }: WebTransportClientOptions): Http3Connector {
+  let loading: Promise<Http3Connector> | undefined;
+  const load = async (): Promise<Http3Connector> => {
+    const [{ createHttp3Connector }, { systemEnvironmentWith }, { WEBTRANSPORT_ONLY }] = await Promise.all([
+      import("../../host/client/h3-connector.ts"),
+      import("../../host/quic/environment.ts"),
+      import("../../host/client/quic-protocols.ts"),
+    ]);
+    return createHttp3Connector(systemEnvironmentWith(engineChoice(engine)), quic, WEBTRANSPORT_ONLY);
+  };
+  const ready = () => {
+    loading ??= load();
+    return loading;
+  };
+  return {
+    ready,
+    connect: async (origin: string, options: DialOptions) => (await ready()).connect(origin, options),
+    close: async () => (await loading)?.close(),
+  };
+}

@@ -1,0 +1,40 @@
+/** The programs of examples/ that show HTTP's newer parts give the same responses over HTTP/1.1, HTTP/2 and HTTP/3. */
+import { noticeOf } from "nagare/http";
+import { expect, test } from "vitest";
+import { askingOf, start, VERSIONS } from "./programs.ts";
+
+test("notices: an API announces its end, and clients choose what they read", async () => {
+  const port = await start(() => import("../../examples/notices/main.ts"));
+  for (const [protocol, httpVersion] of VERSIONS) {
+    const { fetch, url } = askingOf(port, protocol, httpVersion);
+    const first = await fetch(`${url}/v1/notes`);
+    await first.text();
+    expect(noticeOf(first)).toMatchObject({ deprecation: Date.UTC(2026, 0), successor: "/v2/notes", problems: [] });
+    const prefer = { prefer: "return=minimal, respond-async, wait=0" };
+    const posted = await fetch(`${url}/v2/notes`, { method: "POST", body: "note", headers: prefer });
+    expect([posted.status, posted.headers.get("preference-applied")]).toEqual([204, "return=minimal"]);
+    const safe = await fetch(`${url}/`, { headers: { prefer: "safe" } });
+    expect(await safe.text()).toBe(`the safe page over ${protocol}\n`);
+    expect(safe.headers.get("vary")).toBe("prefer");
+  }
+});
+
+test("geo: a price follows the client's hint as far as the feed confirms it", async () => {
+  const port = await start(() => import("../../examples/geo/main.ts"));
+  for (const [protocol, httpVersion] of VERSIONS) {
+    const { fetch, url } = askingOf(port, protocol, httpVersion);
+    const answers = [];
+    for (const hint of ['"JP"', '"US"']) {
+      const response = await fetch(`${url}/`, { headers: { "sec-ch-ip-geo": hint } });
+      expect([response.headers.get("accept-ch"), response.headers.get("vary")]).toEqual([
+        "Sec-CH-IP-Geo",
+        "sec-ch-ip-geo",
+      ]);
+      answers.push(await response.json());
+    }
+    expect(answers).toEqual([
+      { currency: "JPY", verdict: "coarser", over: protocol },
+      { currency: "JPY", verdict: "mismatch", over: protocol },
+    ]);
+  }
+});
