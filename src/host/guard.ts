@@ -175,6 +175,12 @@ export const ENTRIES = [
   "connect-udp lookup",
   "connect-udp idle",
   "connect-udp socket",
+  "upload request",
+  "upload node request",
+  "upload stalled",
+  "upload sweep",
+  "upload sweep due",
+  "upload lock",
   // nagare/node
   "node new listener",
   "node signal",

@@ -6,6 +6,7 @@ import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
@@ -15,5 +16,6 @@ export const TRAFFIC = {
   ...DNS_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...UPLOAD_TRAFFIC,
   ...WEBTRANSPORT_TRAFFIC,
 };

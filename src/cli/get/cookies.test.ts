@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { saveCookies } from "./cookie-file.ts";
 import { GetCookies } from "./cookies.ts";
+import { saveKept } from "./kept-text.ts";
 
 /** The `cookie` field for `to` after a response from each of `from`. */
 async function sent(to: string, ...from: readonly (readonly [url: string, setCookie: string])[]) {
@@ -61,7 +61,7 @@ describe("a cookie of a server", () => {
       lines.map((line) => ["set-cookie", line] as const),
       new URL("https://a.com/"),
     );
-    await saveCookies(join(folder, "jar"), jar.cookieFile(), {} as never);
+    await saveKept(join(folder, "jar"), "the cookies", jar.cookieFile(), {} as never);
     const rows = (await readFile(join(folder, "jar"), "utf8")).split("\n").filter((row) => row.startsWith("a.com"));
     expect(rows).toEqual(["a.com\tFALSE\t/\tFALSE\t0\ta\tb"]);
     await rm(folder, { recursive: true });
