@@ -108,7 +108,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "webtransport",
     title: "WebTransport",
-    specs: ["draft-ietf-webtrans-http3", "RFC 9297", "W3C WebTransport"],
+    specs: ["draft-ietf-webtrans-http3", "draft-ietf-quic-qmux", "RFC 9297", "W3C WebTransport"],
     folders: ["webtransport", "host/webtransport", "client/webtransport"],
     shownAgainst: ["own client", "Chromium"],
     status: "built",
