@@ -127,7 +127,14 @@ export const SYSTEMS: readonly System[] = [
     ["quic/multicast"],
     ["SSM between namespaces"],
   ),
-  planned("priorities", "Extensible priorities", ["RFC 9218"], ["http", "h3"], ["Chromium", "curl"]),
+  {
+    name: "priorities",
+    title: "Extensible priorities",
+    specs: ["RFC 9218"],
+    folders: ["http/priority", "h3", "host/http", "lab/priorities"],
+    shownAgainst: ["own client", "Chromium"],
+    status: "built",
+  },
   planned("uploads", "Resumable uploads", ["draft-ietf-httpbis-resumable-upload"], ["http"], ["tus-js-client", "curl"]),
   planned(
     "partial-post-replay",
