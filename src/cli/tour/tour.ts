@@ -18,6 +18,7 @@ import { NODE_ROWS } from "./node.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
+import { RESUMABLE_UPLOAD_ROWS } from "./resumable-upload.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SUNSET_ROWS } from "./sunset.ts";
 import { SYSTEMS, type System } from "./systems.ts";
@@ -38,6 +39,7 @@ const ROWS: readonly Row[] = [
   ...DNS_ROWS,
   ...COOKIE_ROWS,
   ...CONNECT_UDP_ROWS,
+  ...RESUMABLE_UPLOAD_ROWS,
   ...WEBTRANSPORT_ROWS,
   ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,
