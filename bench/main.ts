@@ -11,6 +11,7 @@ import { controllers } from "./controllers.ts";
 import { cookies } from "./cookies.ts";
 import { fairness } from "./fairness.ts";
 import { frameworks } from "./frameworks.ts";
+import { geofeed } from "./geofeed.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
@@ -51,6 +52,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   controllers,
   cookies,
   fairness,
+  geofeed,
   simulator,
   "packet-protection": packetProtection,
   reload,

@@ -34,6 +34,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   cursors: { content: /new WebTransport/ },
   express: {},
   fastify: {},
+  geo: {},
   hono: {},
   koa: {},
   nest: {},

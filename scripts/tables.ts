@@ -19,6 +19,10 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "sending Prefer by default, WebDAV's preferences",
     ja: "既定での Prefer の送信、WebDAV のプリファレンス",
   },
+  geo: {
+    en: "the ACCEPT_CH frame, finding feeds through registries",
+    ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
+  },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   memcached: { en: "workers, metrics, pools that follow DNS", ja: "ワーカー、メトリクス、DNS に追従するプール" },
   "https-records": {

@@ -48,6 +48,7 @@ export const INTERNAL: string[] = [
   "dist/host/quic/quic-options.d.ts:VERSION_NUMBERS",
   "dist/host/quic/tracing.d.ts:TraceConnection",
   "dist/host/webtransport/web-transport-session.d.ts:SessionSurroundings",
+  "dist/http/geofeed/table.d.ts:PrefixTable",
   "dist/http/connect-udp/target.d.ts:UdpTarget",
   "dist/http/field-section.d.ts:FieldLine",
   "dist/http/field-section.d.ts:FieldSection",

@@ -2,6 +2,8 @@
 
 /** What origins offer besides TCP, and where HTTP/3 failed. */
 export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
+/** Client hints. */
+export { ClientHints } from "./client-hints.ts";
 /** Decides which connections to open for an origin. */
 export {
   type ChoiceCommand,

@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./dns.ts")).registerDns(program, io),
   },
   {
+    name: "geofeed",
+    summary: "check geofeeds (RFC 8805), and look addresses up in them",
+    register: async (program, io) => (await import("./geofeed.ts")).registerGeofeed(program, io),
+  },
+  {
     name: "memcache",
     summary: "put a proxy in front of memcached servers",
     register: async (program, io) => (await import("./memcache.ts")).registerMemcache(program, io),

@@ -2,8 +2,10 @@
 // Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
 import type { CookieContext } from "../agent/cookies/index.ts";
+import type { HstsStore } from "../agent/hsts/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { storeCookies } from "../host/cookies/client-cookies.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
@@ -58,6 +60,10 @@ interface RequestState {
   readonly exact: boolean;
   /** Undefined if no cookies are used. */
   readonly cookieContext: CookieContext | undefined;
+  /** True if the request was sent again with critical hints. */
+  isHinted: boolean;
+  /** The hints of the last request. */
+  hints: readonly Field[];
   /** The URLs that redirected to this one. */
   readonly visited: string[];
 }
@@ -83,12 +89,20 @@ export async function fetchWith(
 ): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
+  const { hsts } = settings;
   for (;;) {
+    if (hsts !== undefined) state.url = upgraded(state.url, hsts);
     const origin = originOf(state.url);
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
-    storeCookies(answer.fields, state, settings);
+    noteFields(answer.fields, state, settings);
+    if (wantsHints(answer, state, settings)) {
+      state.isHinted = true;
+      await discard(answer.body);
+      continue;
+    }
+    state.isHinted = false;
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || state.redirect === "manual") {
@@ -111,6 +125,14 @@ export async function fetchWith(
     redirects.push(facts);
     follow(state, answer.status, location);
   }
+}
+
+/** RFC 6797 §8.3: https, on port 443 instead of 80; another port stays. */
+function upgraded(url: URL, hsts: HstsStore): URL {
+  if (url.protocol !== "http:" || !hsts.isSecure(url.hostname, Date.now())) return url;
+  const secure = new URL(url);
+  secure.protocol = "https:";
+  return secure;
 }
 
 function createState(input: string | URL | Request, init: FetchInit): RequestState {
@@ -138,6 +160,8 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
     onSend: init.onSend,
     exact,
     cookieContext: (init.credentials ?? base?.credentials) === "omit" ? undefined : (init.cookieContext ?? {}),
+    isHinted: false,
+    hints: [],
     visited: [],
   };
 }
@@ -154,6 +178,8 @@ async function sendRequest(
   headers.delete("host");
   if (!state.exact) addDefaults(headers, settings);
   addCookies(headers, state, settings);
+  state.hints = settings.hints?.for(url.origin) ?? [];
+  for (const [name, value] of state.hints) if (!headers.has(name)) headers.set(name, value);
   // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is no content.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
@@ -187,6 +213,10 @@ function addDefaults(headers: Headers, settings: ClientSettings): void {
   }
 }
 
+/** Notes which hints the origin asks for. True if the request lacked one that is critical. */
+const wantsHints = ({ fields }: ExchangeResponse, state: RequestState, { hints }: ClientSettings): boolean =>
+  hints?.note(state.url.origin, state.method, fields, state.hints, state.isHinted) === true;
+
 /** The jar's cookies follow those that the caller has given. */
 function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSettings): void {
   const context = currentContext(state);
@@ -196,10 +226,13 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
   headers.set("cookie", given === null ? value : `${given}; ${value}`);
 }
 
-function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
+/** Keeps the cookies of a response, and whether its host asks for TLS. */
+function noteFields(fields: readonly Field[], state: RequestState, settings: ClientSettings): void {
+  const { cookies, hsts, rejectUnauthorized } = settings;
   const context = currentContext(state);
-  if (context === undefined || cookies === undefined) return;
-  for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
+  if (context !== undefined && cookies !== undefined) storeCookies(cookies, fields, state.url, context);
+  // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
+  if (state.url.protocol === "https:" && rejectUnauthorized) hsts?.note(state.url.hostname, fields, Date.now());
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

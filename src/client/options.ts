@@ -1,4 +1,7 @@
 // The options of createClient and their defaults.
+import type { HstsStore } from "../agent/hsts/index.ts";
+
+import { ClientHints } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
@@ -64,8 +67,18 @@ export interface ClientOptions {
    * timeouts (RFC 9002 §6.2): it may have restarted. Default: true.
    */
   readonly replaceSilent?: boolean;
+  /**
+   * Values of client hints, such as `{ "Sec-CH-IP-Geo": '"US"' }`: sent over https to origins that ask for them (RFC 8942). A hint that
+   * such an origin calls critical makes the client send a GET, HEAD or OPTIONS again, once. Default: none.
+   */
+  readonly clientHints?: Readonly<Record<string, string>> | undefined;
   /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
   readonly cookies?: ClientCookies | undefined;
+  /**
+   * The hosts that are only reached over TLS (RFC 6797): their `http` URLs become `https`, and what responses say is noted, unless
+   * certificates are not verified. Default: none.
+   */
+  readonly hsts?: HstsStore | undefined;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -112,6 +125,8 @@ export interface ClientSettings extends DialerSettings {
   readonly decompress: boolean;
   readonly userAgent: string;
   readonly cookies: ClientCookies | undefined;
+  readonly hsts: HstsStore | undefined;
+  readonly hints: ClientHints | undefined;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -147,6 +162,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
+    hsts: options.hsts,
+    hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
     race: raceSettings(options.happyEyeballs, clock),
     namesAreRemote: options.udpVia !== undefined,
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),

@@ -32,6 +32,28 @@ export {
   fieldSectionSize,
   fieldValue,
 } from "./field-section.ts";
+export { GEOFEED_FINDINGS, type GeofeedFinding, type GeofeedFindingCode } from "./geofeed/findings.ts";
+/** Geofeeds. */
+export {
+  Geofeed,
+  type GeofeedEntry,
+  type GeofeedOptions,
+  GeofeedReader,
+  type GeofeedSummary,
+} from "./geofeed/geofeed.ts";
+export { type GeoLocation, locationText } from "./geofeed/location.ts";
+/** Client hints. */
+export { emitHints, lacksCritical, readHints } from "./hints/client-hints.ts";
+export { emitGeoField, GEO_FIELD, readGeoField } from "./hints/geo-field.ts";
+export {
+  emitGeoHint,
+  GEO_HINT,
+  type GeoVerdict,
+  type JudgedLocation,
+  judgeGeoHint,
+  parseGeoHint,
+  readGeoHint,
+} from "./hints/geo-hint.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
 /** Dates. */

@@ -18,3 +18,23 @@ test("notices: an API announces its end, and clients choose what they read", asy
     expect(safe.headers.get("vary")).toBe("prefer");
   }
 });
+
+test("geo: a price follows the client's hint as far as the feed confirms it", async () => {
+  const port = await start(() => import("../../examples/geo/main.ts"));
+  for (const [protocol, httpVersion] of VERSIONS) {
+    const { fetch, url } = askingOf(port, protocol, httpVersion);
+    const answers = [];
+    for (const hint of ['"JP"', '"US"']) {
+      const response = await fetch(`${url}/`, { headers: { "sec-ch-ip-geo": hint } });
+      expect([response.headers.get("accept-ch"), response.headers.get("vary")]).toEqual([
+        "Sec-CH-IP-Geo",
+        "sec-ch-ip-geo",
+      ]);
+      answers.push(await response.json());
+    }
+    expect(answers).toEqual([
+      { currency: "JPY", verdict: "coarser", over: protocol },
+      { currency: "JPY", verdict: "mismatch", over: protocol },
+    ]);
+  }
+});

@@ -174,13 +174,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["curl"],
     status: "built",
   },
-  planned(
-    "geo",
-    "Sec-CH-IP-Geo and geofeeds",
-    ["RFC 8805", "draft-pauly-httpbis-geoip-hint"],
-    ["http", "agent"],
-    ["published feeds"],
-  ),
+  {
+    name: "geo",
+    title: "Sec-CH-IP-Geo and geofeeds",
+    specs: ["RFC 8805", "RFC 8942", "draft-pauly-httpbis-geoip-hint"],
+    folders: ["http/geofeed", "http/hints", "edge/geo"],
+    shownAgainst: ["curl"],
+    status: "built",
+  },
   {
     name: "cookies",
     title: "Cookies: SameSite=Lax by default, CHIPS",

@@ -10,6 +10,7 @@ import { CONNECT_UDP_ROWS } from "./connect-udp.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
 import { DNS_ROWS } from "./dns.ts";
 import { EDGE_ROWS } from "./edge.ts";
+import { GEO_ROWS } from "./geo.ts";
 import { ISOLATION_ROWS } from "./isolation.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
@@ -46,6 +47,7 @@ const ROWS: readonly Row[] = [
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
   ...SUNSET_ROWS,
+  ...GEO_ROWS,
   ...BPF_ROWS,
 ];
 /** Milliseconds. */

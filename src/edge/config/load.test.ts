@@ -87,7 +87,7 @@ describe("a configuration file", () => {
     [site({ tls: { certFile: "a.pem" }, routes: [] }), 'sites["*"].tls.keyFile is missing'],
     [
       route({}),
-      'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, upload, connectUdp, handler',
+      'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, upload, connectUdp, geofeed, handler',
     ],
     [route({ files: ".", respond: 200 }), 'sites["*"].routes[0] has 2 actions, files and respond: keep one of them'],
     [route({ prxy: "http://a" }), 'sites["*"].routes[0].prxy is unknown: did you mean proxy?'],

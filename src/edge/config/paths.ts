@@ -54,13 +54,15 @@ function siteWith(site: ValidSite, path: Resolve): ValidSite {
 }
 
 function routeWith(route: ValidRoute, path: Resolve): ValidRoute {
-  const { files, proxy, upload, handler } = route;
+  const { files, proxy, upload, geofeed, geo, handler } = route;
   return {
     ...route,
     ...(files === undefined ? {} : { files: filesWith(files, path) }),
     ...(proxy !== undefined && "caFile" in proxy && proxy.caFile !== undefined
       ? { proxy: { ...proxy, caFile: path(proxy.caFile) } }
       : {}),
+    ...(geofeed === undefined ? {} : { geofeed: { ...geofeed, file: path(geofeed.file) } }),
+    ...(typeof geo === "object" && geo.feed !== undefined ? { geo: { ...geo, feed: path(geo.feed) } } : {}),
     ...(upload === undefined ? {} : { upload: { ...upload, directory: path(upload.directory) } }),
     ...(typeof handler === "string" ? { handler: path(handler) } : {}),
   };

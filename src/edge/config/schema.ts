@@ -8,7 +8,7 @@ import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import type { UploadOptions } from "../upload/options.ts";
-import { DEPRECATION, noticeProblem, SUNSET } from "./notice-schema.ts";
+import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
 import { ACME, LISTEN, OPERATIONS, ROUTE_LIMITS } from "./server-schema.ts";
@@ -142,7 +142,7 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "upload", "connectUdp", "handler"] as const;
+export const ACTIONS = ["files", "proxy", "redirect", "respond", "upload", "connectUdp", "geofeed", "handler"] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -168,6 +168,7 @@ const ROUTE = v.pipe(
     respond: v.optional(RESPOND),
     upload: v.optional(UPLOAD),
     connectUdp: v.optional(CONNECT_UDP),
+    geofeed: v.optional(GEOFEED),
     handler: v.optional(HANDLER),
     stripPrefix: v.optional(
       v.pipe(
@@ -184,6 +185,8 @@ const ROUTE = v.pipe(
     limits: v.optional(ROUTE_LIMITS),
     deprecation: v.optional(DEPRECATION),
     sunset: v.optional(SUNSET),
+    clientHints: v.optional(CLIENT_HINTS),
+    geo: v.optional(GEO),
   } satisfies Members<RouteConfig>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;

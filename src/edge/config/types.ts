@@ -176,7 +176,10 @@ export interface TlsFiles {
   readonly passphrase?: string | undefined;
 }
 
-/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `upload`, `connectUdp` or `handler`. The rest modifies it. */
+/**
+ * A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `upload`, `connectUdp`, `geofeed` or `handler`. The rest
+ * modifies it.
+ */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
   readonly path: string;
@@ -195,6 +198,8 @@ export interface RouteConfig {
   readonly upload?: string | UploadAction | undefined;
   /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
   readonly connectUdp?: ConnectUdpAction | undefined;
+  /** Publishes a geofeed (RFC 8805): the file, or an object. A file that is not valid cannot be used. */
+  readonly geofeed?: string | GeofeedAction | undefined;
   /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
   readonly handler?: string | Handler | FetchObject | undefined;
 
@@ -212,6 +217,37 @@ export interface RouteConfig {
   readonly deprecation?: CalendarTime | DeprecationConfig | undefined;
   /** Says from when this route may not answer any more (RFC 8594): a date such as "2027-06-30", or an object. */
   readonly sunset?: CalendarTime | SunsetConfig | undefined;
+  /** Asks clients for these hints (RFC 8942), and makes responses vary by them. */
+  readonly clientHints?: readonly string[] | ClientHintsConfig | undefined;
+  /**
+   * Asks clients for Sec-CH-IP-Geo, and tells the action where they are, in the field `nagare-geo`. Never use it to allow or refuse:
+   * nobody has authenticated it. Experimental.
+   */
+  readonly geo?: boolean | GeoConfig | undefined;
+}
+
+/** Hints that a route asks for. */
+export interface ClientHintsConfig {
+  /** Names such as "Sec-CH-UA-Arch". */
+  readonly accept?: readonly string[] | undefined;
+  /** Hints without which a response would be wrong: clients that can send them repeat their request (Critical-CH). */
+  readonly critical?: readonly string[] | undefined;
+}
+
+/** Where clients are. */
+export interface GeoConfig {
+  /** A geofeed that you trust, with which hints are compared. */
+  readonly feed?: string | undefined;
+  /** True to ask for the hint with Critical-CH, too. */
+  readonly critical?: boolean | undefined;
+}
+
+/** Publishes a geofeed. */
+export interface GeofeedAction {
+  /** The file, in CSV as RFC 8805 describes. */
+  readonly file: string;
+  /** How long readers may keep it. A day by default. */
+  readonly maxAge?: Duration | undefined;
 }
 
 /** A date such as "2027-06-30", which begins at 00:00 UTC, "2027-06-30T12:00+02:00", or a Date. */

@@ -25,7 +25,7 @@ export function planAction(
   trustedProxies: readonly string[] | undefined,
   log: (line: string) => void,
 ): PlannedAction {
-  const { files, proxy, redirect, respond, upload, connectUdp, handler } = route;
+  const { files, proxy, redirect, respond, upload, connectUdp, geofeed, handler } = route;
   if (files !== undefined) {
     return {
       type: "files",
@@ -48,6 +48,14 @@ export function planAction(
   }
   if (respond !== undefined) {
     return { type: "respond", key: keyOf("respond", respond), create: async () => new RespondAction(respond) };
+  }
+  if (geofeed !== undefined) {
+    return {
+      type: "geofeed",
+      key: keyOf("geofeed", [geofeed, moduleState(geofeed.file)]),
+      create: async () =>
+        (await import("../geo/service.ts")).GeofeedService.open({ maxAge: undefined, ...geofeed }, log),
+    };
   }
   if (connectUdp !== undefined) {
     const { authorize, ...rest } = connectUdp;

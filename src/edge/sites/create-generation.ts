@@ -1,9 +1,10 @@
 /** Builds the sites of a configuration. */
 
 import { SUPPORTED_CODINGS } from "../../host/compression/encoder.ts";
-import type { FieldLine } from "../../http/index.ts";
+import { type FieldLine, GEO_HINT } from "../../http/index.ts";
 import type { ValidConfig, ValidRoute, ValidSite } from "../config/schema.ts";
 import type { CompressionSettings } from "../modifiers/compression.ts";
+import { RouteHints } from "../modifiers/hints.ts";
 import { RouteNotice } from "../modifiers/notice.ts";
 import { Limits } from "../operations/limits/limits.ts";
 import { TrustedProxies } from "../trusted-proxies.ts";
@@ -30,7 +31,7 @@ export async function createGeneration(
         const { key, create } = planAction(route, trustedProxies, log);
         const action = await store.hold(key, create);
         held.push(action);
-        routes.push(createRoute(site, route, action, proxies, log));
+        routes.push(createRoute(site, route, action, proxies, await hintsOf(route, proxies, log), log));
       }
       built.push([name, { routes }]);
     }
@@ -49,6 +50,7 @@ function createRoute(
   route: ValidRoute,
   held: HeldAction,
   proxies: TrustedProxies,
+  hints: RouteHints | undefined,
   log: (line: string) => void,
 ): Route {
   return new Route({
@@ -61,8 +63,34 @@ function createRoute(
     maxBodySize: route.maxBodySize,
     limits: route.limits && new Limits(route.limits, []),
     notice: noticeOf(route),
+    hints,
     proxies,
   });
+}
+
+async function hintsOf(
+  { clientHints, geo }: ValidRoute,
+  proxies: TrustedProxies,
+  log: (line: string) => void,
+): Promise<RouteHints | undefined> {
+  if (clientHints === undefined && (geo ?? false) === false) return undefined;
+  const { accept = [], critical = [] }: AskedHints = clientHints ?? {};
+  if ((geo ?? false) === false) return new RouteHints(accept, critical, undefined);
+  const { feed, critical: isCritical }: AskedLocation = typeof geo === "object" ? geo : {};
+  const loaded = feed === undefined ? undefined : await (await import("../geo/feed-file.ts")).loadFeed(feed);
+  const { ClientLocations } = await import("../geo/client-location.ts");
+  const locations = new ClientLocations(loaded, proxies, log);
+  return new RouteHints([...accept, GEO_HINT], isCritical === true ? [...critical, GEO_HINT] : critical, locations);
+}
+
+interface AskedHints {
+  readonly accept?: readonly string[] | undefined;
+  readonly critical?: readonly string[] | undefined;
+}
+
+interface AskedLocation {
+  readonly feed?: string | undefined;
+  readonly critical?: boolean | undefined;
 }
 
 interface RouteStart {

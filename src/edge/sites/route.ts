@@ -4,6 +4,7 @@ import type { ServerExchange } from "../../host/http/exchange.ts";
 import type { FieldLine } from "../../http/index.ts";
 import { LimitedExchange, refuseAnnounced } from "../modifiers/body-limit.ts";
 import { CompressedExchange, type CompressionSettings } from "../modifiers/compression.ts";
+import { HintedExchange, type RouteHints } from "../modifiers/hints.ts";
 import { refuseAboveLimit } from "../modifiers/limit.ts";
 import { NoticedExchange, type RouteNotice } from "../modifiers/notice.ts";
 import { WithoutPrefix } from "../modifiers/prefix.ts";
@@ -26,6 +27,7 @@ export interface RouteOptions {
   readonly maxBodySize: number | undefined;
   readonly limits: Limits | undefined;
   readonly notice: RouteNotice | undefined;
+  readonly hints: RouteHints | undefined;
   /** Those in front of the whole server, behind which `limits` finds clients. */
   readonly proxies: TrustedProxies;
 }
@@ -49,7 +51,7 @@ export class Route {
   }
 
   handle(given: ServerExchange, groups: PathGroups): void {
-    const { held, headers, stripPrefix, compression, maxBodySize, limits, notice, proxies } = this.options;
+    const { held, headers, stripPrefix, compression, maxBodySize, limits, notice, hints, proxies } = this.options;
     let exchange = given;
     if (headers.length > 0) exchange = new FieldsExchange(exchange, headers, this.#names);
     if (notice !== undefined) {
@@ -57,6 +59,7 @@ export class Route {
       if (notice.refuses(exchange, Date.now())) return;
       exchange = new NoticedExchange(exchange, notice);
     }
+    if (hints !== undefined) exchange = new HintedExchange(exchange, hints);
     if (limits !== undefined && refuseAboveLimit(exchange, limits, proxies)) return;
     if (maxBodySize !== undefined) {
       if (refuseAnnounced(exchange, maxBodySize)) return;

@@ -1,0 +1,46 @@
+/** Which client hints an origin has asked for (RFC 8942), and what of it a client sends. */
+
+import { type FieldLine, type FieldSection, lacksCritical, readHints } from "../http/index.ts";
+
+/** Origins that are remembered. */
+const MAX_ORIGINS = 1_000;
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export class ClientHints {
+  /** What this client is willing to tell, by name in lower case. */
+  readonly #values: ReadonlyMap<string, string>;
+  readonly #asked = new Map<string, ReadonlySet<string>>();
+
+  /** `values` are the hints that the client sends to origins that ask for them, as fields. */
+  constructor(values: Readonly<Record<string, string>>) {
+    this.#values = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
+  }
+
+  /** The hints of a request: only over https (RFC 8942 §2.1), and only what the origin has asked for. */
+  for(origin: string): FieldLine[] {
+    const asked = this.#asked.get(origin);
+    if (asked === undefined) return [];
+    return [...this.#values].filter(([name]) => asked.has(name));
+  }
+
+  /**
+   * Notes what a response asks for. Returns true if its request is to be sent again, since it lacked a critical hint: only a safe method,
+   * and only once (draft-davidben-http-client-hint-reliability §2.2).
+   */
+  note(origin: string, method: string, fields: FieldSection, sent: FieldSection, isRepeated: boolean): boolean {
+    if (!origin.startsWith("https:")) return false;
+    const asked = readHints(fields, "accept-ch");
+    // RFC 8942 §3.1: a new list replaces the old one.
+    if (asked !== undefined) this.#remember(origin, new Set(asked));
+    const critical = readHints(fields, "critical-ch");
+    if (critical === undefined || isRepeated || !SAFE.has(method)) return false;
+    const names = (lines: FieldSection): Set<string> => new Set(lines.map(([name]) => name.toLowerCase()));
+    return lacksCritical(critical, names(sent), names(this.for(origin)));
+  }
+
+  #remember(origin: string, asked: ReadonlySet<string>): void {
+    this.#asked.delete(origin);
+    this.#asked.set(origin, asked);
+    if (this.#asked.size > MAX_ORIGINS) this.#asked.delete(this.#asked.keys().next().value!);
+  }
+}
