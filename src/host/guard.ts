@@ -344,6 +344,7 @@ export const ENTRIES = [
   "client udp idle",
   "client udp flow",
   "client udp closed",
+  "client upload stalled",
   // The load generator
   "client load room",
   "client load retry",
