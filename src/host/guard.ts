@@ -112,7 +112,7 @@ export const ENTRIES = [
   "http2 turn",
   "http2 trailers",
   "http2 closed",
-  "http2 drain",
+  "http2 look",
   "http2 released",
   "http2 wants trailers",
   "http2 finish",
@@ -344,6 +344,7 @@ export const ENTRIES = [
   "client udp idle",
   "client udp flow",
   "client udp closed",
+  "client upload stalled",
   // The load generator
   "client load room",
   "client load retry",

@@ -60,7 +60,18 @@ const held = async (): Promise<void> => {
   await vi.waitUntil(() => armed.entry === undefined, { timeout: 10_000 });
 };
 
+/** A server that never answers. */
+const silent = async (): Promise<void> => {
+  const server = await startServer({ port: 0, host: "127.0.0.1", identities, log }, { handle: () => undefined });
+  closers.push(() => server.close({ timeout: 0 }));
+  const client = createClient({ protocols: ["h2"], rejectUnauthorized: false });
+  closers.push(() => client.destroy());
+  const init = { stallTimeout: 10, maxTries: 1, retryDelay: 1 };
+  await all(client.upload(`https://127.0.0.1:${server.port}/`, new Blob(["x"]), init));
+};
+
 export const UPLOAD_TRAFFIC = {
+  "client upload stalled": { run: silent },
   "upload request": { run: () => served() },
   "upload node request": { run: listened },
   "upload stalled": { run: stalled },
