@@ -44,3 +44,14 @@ export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
 export type { RequestPriority } from "./priority.ts"; // the priority of a request
+export {
+  type KeptUpload,
+  UploadError,
+  type UploadInit,
+  type UploadMemory,
+  type UploadOutcome,
+  type UploadProgress,
+  type UploadRetry,
+} from "./upload/options.ts"; // uploads that go on where they stopped; experimental
+export { UploadFolder } from "./upload/saved-uploads.ts"; // uploads that another process goes on with
+export type { UploadContent, UploadSource } from "./upload/source.ts"; // what is uploaded

@@ -179,6 +179,12 @@ export const ENTRIES = [
   "connect-udp lookup",
   "connect-udp idle",
   "connect-udp socket",
+  "upload request",
+  "upload node request",
+  "upload stalled",
+  "upload sweep",
+  "upload sweep due",
+  "upload lock",
   // nagare/node
   "node new listener",
   "node signal",
@@ -342,6 +348,7 @@ export const ENTRIES = [
   "client udp idle",
   "client udp flow",
   "client udp closed",
+  "client upload stalled",
   // The load generator
   "client load room",
   "client load retry",

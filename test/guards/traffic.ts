@@ -7,6 +7,7 @@ import { DNS_TRAFFIC } from "./dns-world.ts";
 import { HTTP2_TRAFFIC } from "./http2-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
@@ -17,5 +18,6 @@ export const TRAFFIC = {
   ...HTTP2_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...UPLOAD_TRAFFIC,
   ...WEBTRANSPORT_TRAFFIC,
 };

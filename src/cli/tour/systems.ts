@@ -108,7 +108,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "webtransport",
     title: "WebTransport",
-    specs: ["draft-ietf-webtrans-http3", "RFC 9297", "W3C WebTransport"],
+    specs: ["draft-ietf-webtrans-http3", "draft-ietf-quic-qmux", "RFC 9297", "W3C WebTransport"],
     folders: ["webtransport", "host/webtransport", "client/webtransport"],
     shownAgainst: ["own client", "Chromium"],
     status: "built",
@@ -135,7 +135,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["own client", "Chromium"],
     status: "built",
   },
-  planned("uploads", "Resumable uploads", ["draft-ietf-httpbis-resumable-upload"], ["http"], ["tus-js-client", "curl"]),
+  {
+    name: "resumable-upload",
+    title: "Resumable uploads",
+    specs: ["draft-ietf-httpbis-resumable-upload", "tus 1.0"],
+    folders: ["http/resumable-upload", "edge/upload", "host/uploads", "client/upload"],
+    shownAgainst: ["curl", "tus-js-client", "tusd"],
+    status: "built",
+  },
   planned(
     "partial-post-replay",
     "Partial POST Replay",

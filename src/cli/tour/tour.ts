@@ -20,6 +20,7 @@ import { PRIORITY_ROWS } from "./priorities.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
+import { RESUMABLE_UPLOAD_ROWS } from "./resumable-upload.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SUNSET_ROWS } from "./sunset.ts";
 import { SYSTEMS, type System } from "./systems.ts";
@@ -40,6 +41,7 @@ const ROWS: readonly Row[] = [
   ...DNS_ROWS,
   ...COOKIE_ROWS,
   ...CONNECT_UDP_ROWS,
+  ...RESUMABLE_UPLOAD_ROWS,
   ...WEBTRANSPORT_ROWS,
   ...PRIORITY_ROWS,
   ...ISOLATION_ROWS,
