@@ -42,6 +42,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   next: { content: /<h1>hello from Next on / },
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },
+  upload: { content: /Uploads that resume/ },
   workers: {},
   "ws-chat": { content: /new WebSocket/ },
   "wt-chat": { content: /new WebTransport/ },
