@@ -1,11 +1,14 @@
-/** One large upload by tus 1.0: the server's CPU per MB over each version of HTTP, beside tusd's over HTTP/1.1 and HTTP/2. */
+/**
+ * One large upload by tus 1.0: the server's CPU per MB over each version of HTTP, beside tusd's over HTTP/1.1 with TLS, and over
+ * HTTP/2, which it speaks without TLS only.
+ */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CertificateFiles, createIdentities } from "../interop/certificates.ts";
-import { Child } from "../interop/child.ts";
+import { Child, runChild } from "../interop/child.ts";
 import { goPackage } from "../interop/install/go.ts";
 import { createClient } from "../src/client/index.ts";
 import { freePort } from "../src/host/udp/free-port.ts";
@@ -17,7 +20,14 @@ import { median, rounded } from "./statistics.ts";
 const MB = 1_000_000;
 const SIZE = 256;
 const ROUNDS = 3;
+const H2C = "tusd, h2 without TLS";
 const TUSD = "github.com/tus/tusd/v2/cmd/tusd@v2.9.1";
+
+/** CPU microseconds of the server, and seconds, for one upload. */
+interface Sample {
+  readonly cpu: number;
+  readonly seconds: number;
+}
 
 interface UploadTarget {
   readonly name: string;
@@ -38,6 +48,47 @@ async function ours(folder: string, tls: CertificateFiles): Promise<Child & { re
   return Object.assign(child, { url: `https://localhost:${new URL(urlIn()!).port}/files/` });
 }
 
+/** tusd over HTTP/2 in cleartext, for curl. */
+async function tusdH2(folder: string, log: (line: string) => void) {
+  const path = await goPackage("tusd", TUSD, log);
+  const port = await freePort();
+  const flags = ["-host", "127.0.0.1", "-port", `${port}`, "-upload-dir", join(folder, "tusd-h2"), "-enable-h2c"];
+  const child = new Child([path, ...flags]);
+  const url = `http://127.0.0.1:${port}/files/`;
+  await child.until(() =>
+    fetch(url, { method: "OPTIONS" }).then(
+      () => true,
+      () => false,
+    ),
+  );
+  return Object.assign(child, { url });
+}
+
+/** The same upload by curl. */
+async function measureH2(target: UploadTarget, file: string, bytes: number): Promise<Sample> {
+  const headers = { "tus-resumable": "1.0.0", "upload-length": `${bytes}` };
+  const created = await fetch(target.url, { method: "POST", headers });
+  const at = created.headers.get("location")!;
+  const cpu = cpuOfTree(target.pid);
+  const started = performance.now();
+  const fields = ["tus-resumable: 1.0.0", "upload-offset: 0", "content-type: application/offset+octet-stream"];
+  await runChild([
+    "curl",
+    "-sS",
+    "-f",
+    "--http2-prior-knowledge",
+    "-X",
+    "PATCH",
+    "-T",
+    file,
+    ...fields.flatMap((each) => ["-H", each]),
+    at,
+  ]);
+  const sample = { cpu: cpuOfTree(target.pid) - cpu, seconds: (performance.now() - started) / 1_000 };
+  await fetch(at, { method: "DELETE", headers: { "tus-resumable": "1.0.0" } });
+  return sample;
+}
+
 async function tusd(folder: string, tls: CertificateFiles, log: (line: string) => void) {
   const path = await goPackage("tusd", TUSD, log);
   const port = await freePort();
@@ -54,12 +105,7 @@ async function tusd(folder: string, tls: CertificateFiles, log: (line: string) =
   return Object.assign(child, { url });
 }
 
-/** CPU microseconds of the server, and seconds, for one upload. */
-async function measure(
-  target: UploadTarget,
-  protocol: HttpVersion,
-  bytes: number,
-): Promise<{ cpu: number; seconds: number }> {
+async function measure(target: UploadTarget, protocol: HttpVersion, bytes: number): Promise<Sample> {
   await using client = createClient({ protocols: [protocol], rejectUnauthorized: false, headersTimeout: 0 });
   const block = Buffer.alloc(256 * 1024, 0x5a);
   const open = function* (start: number, end: number): Generator<Uint8Array> {
@@ -82,11 +128,15 @@ export const upload: Bench = async ({ rounds = ROUNDS, size = SIZE, log }) => {
     const tls = createIdentities(folder);
     await using own = await ours(folder, tls);
     await using peer = await tusd(folder, tls, log);
+    await using h2c = await tusdH2(folder, log);
     const targets: readonly UploadTarget[] = [
       { name: "ours", url: own.url, pid: own.pid, protocols: ["http/1.1", "h2", "h3"] },
-      { name: "tusd", url: peer.url, pid: peer.pid, protocols: ["http/1.1", "h2"] },
+      { name: "tusd", url: peer.url, pid: peer.pid, protocols: ["http/1.1"] },
     ];
-    const samples = new Map<string, { cpu: number; seconds: number }[]>();
+    const cleartext = { name: H2C, url: h2c.url, pid: h2c.pid, protocols: [] };
+    const file = join(folder, "file");
+    await writeFile(file, Buffer.alloc(size * MB, 0x5a));
+    const samples = new Map<string, Sample[]>();
     for (let round = 0; round < rounds; round += 1) {
       log(`round ${round + 1}`);
       for (const target of targets) {
@@ -97,6 +147,7 @@ export const upload: Bench = async ({ rounds = ROUNDS, size = SIZE, log }) => {
           list.push(await measure(target, protocol, size * MB));
         }
       }
+      samples.set(H2C, [...(samples.get(H2C) ?? []), await measureH2(cleartext, file, size * MB)]);
     }
     const cpuOf = (name: string): number => median(samples.get(name)!.map(({ cpu }) => cpu)) / size;
     const ratio = (of: string, to: string): number => rounded(cpuOf(of) / cpuOf(to));
@@ -109,12 +160,15 @@ export const upload: Bench = async ({ rounds = ROUNDS, size = SIZE, log }) => {
         },
       })),
       ratios: {
-        "h3-vs-tusd-h2": ratio("ours, h3", "tusd, h2"),
-        "h2-vs-tusd-h2": ratio("ours, h2", "tusd, h2"),
+        "h3-vs-tusd-h2": ratio("ours, h3", H2C),
+        "h2-vs-tusd-h2": ratio("ours, h2", H2C),
         "http1-vs-tusd-http1": ratio("ours, http/1.1", "tusd, http/1.1"),
       },
       targets: [{ of: "h3-vs-tusd-h2", atMost: 1 }],
-      remarks: ["tusd has no HTTP/3", "our server syncs content to the disk before it says that it has it"],
+      remarks: [
+        "tusd has no HTTP/3, and no HTTP/2 with TLS",
+        "our server syncs content to the disk before it says that it has it",
+      ],
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
