@@ -112,7 +112,7 @@ export const ENTRIES = [
   "http2 turn",
   "http2 trailers",
   "http2 closed",
-  "http2 drain",
+  "http2 look",
   "http2 released",
   "http2 wants trailers",
   "http2 finish",

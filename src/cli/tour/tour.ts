@@ -16,6 +16,7 @@ import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
 import { NODE_ROWS } from "./node.ts";
+import { PRIORITY_ROWS } from "./priorities.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
@@ -42,6 +43,7 @@ const ROWS: readonly Row[] = [
   ...CONNECT_UDP_ROWS,
   ...RESUMABLE_UPLOAD_ROWS,
   ...WEBTRANSPORT_ROWS,
+  ...PRIORITY_ROWS,
   ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,

@@ -171,7 +171,7 @@ class Report {
             : `by version ${protocol} of the draft`;
       const rate = `${bytes((sent / Math.max(milliseconds, 1)) * 1_000)}/s`;
       const again = retries === 0 ? "" : `, ${retries} ${retries === 1 ? "retry" : "retries"}`;
-      this.#io.stderr.write(printable(`nagare: ${this.#file}: ${bytes(length)} ${how}, ${rate}${again}`) + "\n");
+      this.#io.stderr.write(`${printable(`nagare: ${this.#file}: ${bytes(length)} ${how}, ${rate}${again}`)}\n`);
     }
     if (url !== undefined) this.#io.stdout.write(`${printable(url)}\n`);
     else if (outcome.text !== "")

@@ -15,6 +15,7 @@ import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
 import { contentLengthOf, type FieldLine, fieldValue, hasNoContent, isWithoutLength } from "../../../http/index.ts";
+import type { Priority } from "../../../http/priority/index.ts";
 import { forwardResponseFields, forwardTrailers } from "../fields/response-fields.ts";
 import type { TunnelRelay } from "../tunnel/relay.ts";
 import type { RequestBody } from "./request-body.ts";
@@ -111,6 +112,11 @@ export class Attempt implements PoolWaiter, ResponseHandler {
   }
 
   /** The client has room for more of the response. */
+  /** The client has changed the priority of the response. */
+  reprioritize(priority: Priority): void {
+    this.#upstream?.reprioritize?.(priority);
+  }
+
   resume(): void {
     if (this.#finished || !this.#isPaused) return;
     this.#isPaused = false;

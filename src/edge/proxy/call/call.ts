@@ -7,6 +7,7 @@ import { respondText } from "../../../host/http/respond-text.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
 import { emitProxyHeader, type FieldLine } from "../../../http/index.ts";
+import { completePriority, emitPriority, priorityOf, withoutDefaults } from "../../../http/priority/index.ts";
 import { printable } from "../../../wire/printable.ts";
 import type { TrustedProxies } from "../../trusted-proxies.ts";
 import { forwardRequestFields } from "../fields/request-fields.ts";
@@ -89,6 +90,8 @@ export class ProxyCall {
       this.#body = new RequestBody(exchange, context.settings.replayLimit);
     exchange.onAbort = (reason) => this.#cancel(reason);
     exchange.onDrain = () => this.#attempt?.resume();
+    // RFC 9218 §7: an intermediary may say it to the origin. Until it has answered, no more than the client's is known.
+    exchange.onPriority = (priority) => this.#attempt?.reprioritize(priority);
   }
 
   begin(): void {
@@ -177,7 +180,7 @@ export class ProxyCall {
       scheme: origin.url.protocol === "https:" ? "https" : "http",
       authority,
       path: origin.base + exchange.path,
-      fields: decrementMaxForwards(exchange.method, request.fields),
+      fields: decrementMaxForwards(exchange.method, withPriority(exchange, request.fields)),
       length: request.length,
     };
   }
@@ -293,6 +296,17 @@ function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: str
   const wanted = hostHeader ?? (url.protocol === "http:" ? "client" : "origin");
   if (wanted === "origin" || (wanted === "client" && authority === "")) return url.host;
   return wanted === "client" ? authority : wanted;
+}
+
+/** RFC 9218 §7: a PRIORITY_UPDATE that came before the request replaces what its field says. */
+function withPriority(exchange: ServerExchange, fields: readonly FieldLine[]): readonly FieldLine[] {
+  const { priority, method } = exchange;
+  if (priority === undefined || method === "CONNECT") return fields;
+  const said = completePriority(priorityOf(fields));
+  if (said.urgency === priority.urgency && said.incremental === priority.incremental) return fields;
+  const value = emitPriority(withoutDefaults(priority));
+  const others = fields.filter(([name]) => name !== "priority");
+  return value === "" ? others : [...others, ["priority", value]];
 }
 
 /** The header of the PROXY protocol that tells the origin who the client is. */
