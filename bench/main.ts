@@ -30,6 +30,7 @@ import { checkTargets, describeMachine, markdown, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
 import { upload } from "./upload.ts";
+import { webtransport } from "./webtransport.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   bpf,
@@ -58,6 +59,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "packet-protection": packetProtection,
   reload,
   upload,
+  webtransport,
 };
 
 const { values, positionals } = parseArgs({

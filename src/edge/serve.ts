@@ -95,6 +95,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   readonly metrics?: QuicMetrics | MetricsOptions | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
+  /**
+   * True to read PRIORITY_UPDATE frames over HTTP/2 (RFC 9218 §7.1), which node:http2 hides. It costs CPU for every HTTP/2
+   * connection, and lets the kernel hold less, where it can be told. The priority field works without it. Default: false.
+   */
+  readonly http2PriorityUpdate?: boolean;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -134,6 +139,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   fetch: true,
   group: true,
   host: true,
+  http2PriorityUpdate: true,
   hostname: true,
   key: true,
   limits: true,
@@ -208,6 +214,7 @@ async function start(
     qlog,
     metrics,
     altSvc,
+    http2PriorityUpdate,
     nativeRequest,
     stallTimeout,
     memoryLimit,
@@ -234,6 +241,7 @@ async function start(
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      http2PriorityUpdate,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,
