@@ -43,6 +43,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   priorities: {},
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },
+  upload: { content: /Uploads that resume/ },
   workers: {},
   "ws-chat": { content: /new WebSocket/ },
   "wt-chat": { content: /new WebTransport/ },

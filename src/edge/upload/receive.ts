@@ -36,6 +36,8 @@ export interface Received {
   readonly offset: number;
 }
 
+/** Bytes that are written at once. */
+const GATHERED = 256 * 1024;
 /** Milliseconds from the beginning to the first sync; the pauses double up to the second number. */
 const FIRST_SYNC = 1_000;
 const LONGEST_SYNC = 60_000;
@@ -53,6 +55,17 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   const timer = new Timer(stalled, settings.stallTimeout, settings.clock);
   const hash = digest === undefined ? undefined : createHash(digest.hash);
   let writing: Promise<void> | undefined;
+  let gathered: Uint8Array[] = [];
+  let gatheredBytes = 0;
+  /** Starts to write what was gathered, once the write before has ended. The next chunks arrive meanwhile. */
+  const write = async (): Promise<void> => {
+    await writing;
+    if (gathered.length === 0) return;
+    writing = writer.write(gathered);
+    writing.catch(ignore); // the next call reports it
+    gathered = [];
+    gatheredBytes = 0;
+  };
   let end: ReceptionEnd | undefined;
   let failure: unknown;
   let pause = FIRST_SYNC;
@@ -66,17 +79,19 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
       for (const chunk of chunks) bytes += chunk.byteLength;
       reception.take(bytes);
       if (hash !== undefined) for (const chunk of chunks) hash.update(chunk);
-      // One write at a time; the next chunks arrive meanwhile.
-      await writing;
-      writing = writer.write(chunks);
-      writing.catch(ignore); // the next turn reports it
+      gathered.push(...chunks);
+      gatheredBytes += bytes;
+      // One large write costs little more than a small one. Nothing of it was told, so nothing is lost.
+      if (gatheredBytes >= GATHERED) await write();
       const now = settings.clock.date();
       if (digest !== undefined || now < nextSync) continue;
+      await write();
       await writing;
       options.onDurable(await writer.flush());
       pause = Math.min(2 * pause, LONGEST_SYNC);
       nextSync = settings.clock.date() + pause;
     }
+    await write();
     await writing;
     end = reception.end();
     if (digest !== undefined && !equalBytes(hash!.digest(), digest.value)) throw digestMismatch("this request");
@@ -86,6 +101,7 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   }
   timer.clear();
   try {
+    await write();
     await writing;
     // All content may have arrived, and only the end of the message be missing.
     if (failure instanceof RequestCutError) end = endOfCut(options);
