@@ -23,6 +23,7 @@ import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import type { MetricsOptions } from "./operations/metrics/options.ts";
 import type { OperationsOptions } from "./operations/options.ts";
+import type { HandBackOptions } from "./replay/options.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
 import type { WorkersOption } from "./workers/options.ts";
@@ -95,6 +96,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   readonly metrics?: QuicMetrics | MetricsOptions | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
+  /**
+   * Hands requests, whose content has not arrived completely, back to the proxies that it names when the server closes: Partial POST Replay.
+   * A handler that acts on a part of the content calls `context.commit()` before. Experimental.
+   */
+  readonly handBack?: HandBackOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -128,6 +134,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   altSvc: true,
   cert: true,
   deprecationReport: true,
+  handBack: true,
   engine: true,
   earlyData: true,
   earlyDataRegister: true,
@@ -234,6 +241,7 @@ async function start(
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      handBack: options.handBack,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,

@@ -205,6 +205,7 @@ export interface ConfiguredServer {
 type OperationName =
   | "accessLog"
   | "deprecationReport"
+  | "handBack"
   | "requestId"
   | "traceContext"
   | "trustedProxies"
