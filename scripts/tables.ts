@@ -18,6 +18,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "uploads as an action",
     ja: "アップロードのアクション",
   },
+  "partial-post-replay": { en: "replays after a crash", ja: "クラッシュ後の再送" },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",
     ja: "既定での Prefer の送信、WebDAV のプリファレンス",

@@ -129,13 +129,14 @@ export const SYSTEMS: readonly System[] = [
   ),
   planned("priorities", "Extensible priorities", ["RFC 9218"], ["http", "h3"], ["Chromium", "curl"]),
   planned("uploads", "Resumable uploads", ["draft-ietf-httpbis-resumable-upload"], ["http"], ["tus-js-client", "curl"]),
-  planned(
-    "partial-post-replay",
-    "Partial POST Replay",
-    ["draft-frindell-httpbis-partial-post-replay"],
-    ["http", "edge"],
-    ["rolling restarts"],
-  ),
+  {
+    name: "partial-post-replay",
+    title: "Partial POST Replay",
+    specs: ["draft-frindell-httpbis-partial-post-replay"],
+    folders: ["http/replay", "edge/replay", "edge/proxy"],
+    shownAgainst: ["curl", "rolling restarts"],
+    status: "built",
+  },
   planned(
     "alternative-services",
     "Alt-Svc and alt-svcb",

@@ -18,6 +18,7 @@ import { NETSTACK_ROWS } from "./netstack.ts";
 import { NODE_ROWS } from "./node.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
+import { REPLAY_ROWS } from "./replay.ts";
 import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SUNSET_ROWS } from "./sunset.ts";
@@ -44,6 +45,7 @@ const ROWS: readonly Row[] = [
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
+  ...REPLAY_ROWS,
   ...SUNSET_ROWS,
   ...GEO_ROWS,
   ...BPF_ROWS,

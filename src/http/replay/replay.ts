@@ -1,7 +1,7 @@
 /** Partial POST Replay (draft-frindell-httpbis-partial-post-replay-00): what a server that shuts down hands back, and what of it a proxy believes. */
 
 import { isHttp1Only } from "../field-rules.ts";
-import type { FieldLine, FieldSection } from "../field-section.ts";
+import { combinedFieldValue, type FieldLine, type FieldSection } from "../field-section.ts";
 import type { HttpVersion } from "../http-version.ts";
 
 /** The draft leaves the status open; this is the one that its authors use. Not registered. */
@@ -68,7 +68,9 @@ export function handbackProblem(sent: SentHead, fields: FieldSection, maxReplays
   const echoed = fields
     .filter(([name]) => name.startsWith(ECHO))
     .map(([name, value]): FieldLine => [name.slice(ECHO.length), value]);
-  const replays = echoed.filter(([name]) => name === REPLAY_FIELD).length;
+  const replays = (combinedFieldValue(echoed, REPLAY_FIELD) ?? "")
+    .split(",")
+    .filter((each) => each.trim() !== "").length;
   if (replays > maxReplays) return `it was replayed ${replays} times, and ${maxReplays} are allowed`;
   for (const [name, value] of fields) {
     if (!name.startsWith(PSEUDO_ECHO)) continue;
@@ -85,15 +87,16 @@ export function handbackProblem(sent: SentHead, fields: FieldSection, maxReplays
             : undefined;
     if (own !== value) return `${name} is not what was sent`;
   }
-  const shown = (lines: FieldSection): string[] =>
-    lines
-      .filter(([name]) => !IGNORED.has(name))
-      .map(([name, value]) => `${name}: ${value}`)
-      .sort();
-  const [given, kept] = [shown(echoed), shown(sent.fields)];
+  const [given, kept] = [comparable(echoed), comparable(sent.fields)];
   if (given.length !== kept.length) return `it echoes ${given.length} fields of ${kept.length}`;
   const wrong = given.find((line, i) => line !== kept[i]);
   return wrong === undefined ? undefined : `it echoes a field that was not sent: ${wrong.split(":")[0]}`;
+}
+
+/** Each field once, since a hop may have combined its lines (RFC 9110 §5.3); in one order. */
+function comparable(fields: FieldSection): string[] {
+  const names = [...new Set(fields.map(([name]) => name))].filter((name) => !IGNORED.has(name)).sort();
+  return names.map((name) => `${name}: ${combinedFieldValue(fields, name)}`);
 }
 
 /** Counts the content that comes back. */
