@@ -84,11 +84,18 @@ export type Causes = Readonly<Partial<Record<Feature, string>>>;
 export interface WebTransportClient {
   /** It needs a server that announces draft 15. */
   readonly needsDraft15?: true;
+  /** It is to run over a WebSocket: the server has no UDP. */
+  readonly withoutUdp?: true;
   open(port: number, closer: Closer, cell: CellFolder): Promise<EndedSession>;
 }
 
+export interface SessionSettings {
+  readonly announcesDraft15?: true;
+  readonly withoutUdp?: true;
+}
+
 export interface WebTransportServer {
-  start(settings: ServerSettings & { readonly announcesDraft15?: true }, cell: CellFolder): Promise<SessionServer>;
+  start(settings: ServerSettings & SessionSettings, cell: CellFolder): Promise<SessionServer>;
 }
 
 export interface SessionServer extends AsyncDisposable {

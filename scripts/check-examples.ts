@@ -41,6 +41,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   notices: {},
   next: { content: /<h1>hello from Next on / },
   replay: {},
+  priorities: {},
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },
   workers: {},

@@ -14,11 +14,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
-  edge: {
-    en: "uploads as an action",
-    ja: "アップロードのアクション",
-  },
   "partial-post-replay": { en: "replays after a crash", ja: "クラッシュ後の再送" },
+  "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",
     ja: "既定での Prefer の送信、WebDAV のプリファレンス",

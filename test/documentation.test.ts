@@ -88,7 +88,8 @@ describe.each(DOCUMENTS)("%s", (document) => {
 describe("commands in code blocks", () => {
   const program = new Command("nagare");
   beforeAll(async () => {
-    for (const { register } of COMMANDS) await register(program, processIo());
+    const io = processIo();
+    for (const { register } of COMMANDS) await register(program, io);
   });
 
   test.each(DOCUMENTS)("%s names only existing ones", (document) => {

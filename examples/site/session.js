@@ -1,4 +1,6 @@
-// A WebTransport session of the visitor's own browser: datagrams that come back, and streams.
+// A WebTransport session of the visitor's own browser: datagrams that come back, and streams. Where the browser or the network
+// has no other way, the same class runs over a WebSocket.
+import { WebTransport } from "/webtransport.js";
 import { chart } from "./chart.js";
 import { milliseconds } from "./units.js";
 
@@ -8,6 +10,12 @@ const RATE = 10;
 const PATIENCE = 1000;
 const STREAMS = 100;
 
+const CARRIERS = {
+  "supports-unreliable": "over QUIC, from this browser as it is: it accepts the server’s certificate by its hash.",
+  "reliable-only":
+    "over a WebSocket (QMux), because QUIC did not get through: no datagram is lost, but each waits for those before it.",
+};
+
 const byId = (id) => document.getElementById(id);
 const note = byId("session-note");
 const count = (id, value) => {
@@ -15,10 +23,6 @@ const count = (id, value) => {
 };
 
 export function startSession({ certificate }) {
-  if (typeof WebTransport === "undefined") {
-    note.textContent = "This browser has no WebTransport here: it needs a secure page, and a browser that has it.";
-    return;
-  }
   const open = byId("session-open");
   let session;
   open.disabled = false;
@@ -51,7 +55,7 @@ async function connect(certificate) {
   });
   await session.ready;
   const took = milliseconds(performance.now() - started);
-  note.textContent = `Open after ${took}, over QUIC, from this browser as it is: it accepts the server’s certificate by its hash.`;
+  note.textContent = `Open after ${took}, ${CARRIERS[session.reliability]}`;
   return session;
 }
 
@@ -79,7 +83,7 @@ function exchangeDatagrams({ datagrams }) {
   let next = 0;
   let received = 0;
   let lost = 0;
-  const writer = (datagrams.createWritable?.() ?? datagrams.writable).getWriter();
+  const writer = datagrams.createWritable().getWriter();
   const timer = setInterval(() => {
     const now = performance.now();
     for (const [number, sent] of waiting) {

@@ -11,6 +11,8 @@ import { figuresOf } from "./figures.ts";
 import { type Load, runRace } from "./race.ts";
 import { runTour } from "./tour.ts";
 
+/** nagare/webtransport/browser: one file, for pages without a bundler. */
+const SESSIONS = fileURLToPath(import.meta.resolve("nagare/webtransport/browser"));
 const SITE = fileURLToPath(new URL("examples/site", import.meta.resolve("nagare/package.json")));
 const SAMPLE_INTERVAL = 250;
 
@@ -37,6 +39,8 @@ export interface App {
 
 export function createApp({ client, ca, certificate, stopping }: AppOptions): App {
   const files = serveFiles(SITE);
+  const script = (): Response =>
+    new Response(readFileSync(SESSIONS), { headers: { "content-type": "text/javascript; charset=utf-8" } });
   const race = oneAtATime();
   const tour = oneAtATime();
   let facts: Started = { url: "", browser: "" };
@@ -56,6 +60,7 @@ export function createApp({ client, ca, certificate, stopping }: AppOptions): Ap
         certificate: Buffer.from(certificate).toString("base64"),
       }),
     "/session": (_request, context) => echo(context),
+    "/webtransport.js": script,
     "/api/live": (_request, context) =>
       eventStream(stopping, context.signal, async (send, signal) => {
         while (!signal.aborted) {

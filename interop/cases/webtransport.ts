@@ -21,8 +21,9 @@ export const webTransport: Case = {
     const [ours, theirs] = [side.webTransport!, peer.webTransport!];
     const [client, server] = role === "server" ? [theirs.client, ours.server!] : [ours.client, theirs.server!];
     const { certFile, keyFile } = cell.identity;
-    const draft = client.needsDraft15 === undefined ? {} : { announcesDraft15: true as const };
-    await using running = await server.start({ certFile, keyFile, ...draft }, cell);
+    const { needsDraft15: announcesDraft15, withoutUdp } = client;
+    const settings = { ...(announcesDraft15 && { announcesDraft15 }), ...(withoutUdp && { withoutUdp }) };
+    await using running = await server.start({ certFile, keyFile, ...settings }, cell);
     const protocols = new Set<string>();
     for (const closer of CLOSERS) {
       const ends = await Promise.all([client.open(running.port, closer, cell), running.ended()]).catch(

@@ -26,7 +26,7 @@ export const chromium: PeerEntry = {
   about: "Google's QUICHE, BoringSSL",
   roles: ["server"],
   async install(log) {
-    const path = (await findProgram(CHROMIUM, process.env)) ?? (await debianProgram("chromium", "chromium", log));
+    const path = await find(log);
     return {
       version: await versionOf([path, "--version"]),
       client: clientRole(path),
@@ -34,6 +34,20 @@ export const chromium: PeerEntry = {
     };
   },
 };
+
+/** The same browser without UDP to the server: sessions run over a WebSocket, by nagare/webtransport/browser. */
+export const chromiumWithoutUdp: PeerEntry = {
+  ...chromium,
+  name: "chromium-tcp",
+  about: "Chromium without UDP to the server, and nagare/webtransport/browser in the page",
+  async install(log) {
+    const { version } = await chromium.install(log);
+    return { version, webTransport: { client: { ...sessions(await find(log), true), withoutUdp: true } } };
+  },
+};
+
+const find = async (log: (line: string) => void): Promise<string> =>
+  (await findProgram(CHROMIUM, process.env)) ?? (await debianProgram("chromium", "chromium", log));
 
 /**
  * Forces HTTP/3, because over QUIC Chromium accepts a private certificate only for hosts named in this option; ours is
@@ -120,21 +134,31 @@ const clientRole = (path: string): ClientRole => ({
   },
 });
 
+/** Where the page gets our modules from. */
+const SCRIPTS = "/nagare/";
+const BROWSER_ENTRY = "client/webtransport/browser/index.js";
+
 /** Sessions need no flag: they go by the certificate's hash. The page itself comes over TCP, where a flag accepts the key. */
-const sessions = (path: string): WebTransportClient => ({
+const sessions = (path: string, withoutUdp = false): WebTransportClient => ({
   open: (port, closer, cell) =>
     withBrowser(path, [resolving()], cell, async (browser) => {
       const page = await browser.newPage();
-      // Servers need not serve a page.
-      await page.route("**", (route) => route.fulfill({ contentType: "text/html", body: "" }));
+      // Servers need not serve a page. With a WebSocket it must be the server's: no page of the internet may reach loopback.
+      if (!withoutUdp) await page.route("**", (route) => route.fulfill({ contentType: "text/html", body: "" }));
+      await page.route(`**${SCRIPTS}**`, async (route) => {
+        const body = await readFile(new URL(`../../src/${route.request().url().split(SCRIPTS)[1]}`, import.meta.url));
+        await route.fulfill({ contentType: "text/javascript", body });
+      });
       await page.goto(`https://${HOST}:${port}/`);
       const options = JSON.stringify(SUBPROTOCOLS);
       return page.evaluate<EndedSession>(`(async () => {
+        ${withoutUdp ? `const { WebTransport, WebTransportError } = await import("${SCRIPTS}${BROWSER_ENTRY}");` : ""}
         const session = new WebTransport(location.origin + "/${closer}", {
           serverCertificateHashes: [{ algorithm: "sha-256", value: new Uint8Array([${cell.identity.certificateHash.join()}]) }],
           protocols: ${options},
         });
         await session.ready;
+        if (${withoutUdp} && session.reliability !== "reliable-only") throw new Error("the session is not over a WebSocket");
         const errorWith = (streamErrorCode) => new WebTransportError({ streamErrorCode });
         const end = await (${exercise})(session, errorWith, ${closer === "client-closes"});
         return { protocol: session.protocol ?? "", closeCode: end.closeCode, reason: end.reason };

@@ -4,9 +4,10 @@ import type { PeerEntry } from "../peer.ts";
 import { aioquic } from "./aioquic.ts";
 import { bun } from "./bun.ts";
 import { caddy, newCaddy } from "./caddy.ts";
-import { chromium } from "./chromium.ts";
+import { chromium, chromiumWithoutUdp } from "./chromium.ts";
 import { curl } from "./curl.ts";
 import { haproxy } from "./haproxy.ts";
+import { moqQmux } from "./moq-qmux.ts";
 import { nagare } from "./nagare.ts";
 import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
@@ -21,6 +22,7 @@ import { webTransportGo } from "./webtransport-go.ts";
 export const PEERS: readonly PeerEntry[] = [
   nagare,
   chromium,
+  chromiumWithoutUdp,
   curl,
   ngtcp2,
   newNgtcp2,
@@ -28,6 +30,7 @@ export const PEERS: readonly PeerEntry[] = [
   newCaddy,
   quicGo,
   webTransportGo,
+  moqQmux,
   quinn,
   s2nQuic,
   noq,

@@ -123,7 +123,10 @@ export const programServer = (
 });
 
 /** The two ends of WebTransport sessions; the options are `--webtransport=client-closes` or `server-closes`. */
-export const programSessions = (command: readonly string[]): NonNullable<Peer["webTransport"]> => ({
+export const programSessions = (
+  command: readonly string[],
+  isBound: (port: number) => Promise<boolean> = isUdpBound,
+): NonNullable<Peer["webTransport"]> => ({
   client: {
     async open(port, closer, cell) {
       const { stdout } = await runChild(
@@ -148,7 +151,7 @@ export const programSessions = (command: readonly string[]): NonNullable<Peer["w
         ],
         { signal: cell.signal },
       );
-      await child.until(() => isUdpBound(port), cell.signal);
+      await child.until(() => isBound(port), cell.signal);
       let count = 0;
       return {
         port,

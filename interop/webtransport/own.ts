@@ -23,11 +23,13 @@ export const ownSessions: NonNullable<Peer["webTransport"]> = {
     },
   },
   server: {
-    async start({ certFile, keyFile, announcesDraft15 }) {
+    async start({ certFile, keyFile, announcesDraft15, withoutUdp }) {
       const waiting: ((ended: Promise<EndedSession>) => void)[] = [];
       const tls = { certFile, keyFile };
       const quic = { experimental: { webTransportDraft15: announcesDraft15 } };
-      const server = await serve({ port: 0, host: LOOPBACK, tls, quic, log: () => {} }, (request, { webtransport }) => {
+      const options = { port: 0, host: LOOPBACK, tls, quic, log: () => {} };
+      const protocols = withoutUdp && { protocols: ["h2", "http/1.1"] as const };
+      const server = await serve({ ...options, ...protocols }, (request, { webtransport }) => {
         if (webtransport === undefined)
           return new Response("<!doctype html>", { headers: { "content-type": "text/html" } });
         const protocol = webtransport.protocols.includes(CHOSEN) ? CHOSEN : undefined;

@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "upload",
+    summary: "upload files, resuming by itself where the connection was cut",
+    register: async (program, io) => (await import("./upload.ts")).registerUpload(program, io),
+  },
+  {
     name: "tunnel",
     summary: "open a local UDP port that leads to a target through a proxy",
     register: async (program, io) => (await import("./tunnel.ts")).registerTunnel(program, io),

@@ -29,7 +29,8 @@ export function registerDns(program: Command, io: Io): void {
   const dns = program
     .command("dns")
     .summary("ask DNS servers, or be one")
-    .description("Ask DNS servers, or be an authoritative one for zone files.");
+    .description("Ask DNS servers, or be an authoritative one for zone files.")
+    .addHelpText("after", "\nExamples:\n  nagare dns query example.com HTTPS\n  nagare dns serve example.test.zone\n");
   dns
     .command("query")
     .summary("ask for the records of a name")

@@ -138,6 +138,8 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("--key <file>", "the private key of --cert, if it is not in the same file"))
     .addOption(new Option("--pass <phrase>", "the passphrase of the key"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))
+    .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL"))
+    .addOption(new Option("--hsts <file>", "obey and note which hosts are only reached over TLS, in curl's format"))
     .addOption(
       new Option(
         "--happy-eyeballs-timeout-ms <ms>",

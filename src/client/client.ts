@@ -13,6 +13,8 @@ import { type FetchInit, fetchWith } from "./fetch.ts";
 import type { ClientOptions } from "./options.ts";
 import { type CloseOptions, type ConnectionFacts, ConnectionPool } from "./pool.ts";
 import { priorityMembers, type RequestPriority } from "./priority.ts";
+import type { UploadInit, UploadOutcome } from "./upload/options.ts";
+import type { UploadSource } from "./upload/source.ts";
 
 /** A pool of connections with `fetch`. `await using` closes it. */
 export class Client {
@@ -68,6 +70,17 @@ export class Client {
       target,
       init,
     );
+  }
+
+  /**
+   * Uploads a file (a path, a Blob, or a source of your own), and goes on where it stopped when the connection, the network or,
+   * with `init.memory`, the process ends: by the drafts of resumable uploads or tus 1.0, as the server speaks, or in one ordinary
+   * request. Rejects with an `UploadError`. Experimental.
+   */
+  async upload(url: string | URL, source: UploadSource, init: UploadInit = {}): Promise<UploadOutcome> {
+    if (this.#pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
+    const { uploadWith } = await import("./upload/upload.ts");
+    return uploadWith(this, url, source, init);
   }
 
   /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */

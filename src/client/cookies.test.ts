@@ -8,11 +8,12 @@ let server: TestServer;
 let client: Client;
 let jar: CookieJar;
 
-/** /set?LINE sets a cookie, /to?URL redirects and sets one, everything else answers with the field `cookie`. */
+/** /set?LINE sets a cookie, /clear?VALUE sends Clear-Site-Data, /to?URL redirects and sets one, everything else answers with the field `cookie`. */
 beforeAll(async () => {
   server = await serveHttp((request, response) => {
     const [path, query = ""] = request.url!.split("?");
     if (path === "/set") response.setHeader("set-cookie", decodeURIComponent(query).split("|"));
+    if (path === "/clear") response.setHeader("clear-site-data", decodeURIComponent(query).split("|"));
     if (path === "/to") response.writeHead(302, { location: decodeURIComponent(query), "set-cookie": "hop=1; Path=/" });
     response.end(request.headers.cookie ?? "none");
   });
@@ -54,4 +55,15 @@ test("a field of the caller comes first, and credentials: omit leaves the jar ou
   expect(await fetchText(on("d.test", "/"), { credentials: "omit" })).toBe("none");
   await fetchText(on("d.test", "/set", "y=1; Path=/"), { credentials: "omit" });
   expect(await fetchText(on("d.test", "/"))).toBe("x=1");
+});
+
+test("Clear-Site-Data deletes the cookies of the site, if it is trustworthy and the request has credentials", async () => {
+  const names = (host: string): string[] => jar.get(on(host, "/")).map(({ name }) => name);
+  for (const host of ["e.localhost", "e.test"]) await fetchText(on(host, "/set", "x=1; Path=/"));
+  await fetchText(on("e.localhost", "/clear", '"cookies"'), { credentials: "omit" });
+  await fetchText(on("e.localhost", "/clear", "cookies"));
+  await fetchText(on("e.test", "/clear", '"cookies"'));
+  expect([names("e.localhost"), names("e.test")]).toEqual([["x"], ["x"]]);
+  await fetchText(on("e.localhost", "/clear", '"cache"|"cookies"'));
+  expect([names("e.localhost"), names("e.test")]).toEqual([[], ["x"]]);
 });

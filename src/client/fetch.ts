@@ -2,8 +2,10 @@
 // Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
 import type { CookieContext } from "../agent/cookies/index.ts";
+import type { HstsStore } from "../agent/hsts/index.ts";
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { storeCookies } from "../host/cookies/client-cookies.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
@@ -87,12 +89,14 @@ export async function fetchWith(
 ): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
+  const { hsts } = settings;
   for (;;) {
+    if (hsts !== undefined) state.url = upgraded(state.url, hsts);
     const origin = originOf(state.url);
     const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields);
-    storeCookies(answer.fields, state, settings);
+    noteFields(answer.fields, state, settings);
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;
       await discard(answer.body);
@@ -121,6 +125,14 @@ export async function fetchWith(
     redirects.push(facts);
     follow(state, answer.status, location);
   }
+}
+
+/** RFC 6797 §8.3: https, on port 443 instead of 80; another port stays. */
+function upgraded(url: URL, hsts: HstsStore): URL {
+  if (url.protocol !== "http:" || !hsts.isSecure(url.hostname, Date.now())) return url;
+  const secure = new URL(url);
+  secure.protocol = "https:";
+  return secure;
 }
 
 function createState(input: string | URL | Request, init: FetchInit): RequestState {
@@ -214,10 +226,13 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
   headers.set("cookie", given === null ? value : `${given}; ${value}`);
 }
 
-function storeCookies(fields: readonly Field[], state: RequestState, { cookies }: ClientSettings): void {
+/** Keeps the cookies of a response, and whether its host asks for TLS. */
+function noteFields(fields: readonly Field[], state: RequestState, settings: ClientSettings): void {
+  const { cookies, hsts, rejectUnauthorized } = settings;
   const context = currentContext(state);
-  if (context === undefined || cookies === undefined) return;
-  for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") cookies.set(value, state.url, context);
+  if (context !== undefined && cookies !== undefined) storeCookies(cookies, fields, state.url, context);
+  // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
+  if (state.url.protocol === "https:" && rejectUnauthorized) hsts?.note(state.url.hostname, fields, Date.now());
 }
 
 const currentContext = ({ cookieContext, method, visited }: RequestState): CookieContext | undefined =>

@@ -5,6 +5,7 @@
  */
 
 export type { RaceEvent } from "../agent/happy-eyeballs/events.ts"; // a step of the race
+export { type HstsEntry, HstsStore } from "../agent/hsts/index.ts"; // hosts that are only reached over TLS
 export type { MigrateOptions } from "../host/client/client-sockets.ts"; // moving a connection
 export {
   // all errors, by code
@@ -43,3 +44,14 @@ export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
 export type { RequestPriority } from "./priority.ts"; // the priority of a request
+export {
+  type KeptUpload,
+  UploadError,
+  type UploadInit,
+  type UploadMemory,
+  type UploadOutcome,
+  type UploadProgress,
+  type UploadRetry,
+} from "./upload/options.ts"; // uploads that go on where they stopped; experimental
+export { UploadFolder } from "./upload/saved-uploads.ts"; // uploads that another process goes on with
+export type { UploadContent, UploadSource } from "./upload/source.ts"; // what is uploaded

@@ -1,4 +1,5 @@
 // The options of createClient and their defaults.
+import type { HstsStore } from "../agent/hsts/index.ts";
 
 import { ClientHints } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
@@ -73,6 +74,11 @@ export interface ClientOptions {
   readonly clientHints?: Readonly<Record<string, string>> | undefined;
   /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
   readonly cookies?: ClientCookies | undefined;
+  /**
+   * The hosts that are only reached over TLS (RFC 6797): their `http` URLs become `https`, and what responses say is noted, unless
+   * certificates are not verified. Default: none.
+   */
+  readonly hsts?: HstsStore | undefined;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -119,6 +125,7 @@ export interface ClientSettings extends DialerSettings {
   readonly decompress: boolean;
   readonly userAgent: string;
   readonly cookies: ClientCookies | undefined;
+  readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
 }
 
@@ -155,6 +162,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
+    hsts: options.hsts,
     hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
     race: raceSettings(options.happyEyeballs, clock),
     namesAreRemote: options.udpVia !== undefined,

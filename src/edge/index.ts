@@ -76,6 +76,7 @@ export {
   type Size,
   type SunsetConfig,
   type TlsFiles,
+  type UploadAction,
 } from "./config/types.ts"; // what a configuration file says
 export { type ConnectUdpOptions, createUdpProxy, type UdpProxy, type UdpProxyRequest } from "./connect-udp/index.ts"; // a proxy for UDP; experimental
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
@@ -103,4 +104,32 @@ export type { Balance } from "./proxy/origins/policies.ts"; // how origins share
 export type { HandBackOptions } from "./replay/options.ts"; // Partial POST Replay; experimental
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server
+export {
+  createUploads,
+  type DataStoreLike,
+  type DataStoreUpload,
+  type InteropVersion,
+  type ListedUpload,
+  MemoryUploadStorage,
+  type NodeUploadRequest,
+  type NodeUploadResponse,
+  type ProfileName,
+  type RefusalCode,
+  StorageFullError,
+  type StoredResponse,
+  type Upload,
+  type UploadAccess,
+  type UploadActionName,
+  UploadExistsError,
+  type UploadInfo,
+  type UploadMetadata,
+  type UploadOptions,
+  type UploadProblem,
+  type UploadRecord,
+  UploadRefusal,
+  type UploadResult,
+  type UploadService,
+  type UploadStorage,
+  type UploadWriter,
+} from "./upload/index.ts"; // resumable uploads; experimental
 export type { WorkersOption } from "./workers/options.ts"; // processes

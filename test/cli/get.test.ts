@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DnsService } from "../../src/edge/dns/index.ts";
 import { serve } from "../../src/edge/serve.ts";
 import type { Server } from "../../src/edge/server.ts";
+import { loadIdentity } from "../../src/host/certificates/index.ts";
 import { makeAuthority } from "../../src/host/client/testing/certificates.ts";
 import { serveHttps, type TestServer, testCertificate } from "../../src/host/client/testing/servers.ts";
 import { problemsOf } from "../qlog/validate.ts";
@@ -391,4 +393,33 @@ describe("the exit code", () => {
     expect(stderr).toContain("answered 404");
     expect((await stat(file)).size).toBe(BIG.length);
   });
+});
+
+test("--hsts keeps hosts in curl's file, and turns http into https", async () => {
+  const file = join(directory, "hsts");
+  await writeFile(file, `localhost "unlimited"\n`);
+  const { stdout, exitCode } = await get(["--hsts", file, "--", `http://localhost:${server.port}/protocol`]);
+  expect([stdout, exitCode]).toEqual(["h3", 0]);
+  expect(await readFile(file, "utf8")).toContain('\nlocalhost "unlimited"\n');
+});
+
+test("--doh-url looks names up by DNS over HTTPS", async () => {
+  const zone = join(directory, "localhost.zone");
+  await writeFile(zone, "@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ A 127.0.0.1\n");
+  await using dns = await DnsService.start({
+    zones: [{ path: zone, origin: "localhost." }],
+    host: "127.0.0.1",
+    port: 0,
+    httpsPort: 0,
+    identity: loadIdentity(testCertificate().issued),
+    watch: false,
+    log: () => {},
+    onFault: ({ error }) => console.error(error),
+  });
+  const doh = dns.addresses.url!.replace("127.0.0.1", "localhost");
+  expect(await get(["--doh-url", doh, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });
+  const unknown = await get(["--doh-url", doh, "--", "https://absent.localhost/"]);
+  expect(unknown).toMatchObject({ exitCode: 6, stderr: expect.stringContaining("absent.localhost") });
+  const wrong = await get(["--doh-url", `http://localhost/`, "--", url]);
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("is not an https URL") });
 });

@@ -23,7 +23,7 @@ const file = (name: string): string => join(folder, name);
 test("nagare lab run policies prints how many recorded verdicts our rules give", async () => {
   const { exitCode, stdout } = await run(["lab", "run", "policies", "--json"]);
   const { rows } = JSON.parse(stdout) as { rows: { policy: string; cases: number; agreeing: number }[] };
-  expect(rows.map(({ policy }) => policy)).toEqual([...Array(3).fill("cookies"), ...Array(8).fill("isolation")]);
+  expect(rows.map(({ policy }) => policy)).toEqual([...Array(4).fill("cookies"), ...Array(8).fill("isolation")]);
   for (const { cases, agreeing } of rows) expect(agreeing).toBe(cases);
   expect(exitCode).toBe(0);
 });

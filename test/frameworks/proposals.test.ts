@@ -49,3 +49,19 @@ test("replay: uploads to a server that hands back what it has", async () => {
     expect(await uploaded.text()).toBe(`${digest} over ${protocol}\n`);
   }
 });
+
+test("priorities: a server that knows better says so", async () => {
+  const port = await start(() => import("../../examples/priorities/main.ts"));
+  for (const [protocol, httpVersion] of VERSIONS) {
+    const { fetch, url } = askingOf(port, protocol, httpVersion);
+    const page = await fetch(`${url}/`, { headers: { priority: "u=0, i" } });
+    expect(await page.text()).toContain(`over ${protocol}, asked for urgency 0, in pieces`);
+    const tiles = [];
+    for (const path of ["/tile/2/2.svg", "/tile/4/0.svg"]) {
+      const tile = await fetch(url + path, { headers: { priority: "u=5, i" } });
+      await tile.text();
+      tiles.push(tile.headers.get("priority"));
+    }
+    expect(tiles).toEqual(["u=2", "u=4"]);
+  }
+});

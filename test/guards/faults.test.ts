@@ -213,7 +213,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http2 turn": at(burst2),
   "http2 trailers": at(poke2),
   "http2 closed": at(h2),
-  "http2 drain": at(h2),
   "http2 released": at(h2),
   "http2 wants trailers": at(h2),
   "http2 finish": at(poke2),

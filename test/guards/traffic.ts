@@ -4,8 +4,10 @@ import { ACME_TRAFFIC } from "./acme-world.ts";
 import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
 import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
+import { HTTP2_TRAFFIC } from "./http2-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
+import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
 
 export const TRAFFIC = {
@@ -13,7 +15,9 @@ export const TRAFFIC = {
   ...CONNECT_UDP_TRAFFIC,
   ...CONNECT_TRAFFIC,
   ...DNS_TRAFFIC,
+  ...HTTP2_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
+  ...UPLOAD_TRAFFIC,
   ...WEBTRANSPORT_TRAFFIC,
 };

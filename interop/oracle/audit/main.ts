@@ -13,6 +13,7 @@ import { withPage } from "../isolation/judge.ts";
 import { IsolationServer } from "../isolation/server.ts";
 import type { OracleOptions } from "../options.ts";
 import type { SiteAnswer, SiteRequest, Sites } from "../sites.ts";
+import { auditResponses } from "./responses.ts";
 import { AUDIT_SITES, type AuditSite } from "./sites.ts";
 
 const HOSTS: Readonly<Record<string, string>> = {
@@ -71,7 +72,12 @@ interface Verdict {
   readonly isolated: boolean;
 }
 
-export function audit({ only, log }: OracleOptions): Promise<boolean> {
+export async function audit(options: OracleOptions): Promise<boolean> {
+  const agree = await auditSites(options);
+  return (await auditResponses(options)) && agree;
+}
+
+function auditSites({ only, log }: OracleOptions): Promise<boolean> {
   const server = new SiteServer();
   return withChromium(
     () => server.handler,

@@ -1,12 +1,14 @@
 /** The vectors of cookies: makes the cases, asks Chromium, and records or compares. */
 
 import { resolve } from "node:path";
+import { clearCases } from "../../../src/lab/policies/clear-cases.ts";
 import { isAgedToo, type Situation, situations } from "../../../src/lab/policies/cookie-situations.ts";
 import { withChromium } from "../chromium.ts";
 import type { OracleOptions } from "../options.ts";
 import type { Sites } from "../sites.ts";
 import { compareOrRecord } from "../vectors.ts";
 import { compareHttpState } from "./http-state.ts";
+import { ClearServer, judgeClears } from "./judge-clear.ts";
 import { judgeSituations, SituationServer } from "./judge-send.ts";
 import { judgeSets, SetServer } from "./judge-set.ts";
 import { setCases } from "./lines.ts";
@@ -39,6 +41,18 @@ const PARTS: Readonly<Record<string, (options: OracleOptions) => Promise<boolean
     );
   },
   fresh: (options) => situationPart("cookies/situations.json", false, situations(), options),
+  clear: async ({ record, log }) => {
+    const server = new ClearServer();
+    return withChromium(
+      () => server.handler,
+      async (browser, sites) => {
+        const cases = clearCases();
+        const left = await judgeClears(cases, browser, sites, server, log);
+        const rows = cases.map((each) => ({ ...each, left: left.get(each.id)! }));
+        return compareOrRecord("cookies/clear.json", browser.version, rows, record, log);
+      },
+    );
+  },
   aged: (options) => situationPart("cookies/aged-situations.json", true, situations().filter(isAgedToo), options),
 };
 

@@ -41,9 +41,12 @@ export async function wpt({ source, only, log }: OracleOptions): Promise<boolean
   const root = resolve(source);
   let [all, passed, explained, unknown] = [0, 0, 0, 0];
   for (const { folder, calls, stubs } of SUITES.filter(({ folder }) => folder.includes(only))) {
-    const files = (await readdir(join(root, folder), { recursive: true })).filter((name) =>
-      /\.(?:html|js)$/.test(name),
-    );
+    const names = await readdir(join(root, folder), { recursive: true }).catch(() => undefined);
+    if (names === undefined) {
+      process.stdout.write(`${folder}: not in ${root}\n`);
+      continue;
+    }
+    const files = names.filter((name) => /\.(?:html|js)$/.test(name));
     const counts = { files: 0, tests: 0, failed: 0 };
     for (const name of files.sort()) {
       const path = `${folder}/${name}`;

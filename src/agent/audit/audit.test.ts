@@ -121,6 +121,15 @@ const CASES: readonly (readonly [FindingId, AuditFacts, ...(readonly string[])])
     facts({ documents: [document([], { response: response(PAGE, [["strict-transport-security", "max-age=60"]]) })] }),
     "strict-transport-security: max-age=31536000; includeSubDomains",
   ],
+  ["site-data/clears", page([["clear-site-data", '"cache", "cookies"']])],
+  ["site-data/ignored", page([["clear-site-data", "cookies"]]), 'clear-site-data: "cookies"'],
+  [
+    "site-data/undone",
+    page([
+      ["set-cookie", "a=1"],
+      ["clear-site-data", '"*"'],
+    ]),
+  ],
   ["load/failed", loads([], { response: { ...response(CDN), status: 404 } })],
   [
     "load/cors",
@@ -196,6 +205,9 @@ describe("frame-ancestors", () => {
     [["https://shop.example:*"], "https://shop.example:8443/", true],
     [["shop.example:8443"], "https://shop.example:8443/", true],
     [["shop.example:844"], "https://shop.example:8443/", false],
+    [["http://shop.example:80"], "https://shop.example/", true],
+    [["shop.example:80"], "https://shop.example/", false],
+    [["https://shop.example/path"], "https://shop.example/", false],
     [["https://*"], "https://shop.example/", true],
     [["https://*"], "https://shop.example:8443/", false],
     [["*:8443"], "https://shop.example:8443/", true],
@@ -364,4 +376,24 @@ test("fields of any bytes are judged, and nothing throws", () => {
     }),
     { numRuns: runs(60) },
   );
+});
+
+describe("Clear-Site-Data", () => {
+  const all: Pairs = [["Clear-Site-Data", '"*"']];
+  test.each<[AuditFacts, FindingId, string]>([
+    [page([["clear-site-data", '"cookies", Cache']]), "site-data/clears", "cookies go in all of https://site-a.test"],
+    [page([["clear-site-data", '"cookies", Cache']]), "site-data/ignored", "browsers ignore Cache in"],
+    [page([["clear-site-data", ""]]), "site-data/ignored", "browsers ignore an empty list"],
+    [
+      loads(all, { url: "http://b.test/", response: response("http://b.test/", all) }),
+      "site-data/ignored",
+      "over http",
+    ],
+    [loads(all, { mode: "cors", credentials: "same-origin" }), "site-data/ignored", "has no credentials"],
+    [loads([], { response: response(PAGE, [], { redirects: [hop(CDN, all)] }) }), "site-data/clears", "site-b.test"],
+    [page([["set-cookie", "a=1; Secure"], ...all]), "site-data/undone", "sets a, which"],
+  ])("%#", (facts, id, text) => {
+    const found = judgeAudit(facts).filter((each) => each.id === id);
+    expect(found.map(({ message }) => message)).toEqual([expect.stringContaining(text)]);
+  });
 });

@@ -62,7 +62,14 @@ function matchesSource(source: string, page: FullOrigin | undefined, ancestor: F
   if (own === undefined || !matchesScheme(own, ancestor)) return false;
   const isHost =
     host === undefined || (wildcard === undefined ? ancestor.host === host : ancestor.host.endsWith(`.${host}`));
-  return isHost && (port === undefined ? hasDefaultPort(ancestor) : port === "*" || Number(port) === ancestor.port);
+  return isHost && matchesPort(port, own, ancestor);
+}
+
+function matchesPort(port: string | undefined, scheme: string, ancestor: FullOrigin): boolean {
+  if (port === undefined) return hasDefaultPort(ancestor);
+  if (port === "*" || Number(port) === ancestor.port) return true;
+  // Not in CSP3: for Chromium, http with its port includes https with its own.
+  return port === "80" && scheme === "http" && ancestor.scheme === "https" && hasDefaultPort(ancestor);
 }
 
 /** What is allowed over http is allowed over https, too. */

@@ -5,6 +5,7 @@ import { cookieFindings } from "./cookies.ts";
 import type { AuditFacts } from "./facts.ts";
 import { type Finding, SEVERITIES, type Severity } from "./findings.ts";
 import { isolationFindings } from "./isolation.ts";
+import { siteDataFindings } from "./site-data.ts";
 import { transportFindings } from "./transport.ts";
 
 export function judgeAudit(facts: AuditFacts): readonly Finding[] {
@@ -14,6 +15,7 @@ export function judgeAudit(facts: AuditFacts): readonly Finding[] {
     ...contentFindings(facts),
     ...transportFindings(facts),
     ...cookieFindings(facts),
+    ...siteDataFindings(facts),
   ];
   const unique = new Map(found.map((each) => [`${each.id} ${each.url} ${each.message}`, each]));
   return SEVERITIES.flatMap((severity) => [...unique.values()].filter((each) => each.severity === severity));

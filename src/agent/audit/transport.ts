@@ -2,6 +2,7 @@
 
 import { parseAltSvc } from "../../http/index.ts";
 import { isIp, parseOrigin } from "../cookies/index.ts";
+import { parseTransportPolicy } from "../hsts/index.ts";
 import type { AuditFacts, Http3Facts, TlsFacts } from "./facts.ts";
 import { type Finding, fieldOf, finding } from "./findings.ts";
 
@@ -133,20 +134,20 @@ function tlsFindings(url: string, { version, cipher, alpn, chain, problem }: Tls
 function hstsFindings(url: string, field: string | undefined): Finding[] {
   const header = { url, header: "Strict-Transport-Security", value: "max-age=31536000; includeSubDomains" };
   const fix = `send ${header.header}: ${header.value}, once every subdomain has https`;
-  const age = /(?:^|;)\s*max-age\s*=\s*"?(\d+)/i.exec(field ?? "")?.[1];
-  if (age === undefined) {
+  const policy = parseTransportPolicy(field ?? "");
+  if (policy === undefined) {
     const message =
       field === undefined
         ? "there is no Strict-Transport-Security"
-        : "Strict-Transport-Security has no max-age, and is ignored";
+        : "Strict-Transport-Security has no valid max-age, or a directive twice, and is ignored";
     return [finding("hsts/missing", url, message, { field: field ?? null }, fix, [header])];
   }
-  if (Number(age) >= LONG_ENOUGH) return [];
+  if (policy.maxAge >= LONG_ENOUGH) return [];
   return [
     finding(
       "hsts/short",
       url,
-      `Strict-Transport-Security lasts for ${Math.round(Number(age) / 86_400)} days`,
+      `Strict-Transport-Security lasts for ${Math.round(policy.maxAge / 86_400)} days`,
       { field },
       fix,
       [header],

@@ -1,5 +1,6 @@
 /** Cookies as browsers judge them: parser, decisions with their reasons, store, and forms for files. */
 
+export { type ClearSiteData, parseClearSiteData, SITE_DATA, type SiteData } from "./clear-site-data.ts";
 export type { CookieContext, SameSiteMode, Situation, SituationRules, Target } from "./context.ts";
 export { situationOf } from "./context.ts";
 export {

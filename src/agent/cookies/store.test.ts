@@ -149,12 +149,21 @@ describe("changes", () => {
     expect(changes).toEqual(["set a", "set b", "set c", "deleted a", "deleted b", "deleted c"]);
   });
 
-  test("Clear-Site-Data spares the partitions of other sites", () => {
+  test("clearing a site spares the partitions of other sites", () => {
     const store = storeWith("a=1; Secure", "p=1; Secure; Partitioned");
     const frame: CookieContext = { kind: "frame", topLevel: "https://site-b.test" };
     store.set("q=1; Secure; SameSite=None; Partitioned", A, frame, NOW);
-    store.clearSite(A, {});
+    expect(store.clearSite(A, {})).toBe(2);
     expect([...store].map(({ name }) => name)).toEqual(["q"]);
+  });
+
+  test("a third party whose cookies are blocked clears its partition only", () => {
+    const store = new CookieStore({ thirdParty: "block" });
+    const frame: CookieContext = { kind: "frame", topLevel: "https://site-b.test" };
+    store.set("a=1", A, {}, NOW);
+    store.set("q=1; Secure; SameSite=None; Partitioned", A, frame, NOW);
+    expect(store.clearSiteData('"*"', A, frame)).toBe(1);
+    expect([...store].map(({ name }) => name)).toEqual(["a"]);
   });
 });
 

@@ -3,6 +3,7 @@
  * within limits. All times are milliseconds since 1970, because cookies outlive processes.
  */
 
+import { parseClearSiteData } from "./clear-site-data.ts";
 import type { CookieContext, Target } from "./context.ts";
 import { type Cookie, partitionText } from "./cookie.ts";
 import { bySendOrder, CookieIndex, type Group, pairBytes, type StoredCookie } from "./index-tree.ts";
@@ -22,7 +23,7 @@ import { parseSetCookie } from "./parse.ts";
 import { pathMatches } from "./path.ts";
 import type { Reason, Warning } from "./reasons.ts";
 import { cookieString } from "./serialize.ts";
-import { registrableDomain } from "./site.ts";
+import { isTrustworthy, registrableDomain } from "./site.ts";
 import { type PathCookies, Views } from "./views.ts";
 
 /** What became of one Set-Cookie line. */
@@ -184,16 +185,30 @@ export class CookieStore {
   }
 
   /**
-   * Clear-Site-Data: "cookies": removes the cookies of the host's registrable domain, and of partitioned ones only those of the
-   * partition of this context (CHIPS).
+   * Removes the cookies of the host's registrable domain, and of partitioned ones only those of the partition of this context
+   * (CHIPS). Returns how many there were.
    */
-  clearSite(target: Target, context: CookieContext): void {
+  clearSite(target: Target, context: CookieContext): number {
     const group = this.#index.groupOf(target.host);
-    const key = partitionText(visitOf(target, context, this.rules).situation.partitionKey);
-    for (const stored of [...(group?.domains.values() ?? [])].flat()) {
-      const partition = partitionText(stored.cookie.partitionKey);
-      if (partition === "" || partition === key) this.#remove(stored);
-    }
+    const { partitionKey, isThirdParty } = visitOf(target, context, this.rules).situation;
+    const key = partitionText(partitionKey);
+    const isBlocked = this.rules.thirdParty === "block" && isThirdParty;
+    const cleared = [...(group?.domains.values() ?? [])].flat().filter(({ cookie }) => {
+      const partition = partitionText(cookie.partitionKey);
+      return partition === "" ? !isBlocked : partition === key;
+    });
+    for (const stored of cleared) this.#remove(stored);
+    return cleared.length;
+  }
+
+  /**
+   * Handles the field Clear-Site-Data of a response, after its Set-Cookie lines. Returns how many cookies it deleted: none if
+   * it does not list `"cookies"` or `"*"`, or came over http.
+   */
+  clearSiteData(value: string, target: Target, context: CookieContext): number {
+    // Clear Site Data §4.2: only of trustworthy origins.
+    const counts = isTrustworthy(target) && parseClearSiteData(value).clears.includes("cookies");
+    return counts ? this.clearSite(target, context) : 0;
   }
 
   /** Returns what was stored, with its time of creation. */

@@ -2,11 +2,14 @@
 import { domainToASCII } from "node:url";
 import { describe, expect, test } from "vitest";
 import agedVectors from "../../../test/vectors/cookies/aged-situations.json" with { type: "json" };
+import clearVectors from "../../../test/vectors/cookies/clear.json" with { type: "json" };
 import differences from "../../../test/vectors/cookies/rfc6265bis.json" with { type: "json" };
 import setVectors from "../../../test/vectors/cookies/set.json" with { type: "json" };
 import situationVectors from "../../../test/vectors/cookies/situations.json" with { type: "json" };
 import {
+  type ClearVector,
   jarOfSituations,
+  judgeClear,
   judgeSet,
   judgeSituation,
   NOW,
@@ -38,6 +41,12 @@ describe(`Chromium ${setVectors.chromium}`, () => {
     const listed = differences.flatMap(({ cases }) => cases);
     expect(different.map(({ id }) => id)).toEqual(expect.arrayContaining(listed));
     expect(listed).toEqual(expect.arrayContaining(different.map(({ id }) => id)));
+  });
+
+  test(`${clearVectors.cases.length} responses with Clear-Site-Data`, () => {
+    const all = clearVectors.cases as readonly ClearVector[];
+    expect(all.map((each) => [each.id, judgeClear(each)])).toEqual(all.map(({ id, left }) => [id, left]));
+    expect(all.length).toBeGreaterThan(30);
   });
 
   test.each([

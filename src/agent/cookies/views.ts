@@ -38,7 +38,7 @@ interface HostView {
 }
 
 const MAX_VIEWS = 1_000;
-/** Characters of all texts. */
+/** Characters of texts, obsolete ones included, after which all views are dropped. */
 const MAX_TEXT = 4 * 1024 * 1024;
 
 /** True if the request is one of a program, or a person's: same-site, and in its own partition. */

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { saveCookies } from "./cookie-file.ts";
 import { GetCookies } from "./cookies.ts";
+import { saveKept } from "./kept-text.ts";
 
 /** The `cookie` field for `to` after a response from each of `from`. */
 async function sent(to: string, ...from: readonly (readonly [url: string, setCookie: string])[]) {
@@ -44,6 +44,15 @@ describe("a cookie of a server", () => {
     expect(await sent("https://a.com/", set, ["https://a.com/", "a=new; path=/"])).toBe("a=new");
   });
 
+  test("goes when its site sends Clear-Site-Data over https", async () => {
+    const jar = await GetCookies.from([], true);
+    for (const scheme of ["https", "http"]) {
+      jar.store([["set-cookie", `${scheme}=1; path=/`]], new URL(`${scheme}://a.com/`));
+      jar.store([["Clear-Site-Data", '"cookies"']], new URL(`${scheme}://www.a.com/`));
+    }
+    expect(jar.header(new URL("https://a.com/"), false, false)).toBe("http=1");
+  });
+
   test("is one line of seven columns in the file", async () => {
     const folder = await mkdtemp(join(tmpdir(), "nagare-cookies-"));
     const jar = await GetCookies.from([], true);
@@ -52,7 +61,7 @@ describe("a cookie of a server", () => {
       lines.map((line) => ["set-cookie", line] as const),
       new URL("https://a.com/"),
     );
-    await saveCookies(join(folder, "jar"), jar.cookieFile(), {} as never);
+    await saveKept(join(folder, "jar"), "the cookies", jar.cookieFile(), {} as never);
     const rows = (await readFile(join(folder, "jar"), "utf8")).split("\n").filter((row) => row.startsWith("a.com"));
     expect(rows).toEqual(["a.com\tFALSE\t/\tFALSE\t0\ta\tb"]);
     await rm(folder, { recursive: true });

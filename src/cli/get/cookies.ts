@@ -1,9 +1,9 @@
 // -b and -c: cookies given as text for the first host, or read from a file. With a file, cookies from responses are kept too, as a
 // browser would keep them.
-import { readFile } from "node:fs/promises";
 import type { Field } from "../../client/index.ts";
+import { storeCookies } from "../../host/cookies/client-cookies.ts";
 import { CookieJar } from "../../host/cookies/jar.ts";
-import { unreadable } from "./flags.ts";
+import { readKept } from "./kept-text.ts";
 
 /** The cookies of one `nagare get`. */
 export class GetCookies {
@@ -21,7 +21,7 @@ export class GetCookies {
       if (value.includes("=")) cookies.#given = cookies.#given === "" ? value : `${cookies.#given}; ${value}`;
       else {
         cookies.#keepsResponseCookies = true;
-        if (value !== "") cookies.#jar.addCookieFile(await readCookieFile(value));
+        if (value !== "") cookies.#jar.addCookieFile(await readKept(value));
       }
     }
     return cookies;
@@ -36,22 +36,11 @@ export class GetCookies {
   }
 
   store(fields: readonly Field[], url: URL): void {
-    if (!this.#keepsResponseCookies) return;
-    for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#jar.set(value, url);
+    if (this.#keepsResponseCookies) storeCookies(this.#jar, fields, url, {});
   }
 
   /** The text of the file of -c. */
   cookieFile(): string {
     return this.#jar.cookieFile("nagare get -c");
-  }
-}
-
-/** A file that does not exist yet counts as empty: `-b jar -c jar` creates it. */
-async function readCookieFile(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    return unreadable(error);
   }
 }

@@ -7,6 +7,7 @@ import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { headersFrom, protocolChoice } from "../proxy-flags.ts";
 import { type CertificateFlags, clientCertificate } from "./client-certificate.ts";
+import type { DohLookup } from "./doh.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
 
@@ -73,6 +74,8 @@ export interface GetFlags extends CertificateFlags {
   readonly insecure?: true;
   readonly cacert?: string;
   readonly resolve?: readonly string[];
+  readonly dohUrl?: string;
+  readonly hsts?: string;
   readonly happyEyeballsTimeoutMs?: number;
   /** True for the servers of the system. */
   readonly httpsRecords?: true | string;
@@ -98,7 +101,7 @@ export function protocolsFrom(flags: GetFlags): readonly Protocol[] {
 }
 
 /** Options for the client, except the key log, which is opened elsewhere. */
-export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions> {
+export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promise<ClientOptions> {
   const { connectTimeout = 0 } = flags;
   return {
     protocols: protocolsFrom(flags),
@@ -114,7 +117,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
       ...(flags.quicVersions === undefined ? {} : { versions: flags.quicVersions }),
       congestionControl: flags.congestionControl,
     },
-    resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined),
+    resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined, doh),
   };
 }
 

@@ -1,14 +1,17 @@
 // `nagare get`: one client for all URLs, which are fetched one after the other or all at once.
 import { join } from "node:path";
-import { type Client, ClientError, type ClientOptions, createClient } from "../../client/index.ts";
+import { parseHstsFile, printHstsFile } from "../../agent/hsts/index.ts";
+import { type Client, ClientError, type ClientOptions, createClient, HstsStore } from "../../client/index.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { qlogFrom } from "../qlog.ts";
-import { saveCookies } from "./cookie-file.ts";
 import { GetCookies } from "./cookies.ts";
+import type { DohLookup } from "./doh.ts";
 import { checkEngine } from "./engine.ts";
-import { checkCombinations, clientOptionsFrom, type GetFlags, urlFrom } from "./flags.ts";
+import { CURL } from "./exit-codes.ts";
+import { checkCombinations, clientOptionsFrom, type GetFlags, readPem, urlFrom } from "./flags.ts";
+import { readKept, saveKept } from "./kept-text.ts";
 import { openKeyLog } from "./keylog.ts";
 import { openDestination } from "./output.ts";
 import { nameInUrl } from "./remote-name.ts";
@@ -46,14 +49,16 @@ async function getAll(
   io: Io,
   report: (failure: unknown) => void,
 ): Promise<unknown[]> {
-  const options = await clientOptionsFrom(flags);
+  await using doh = await dohFrom(flags);
+  const options = await clientOptionsFrom(flags, doh);
   await checkEngine(io);
   // Loads the stack before the clock starts: the startup cost of this program is not part of a request.
   if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
   const qlog = qlogFrom(flags, io);
-  const client = usableClient({ ...options, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
+  const hsts = flags.hsts === undefined ? undefined : await hstsFrom(flags.hsts);
+  const client = usableClient({ ...options, hsts, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {
     client,
@@ -82,9 +87,30 @@ async function getAll(
   } finally {
     await client.destroy();
     await dump?.close();
-    if (flags.cookieJar !== undefined) await saveCookies(flags.cookieJar, session.jar.cookieFile(), io);
+    if (flags.cookieJar !== undefined) {
+      await saveKept(flags.cookieJar, "the cookies", session.jar.cookieFile(), io);
+    }
+    if (flags.hsts !== undefined && hsts !== undefined) {
+      await saveKept(flags.hsts, "the hosts with HSTS", printHstsFile(hsts.entries(Date.now())), io);
+    }
     keylog?.close();
   }
+}
+
+/** The server of --doh-url is judged like those of the URLs. */
+async function dohFrom({ dohUrl, cacert, insecure }: GetFlags): Promise<DohLookup | undefined> {
+  if (dohUrl === undefined) return undefined;
+  const url = urlFrom(dohUrl);
+  if (url.protocol !== "https:") throw usageError(`--doh-url ${dohUrl} is not an https URL`);
+  const { DohLookup } = await import("./doh.ts");
+  const ca = cacert === undefined ? undefined : await readPem(cacert, CURL.certificateFile);
+  return new DohLookup({ url, ca, acceptsAnyCertificate: insecure === true });
+}
+
+async function hstsFrom(path: string): Promise<HstsStore> {
+  const store = new HstsStore();
+  for (const entry of parseHstsFile(await readKept(path))) store.add(entry);
+  return store;
 }
 
 const pathOf = (name: string): string | undefined => (name === "-" ? undefined : name);

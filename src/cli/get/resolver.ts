@@ -1,16 +1,21 @@
-// --resolve, -4 and -6: the addresses of a host.
+// --resolve, --doh-url, -4 and -6: the addresses of a host.
 import { lookup } from "node:dns/promises";
 import { ClientError, type ClientOptions } from "../../client/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError } from "../fail.ts";
+import type { DohLookup } from "./doh.ts";
 import { CURL } from "./exit-codes.ts";
 
 /** `entries` have the format of --resolve. */
-export function resolverFrom(entries: readonly string[], family: 4 | 6 | undefined): ClientOptions["resolve"] {
-  if (entries.length === 0 && family === undefined) return undefined;
+export function resolverFrom(
+  entries: readonly string[],
+  family: 4 | 6 | undefined,
+  doh?: DohLookup,
+): ClientOptions["resolve"] {
+  if (entries.length === 0 && family === undefined && doh === undefined) return undefined;
   const known = knownAddresses(entries);
   return async (host, port) => {
-    const addresses = known.get(`${host}:${port}`) ?? known.get(`*:${port}`);
+    const addresses = known.get(`${host}:${port}`) ?? known.get(`*:${port}`) ?? (await doh?.addresses(host, family));
     return family === undefined ? addresses : ofFamily(host, family, addresses);
   };
 }

@@ -108,7 +108,7 @@ export const SYSTEMS: readonly System[] = [
   {
     name: "webtransport",
     title: "WebTransport",
-    specs: ["draft-ietf-webtrans-http3", "RFC 9297", "W3C WebTransport"],
+    specs: ["draft-ietf-webtrans-http3", "draft-ietf-quic-qmux", "RFC 9297", "W3C WebTransport"],
     folders: ["webtransport", "host/webtransport", "client/webtransport"],
     shownAgainst: ["own client", "Chromium"],
     status: "built",
@@ -127,8 +127,22 @@ export const SYSTEMS: readonly System[] = [
     ["quic/multicast"],
     ["SSM between namespaces"],
   ),
-  planned("priorities", "Extensible priorities", ["RFC 9218"], ["http", "h3"], ["Chromium", "curl"]),
-  planned("uploads", "Resumable uploads", ["draft-ietf-httpbis-resumable-upload"], ["http"], ["tus-js-client", "curl"]),
+  {
+    name: "priorities",
+    title: "Extensible priorities",
+    specs: ["RFC 9218"],
+    folders: ["http/priority", "h3", "host/http", "lab/priorities"],
+    shownAgainst: ["own client", "Chromium"],
+    status: "built",
+  },
+  {
+    name: "resumable-upload",
+    title: "Resumable uploads",
+    specs: ["draft-ietf-httpbis-resumable-upload", "tus 1.0"],
+    folders: ["http/resumable-upload", "edge/upload", "host/uploads", "client/upload"],
+    shownAgainst: ["curl", "tus-js-client", "tusd"],
+    status: "built",
+  },
   {
     name: "partial-post-replay",
     title: "Partial POST Replay",

@@ -16,10 +16,12 @@ import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
 import { NODE_ROWS } from "./node.ts";
+import { PRIORITY_ROWS } from "./priorities.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { REPLAY_ROWS } from "./replay.ts";
 import { reportLines } from "./report.ts";
+import { RESUMABLE_UPLOAD_ROWS } from "./resumable-upload.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SUNSET_ROWS } from "./sunset.ts";
 import { SYSTEMS, type System } from "./systems.ts";
@@ -40,7 +42,9 @@ const ROWS: readonly Row[] = [
   ...DNS_ROWS,
   ...COOKIE_ROWS,
   ...CONNECT_UDP_ROWS,
+  ...RESUMABLE_UPLOAD_ROWS,
   ...WEBTRANSPORT_ROWS,
+  ...PRIORITY_ROWS,
   ...ISOLATION_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,

@@ -1,4 +1,5 @@
-// WebTransport: our client, and a Chromium without any flag that concerns it, with our server.
+// WebTransport: our client, and a Chromium without any flag that concerns it, with our server; over HTTP/3, and without UDP.
+import { readFile } from "node:fs/promises";
 import { WebTransport } from "../../client/webtransport/index.ts";
 import { serve } from "../../edge/serve.ts";
 import type { Server } from "../../edge/server.ts";
@@ -29,7 +30,11 @@ const EXERCISE = `async (session) => {
   await session.closed;
 }`;
 
-const page = ({ sha256 }: DevelopmentIdentity): string => `<!doctype html><script type="module">
+/** nagare/webtransport/browser, from dist/cli/tour. */
+const SCRIPT = new URL("../../webtransport-browser.js", import.meta.url);
+
+const page = ({ sha256 }: DevelopmentIdentity, withUdp: boolean): string => `<!doctype html><script type="module">
+  ${withUdp ? "" : 'const { WebTransport } = await import("/webtransport.js");'}
   const hash = new Uint8Array([${[...sha256].join()}]);
   const options = { serverCertificateHashes: [{ algorithm: "sha-256", value: hash }] };
   await (${EXERCISE})(new WebTransport(location.origin + "/session", options));
@@ -42,11 +47,17 @@ async function echo(session: AcceptedWebTransport): Promise<void> {
   }
 }
 
-async function listen(context: RowContext, onClosed: (reason: string) => void) {
+async function listen(context: RowContext, withUdp: boolean, onClosed: (reason: string) => void) {
   const identity = await developmentIdentity({ directory: context.directory });
   const { cert, key } = identity;
-  const server = await serve({ port: 0, host: "127.0.0.1", cert, key, log: () => {} }, (_request, { webtransport }) => {
-    if (webtransport === undefined) return new Response(page(identity), { headers: { "content-type": "text/html" } });
+  const protocols = withUdp ? {} : { protocols: ["h2", "http/1.1"] as const };
+  const options = { port: 0, host: "127.0.0.1", cert, key, log: () => {}, ...protocols };
+  const server = await serve(options, async (request, { webtransport }) => {
+    if (request.url.endsWith("/webtransport.js")) {
+      return new Response(await readFile(SCRIPT), { headers: { "content-type": "text/javascript" } });
+    }
+    if (webtransport === undefined)
+      return new Response(page(identity, withUdp), { headers: { "content-type": "text/html" } });
     const session = webtransport.accept();
     void echo(session).catch(() => undefined);
     void session.closed.then(
@@ -61,6 +72,7 @@ async function listen(context: RowContext, onClosed: (reason: string) => void) {
 /** Runs a client against the server, and checks with which code and reason it closed the session. */
 async function visit(
   context: RowContext,
+  withUdp: boolean,
   run: (server: Server, identity: DevelopmentIdentity, closed: Promise<string>) => Promise<unknown>,
 ): Promise<string> {
   let onClosed!: (reason: string) => void;
@@ -68,51 +80,56 @@ async function visit(
     onClosed = resolve;
     context.signal.addEventListener("abort", () => reject(context.signal.reason), { once: true });
   });
-  const { server, identity } = await listen(context, onClosed);
+  const { server, identity } = await listen(context, withUdp, onClosed);
   try {
     const [reason] = await Promise.all([closed, run(server, identity, closed)]);
     const expected = `7 3 ${STREAMS * 1000}`;
     if (reason !== expected) throw new Error(`the session ended with ${reason}, not ${expected}`);
-    return `a datagram and ${STREAMS} streams came back, closed with code 7`;
+    return `a datagram and ${STREAMS} streams came back${withUdp ? "" : " over a WebSocket"}, closed with code 7`;
   } finally {
     await server.close({ timeout: 0 });
   }
 }
 
+const ownClient = (context: RowContext, withUdp: boolean): Promise<string> =>
+  visit(context, withUdp, async ({ url }, { sha256 }) => {
+    const session = new WebTransport(new URL("/session", url), {
+      serverCertificateHashes: [{ algorithm: "sha-256", value: sha256 }],
+    });
+    const exercise = new Function(`return ${EXERCISE}`)() as (session: WebTransport) => Promise<void>;
+    await exercise(session);
+  });
+
+async function chromium(context: RowContext, withUdp: boolean): Promise<string> {
+  const path = await peerPath(context, ...CHROMIUM);
+  return visit(context, withUdp, async ({ url }, _identity, closed) => {
+    const browser = new Peer(context, path, [
+      "--headless=new",
+      "--no-sandbox",
+      // For the page itself; the session goes by the hash.
+      "--ignore-certificate-errors",
+      `--user-data-dir=${context.directory}/profile`,
+      url.href,
+    ]);
+    // The browser stays open until it is stopped.
+    await closed.finally(() => browser.stop());
+  });
+}
+
+const row = (against: string, command: string, run: Row["run"], peer = against.toLowerCase()): Row => ({
+  system: "webtransport",
+  peer,
+  against,
+  command,
+  run,
+});
+
+const OWN = "nagare tour --only webtransport";
+const BROWSER = "chromium --headless=new URL";
+
 export const WEBTRANSPORT_ROWS: readonly Row[] = [
-  {
-    system: "webtransport",
-    peer: "own client",
-    against: "own client",
-    command: "nagare tour --only webtransport",
-    run: (context) =>
-      visit(context, async ({ url }, { sha256 }) => {
-        const session = new WebTransport(new URL("/session", url), {
-          serverCertificateHashes: [{ algorithm: "sha-256", value: sha256 }],
-        });
-        const exercise = new Function(`return ${EXERCISE}`)() as (session: WebTransport) => Promise<void>;
-        await exercise(session);
-      }),
-  },
-  {
-    system: "webtransport",
-    peer: "chromium",
-    against: "Chromium",
-    command: "chromium --headless=new URL",
-    run: async (context) => {
-      const chromium = await peerPath(context, ...CHROMIUM);
-      return visit(context, async ({ url }, _identity, closed) => {
-        const browser = new Peer(context, chromium, [
-          "--headless=new",
-          "--no-sandbox",
-          // For the page itself; the session goes by the hash.
-          "--ignore-certificate-errors",
-          `--user-data-dir=${context.directory}/profile`,
-          url.href,
-        ]);
-        // The browser stays open until it is stopped.
-        await closed.finally(() => browser.stop());
-      });
-    },
-  },
+  row("own client", OWN, (context) => ownClient(context, true)),
+  row("own client, without UDP", OWN, (context) => ownClient(context, false), "own client"),
+  row("Chromium", BROWSER, (context) => chromium(context, true)),
+  row("Chromium, without UDP", BROWSER, (context) => chromium(context, false), "chromium"),
 ];

@@ -27,5 +27,6 @@ export type {
   WebTransportConnectionStats,
   WebTransportSession,
 } from "../../host/webtransport/web-transport-session.ts"; // a session of either role
+export type { SharedWebTransportOptions, WebTransportHash } from "./arguments.ts"; // its options
 export type { WebTransportClientOptions } from "./carriers.ts"; // how a client connects
-export { WebTransport, type WebTransportHash, type WebTransportOptions } from "./web-transport.ts"; // the client
+export { WebTransport, type WebTransportOptions } from "./web-transport.ts"; // the client

@@ -7,31 +7,14 @@ import { detach, type Fault } from "../../host/guard.ts";
 import { sessionError, type WebTransportError } from "../../host/webtransport/error.ts";
 import { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import { checkedProtocols, parseUrl, type SharedWebTransportOptions } from "./arguments.ts";
 import { openSession, type SessionRequest, type Way, type WebTransportClientOptions, waysOf } from "./carriers.ts";
 
 /** Milliseconds before a WebSocket is tried too. */
 const HEAD_START = 500;
 
-/** The hash of an acceptable server certificate. */
-export interface WebTransportHash {
-  /** "sha-256"; others are ignored. */
-  readonly algorithm: string;
-  /** Of the server's certificate in DER. */
-  readonly value: ArrayBuffer | ArrayBufferView;
-}
-
-/** The options of a session, as the W3C has them. */
-export interface WebTransportOptions {
-  /** Hashes of certificates, one of which the server must have. It is valid for at most 14 days, and its key is not RSA. */
-  readonly serverCertificateHashes?: readonly WebTransportHash[];
-  /** Connections are never shared here, so `true` has no effect, except that certificate hashes are then not allowed. */
-  readonly allowPooling?: boolean;
-  /** True to use HTTP/3 or nothing. By default a session falls back to a WebSocket, where datagrams are late, never lost. */
-  readonly requireUnreliable?: boolean;
-  /** Accepted: one congestion controller serves all. */
-  readonly congestionControl?: "default" | "throughput" | "low-latency";
-  /** Subprotocols to offer, in order of preference. */
-  readonly protocols?: readonly string[];
+/** The options of a session, as the W3C has them, and two more. */
+export interface WebTransportOptions extends SharedWebTransportOptions {
   /** Beyond the W3C: fields of the request. */
   readonly headers?: ConstructorParameters<typeof Headers>[0];
   /** Beyond the W3C: how the client connects, as for `createClient`. */
@@ -98,21 +81,6 @@ function isFinal(error: unknown): boolean {
   return error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
 }
 
-/** W3C WebTransport §4.1: an https URL without a fragment. */
-function parseUrl(given: string | URL): URL {
-  const url = URL.canParse(String(given)) ? new URL(String(given)) : undefined;
-  const problem =
-    url === undefined
-      ? "is not a URL"
-      : url.protocol !== "https:"
-        ? "is not an https:// URL"
-        : url.hash !== "" || String(given).includes("#")
-          ? "has a fragment"
-          : undefined;
-  if (problem !== undefined) throw new DOMException(`"${given}" ${problem}`, "SyntaxError");
-  return url!;
-}
-
 function hashesOf({ serverCertificateHashes, allowPooling }: WebTransportOptions): readonly Uint8Array[] | undefined {
   if (serverCertificateHashes === undefined || serverCertificateHashes.length === 0) return undefined;
   if (allowPooling === true) {
@@ -125,17 +93,6 @@ function hashesOf({ serverCertificateHashes, allowPooling }: WebTransportOptions
         ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice()
         : new Uint8Array(value.slice(0)),
     );
-}
-
-function checkedProtocols(protocols: readonly string[]): readonly string[] {
-  const problem =
-    new Set(protocols).size < protocols.length
-      ? "a protocol is repeated"
-      : protocols.some((each) => each === "" || each.length > 512 || !/^[\x20-\x7e]*$/.test(each))
-        ? "a protocol is empty, too long, or not ASCII"
-        : undefined;
-  if (problem !== undefined) throw new DOMException(problem, "SyntaxError");
-  return protocols;
 }
 
 function failureOf(error: unknown): WebTransportError {

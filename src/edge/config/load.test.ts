@@ -85,7 +85,10 @@ describe("a configuration file", () => {
     ],
     [{ ...route({ respond: 204 }), limits: { maxLag: "slow" } }, 'limits.maxLag "slow" is not a duration'],
     [site({ tls: { certFile: "a.pem" }, routes: [] }), 'sites["*"].tls.keyFile is missing'],
-    [route({}), 'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, connectUdp, handler'],
+    [
+      route({}),
+      'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, upload, connectUdp, geofeed, handler',
+    ],
     [route({ files: ".", respond: 200 }), 'sites["*"].routes[0] has 2 actions, files and respond: keep one of them'],
     [route({ prxy: "http://a" }), 'sites["*"].routes[0].prxy is unknown: did you mean proxy?'],
     [route({ proxy: [] }), 'sites["*"].routes[0].proxy is empty: give at least one origin'],

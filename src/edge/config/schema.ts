@@ -7,6 +7,7 @@ import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
+import type { UploadOptions } from "../upload/options.ts";
 import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
@@ -21,6 +22,7 @@ import type {
   RouteConfig,
   SiteConfig,
   TlsFiles,
+  UploadAction,
 } from "./types.ts";
 import { DURATION, FIELDS, flag, isSiteName, number, oneOf, SIZE, show, text } from "./values.ts";
 
@@ -82,24 +84,49 @@ const RESPOND = either("a status, or an object", [
   } satisfies Members<RespondAction>),
 ]);
 
+const hook = <Hook>() =>
+  v.custom<Hook>(
+    (value) => typeof value === "function",
+    ({ input }) => `${show(input)} is not a function`,
+  );
+
 const CONNECT_UDP = section("ConnectUdpAction", {
   allow: v.pipe(
     list(text('a target such as "*.example.com:443"'), "a list of targets"),
     v.minLength(1, 'is empty: give at least one target, such as "*.example.com:443"'),
   ),
   template: v.optional(text("a template of paths")),
-  authorize: v.optional(
-    v.custom<NonNullable<ConnectUdpOptions["authorize"]>>(
-      (value) => typeof value === "function",
-      ({ input }) => `${show(input)} is not a function`,
-    ),
-  ),
+  authorize: v.optional(hook<NonNullable<ConnectUdpOptions["authorize"]>>()),
   idleTimeout: v.optional(DURATION),
   lookupTimeout: v.optional(DURATION),
   maxSockets: v.optional(number()),
   maxSocketsPerClient: v.optional(number()),
   trustedProxies: v.optional(list(text("an address or prefix"), "a list of addresses and prefixes")),
 } satisfies Members<ConnectUdpAction>);
+
+const UPLOAD = either("a folder, or an object with directory", [
+  v.pipe(
+    text("a folder"),
+    v.transform((directory) => ({ directory })),
+  ),
+  section("UploadAction", {
+    directory: text("a folder"),
+    keepNames: v.optional(flag()),
+    maxSize: v.optional(SIZE),
+    maxAppendSize: v.optional(SIZE),
+    minAppendSize: v.optional(SIZE),
+    maxAge: v.optional(DURATION),
+    maxUploads: v.optional(number()),
+    stallTimeout: v.optional(DURATION),
+    cors: v.optional(
+      either("true, false, or a list of origins", [flag(), list(text("an origin"), "a list of origins")]),
+    ),
+    trustedProxies: v.optional(list(text("an address or prefix"), "a list of addresses and prefixes")),
+    authorize: v.optional(hook<NonNullable<UploadOptions["authorize"]>>()),
+    onCreate: v.optional(hook<NonNullable<UploadOptions["onCreate"]>>()),
+    onComplete: v.optional(hook<NonNullable<UploadOptions["onComplete"]>>()),
+  } satisfies Members<UploadAction>),
+]);
 
 const HANDLER = either("a function, an object with fetch, or the file of a module", [
   text("the file of a module"),
@@ -115,7 +142,7 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "connectUdp", "geofeed", "handler"] as const;
+export const ACTIONS = ["files", "proxy", "redirect", "respond", "upload", "connectUdp", "geofeed", "handler"] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -139,6 +166,7 @@ const ROUTE = v.pipe(
     proxy: v.optional(PROXY),
     redirect: v.optional(REDIRECT),
     respond: v.optional(RESPOND),
+    upload: v.optional(UPLOAD),
     connectUdp: v.optional(CONNECT_UDP),
     geofeed: v.optional(GEOFEED),
     handler: v.optional(HANDLER),

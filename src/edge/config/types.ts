@@ -26,6 +26,7 @@ import type {
 } from "../proxy/options.ts";
 import type { HandBackOptions } from "../replay/options.ts";
 import type { FetchObject } from "../serve.ts";
+import type { UploadOptions } from "../upload/options.ts";
 
 /** A duration such as "500ms", "10s", "2m" or "1h"; a number means milliseconds. */
 export type Duration = string | number;
@@ -50,8 +51,9 @@ type DurationName =
   | "backoff"
   | "maxBackoff"
   | "maxLag"
-  | "retryAfter";
-type SizeName = "bufferSize" | "maxMemory";
+  | "retryAfter"
+  | "maxAge";
+type SizeName = "bufferSize" | "maxMemory" | "maxSize" | "maxAppendSize" | "minAppendSize";
 
 /** The default export of a configuration file. */
 export interface Config {
@@ -184,7 +186,10 @@ export interface TlsFiles {
   readonly passphrase?: string | undefined;
 }
 
-/** A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `connectUdp`, `geofeed` or `handler`. The rest modifies it. */
+/**
+ * A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `upload`, `connectUdp`, `geofeed` or `handler`. The rest
+ * modifies it.
+ */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
   readonly path: string;
@@ -199,6 +204,8 @@ export interface RouteConfig {
   readonly redirect?: string | RedirectAction | undefined;
   /** Responds with a status and a text. */
   readonly respond?: number | RespondAction | undefined;
+  /** Accepts resumable uploads (draft-ietf-httpbis-resumable-upload and tus 1.0) into a folder. Experimental. */
+  readonly upload?: string | UploadAction | undefined;
   /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
   readonly connectUdp?: ConnectUdpAction | undefined;
   /** Publishes a geofeed (RFC 8805): the file, or an object. A file that is not valid cannot be used. */
@@ -344,6 +351,15 @@ export interface RespondAction {
 
 /** Forwards UDP for clients of CONNECT-UDP (RFC 9298). Experimental. */
 export interface ConnectUdpAction extends WithUnits<Omit<ConnectUdpOptions, "log">> {}
+
+/** Accepts resumable uploads into a folder. Experimental. */
+export interface UploadAction
+  extends WithUnits<Omit<UploadOptions, "log" | "storage" | "onProgress" | "directory" | "trustedProxies">> {
+  /** The folder for finished files; incomplete uploads are in `.uploads/` below it. */
+  readonly directory: string;
+  /** Addresses and prefixes of proxies in front, whose X-Forwarded-For or Forwarded is trusted. */
+  readonly trustedProxies?: readonly string[] | undefined;
+}
 
 /** When responses are compressed. */
 export interface CompressConfig {

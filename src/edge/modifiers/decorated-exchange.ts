@@ -38,6 +38,9 @@ export class DecoratedExchange implements ServerExchange {
   get path(): string {
     return this.inner.path;
   }
+  get clientPath(): string | undefined {
+    return this.inner.clientPath;
+  }
   get fields(): FieldSection {
     return this.inner.fields;
   }

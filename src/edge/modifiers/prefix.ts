@@ -15,6 +15,10 @@ export class WithoutPrefix extends DecoratedExchange {
     else this.#path = rest.startsWith("/") ? rest : `/${rest}`;
   }
 
+  override get clientPath(): string {
+    return this.inner.clientPath ?? this.inner.path;
+  }
+
   override get path(): string {
     return this.#path;
   }

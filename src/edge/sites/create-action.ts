@@ -7,6 +7,7 @@ import type { ACTIONS, ValidRoute } from "../config/schema.ts";
 import { foreignApp } from "../foreign-app.ts";
 import { asHandler, loadModule, moduleState } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
+import type { UploadOptions } from "../upload/options.ts";
 import type { Action } from "./action.ts";
 import { RedirectAction } from "./redirect-action.ts";
 import { RespondAction } from "./respond-action.ts";
@@ -24,7 +25,7 @@ export function planAction(
   trustedProxies: readonly string[] | undefined,
   log: (line: string) => void,
 ): PlannedAction {
-  const { files, proxy, redirect, respond, connectUdp, geofeed, handler } = route;
+  const { files, proxy, redirect, respond, upload, connectUdp, geofeed, handler } = route;
   if (files !== undefined) {
     return {
       type: "files",
@@ -69,6 +70,7 @@ export function planAction(
       },
     };
   }
+  if (upload !== undefined) return planUpload(upload, trustedProxies, log);
   if (typeof handler === "string") {
     return {
       type: "handler",
@@ -77,6 +79,24 @@ export function planAction(
     };
   }
   return { type: "handler", key: handler, create: async () => createHandler(handler!, log) };
+}
+
+function planUpload(
+  upload: NonNullable<ValidRoute["upload"]>,
+  trustedProxies: readonly string[] | undefined,
+  log: (line: string) => void,
+): PlannedAction {
+  const { authorize, onCreate, onComplete, ...rest } = upload as UploadOptions;
+  const options = { ...rest, trustedProxies: rest.trustedProxies ?? trustedProxies };
+  return {
+    type: "upload",
+    // Functions are equal only to themselves. Uploads are in the folder, so another service goes on with them.
+    key: authorize ?? onCreate ?? onComplete ?? keyOf("upload", options),
+    create: async () => {
+      const { createUploads } = await import("../upload/index.ts");
+      return createUploads({ ...options, authorize, onCreate, onComplete, log });
+    },
+  };
 }
 
 const keyOf = (type: string, options: unknown): string => JSON.stringify([type, options]);

@@ -104,9 +104,17 @@ export class CookieJar {
     this.#store.clear();
   }
 
-  /** Clear-Site-Data: "cookies" of a response. */
-  clearSite(url: string | URL, context: CookieContext = {}): void {
-    this.#store.clearSite(targetOf(url), context);
+  /** Deletes the cookies of the URL's site; partitioned ones only in the partition of the context. Returns how many there were. */
+  clearSite(url: string | URL, context: CookieContext = {}): number {
+    return this.#store.clearSite(targetOf(url), context);
+  }
+
+  /**
+   * Handles the field Clear-Site-Data of a response, after its Set-Cookie lines. Returns how many cookies it deleted: none if
+   * it does not list `"cookies"` or `"*"`, or came over http.
+   */
+  clearSiteData(value: string, url: string | URL, context: CookieContext = {}): number {
+    return this.#store.clearSiteData(value, targetOf(url), context);
   }
 
   /** Adds the cookies of a cookies.txt. Returns the numbers of the lines that are neither a cookie nor a comment. */

@@ -85,6 +85,8 @@ export interface ServerExchange {
   readonly authority: string;
   /** `:path`: path and query, starting with "/", or "*" for OPTIONS. */
   readonly path: string;
+  /** The same as the client sent it, if a prefix was removed from `path`. */
+  readonly clientPath?: string | undefined;
   /** The request's field lines, without pseudo-header fields and `host`, which is the authority. */
   readonly fields: FieldSection;
   readonly body: RequestBody;

@@ -2,10 +2,19 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
+import {
+  completePriority,
+  forwardedClient,
+  mergePriority,
+  type PartialPriority,
+  type Priority,
+  priorityOf,
+} from "../../http/priority/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { watchEndStream } from "./http2-end-stream.ts";
+import type { OutgoingContent } from "./http2-outbox.ts";
 import { NodeBody } from "./node-body.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -39,6 +48,11 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #aborted: Error | undefined;
   #trailers: FieldSection | undefined;
   #written = 0;
+  #content: OutgoingContent | undefined;
+  /** The client's priority, and what the response's field sets. */
+  #asked: Priority | undefined;
+  #set: PartialPriority = {};
+  onPriority: ((priority: Priority) => void) | undefined;
   #ended = false;
   #closed = false;
   #tunnel: NodeTunnel | undefined;
@@ -88,10 +102,34 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         this.#close();
       }),
     );
-    stream.on(
-      "drain",
-      guard("http2 drain", onFault, () => this.handleRoom()),
-    );
+  }
+
+  get priority(): Priority {
+    this.#asked ??= this.#clientPriority();
+    return mergePriority(this.#asked, this.#set);
+  }
+
+  prioritize(members: PartialPriority): void {
+    this.#set = { ...this.#set, ...members };
+    this.#content?.place(this.#place);
+  }
+
+  /** PRIORITY_UPDATE (RFC 9218 §7.1). */
+  handlePriority(priority: Priority): void {
+    this.#asked = priority;
+    this.#content?.place(this.#place);
+    this.onPriority?.(this.priority);
+  }
+
+  #clientPriority(): Priority {
+    const members = priorityOf(this.fields);
+    // RFC 9218 §11: tunnels share the bandwidth.
+    return completePriority(this.method === "CONNECT" ? { incremental: true, ...members } : members);
+  }
+
+  get #place(): Priority {
+    // RFC 9218 §13.1: clients behind an intermediary are treated alike.
+    return forwardedClient(this.fields) === undefined ? this.priority : SHARED;
   }
 
   /** Resets the stream after an exception; the connection continues. */
@@ -121,7 +159,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   get pending(): number {
-    return this.#stream.writableLength;
+    return this.#content?.pending ?? this.#stream.writableLength;
   }
 
   get unread(): number {
@@ -150,6 +188,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#status = status;
     if (this.#isGone()) return;
     const endStream = options?.endStream === true;
+    this.#set = { ...this.#set, ...priorityOf(fields) };
     const headers = toHeaders(status, endStream ? withEmptyLength(this.method, status, fields) : fields);
     if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     // Makes Node request trailers after the last DATA frame instead of closing the stream.
@@ -165,7 +204,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   hasRoom(bytes = 0): boolean {
-    return this.#ended || this.#isGone() || (!this.#stream.writableNeedDrain && this.#tcp.room.has(this, bytes));
+    return this.#ended || this.#isGone() || (this.#content?.hasRoom() !== false && this.#tcp.room.has(this, bytes));
   }
 
   /** Called when there may be room again, on the stream or the connection. */
@@ -179,11 +218,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       return false;
     }
     this.#written += chunk.byteLength;
-    const done = guard("http2 released", this.#handleFault, () => {
-      released?.(chunk);
-      this.#tcp.room.update();
-    });
-    const hasRoom = this.#stream.write(chunk, done);
+    const hasRoom = this.#open().write(chunk, released);
     this.#tcp.room.settle(this);
     return hasRoom;
   }
@@ -191,12 +226,21 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   end(last?: Uint8Array, trailers?: FieldSection): void {
     if (this.#ended || this.#isGone()) return;
     this.#trailers = trailers;
-    if (last === undefined) this.#stream.end();
-    else {
-      this.#written += last.byteLength;
-      this.#stream.end(last);
-    }
+    this.#written += last?.byteLength ?? 0;
+    const length = last?.byteLength ?? 0;
+    // A small response costs nothing to send at once.
+    if (this.#content === undefined && length <= SMALL && !this.#tcp.outbox.isBusy) this.#stream.end(last);
+    else this.#open().end(last);
     this.#finish();
+  }
+
+  #open(): OutgoingContent {
+    this.#content ??= this.#tcp.outbox.open(this.#stream, {
+      priority: this.#place,
+      onRoom: () => this.handleRoom(),
+      onFault: this.#handleFault,
+    });
+    return this.#content;
   }
 
   acceptTunnel(fields: FieldSection): Tunnel {
@@ -222,6 +266,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
+    this.#content?.close();
     this.#cutOff(reason);
     this.body.discard();
   }
@@ -280,12 +325,19 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#content?.close();
     this.#tcp.room.settle(this);
     if (this.readsOn) this.body.abort();
     this.#tcp.end(this);
     this.onClose?.();
   }
 }
+
+/** Bytes of a response whose content need not be held back. */
+const SMALL = 4 * 1024;
+
+/** The place of a request that an intermediary forwards. */
+const SHARED: Priority = { urgency: 3, incremental: true };
 
 /** Milliseconds between two looks whether a response has left, so that the rest of its request can be refused. */
 const STOP_INTERVAL = 10;

@@ -6,6 +6,7 @@ import type { Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
+import { Http2Outbox } from "./http2-outbox.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -65,6 +66,7 @@ export class TcpConnection implements Holder {
   intake: Http2Intake | undefined;
   /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
   countSentBytes: (() => number) | undefined;
+  #outbox: Http2Outbox | undefined;
   readonly #cutOff: () => void;
   /** The progress of finished exchanges: their bytes, plus one for each. */
   #done = 0;
@@ -76,6 +78,16 @@ export class TcpConnection implements Holder {
     const { remote, local } = addressesOf(socket);
     this.remoteAddress = remote;
     this.localAddress = local;
+  }
+
+  /** HTTP/2: the content of responses, by priority. */
+  get outbox(): Http2Outbox {
+    this.#outbox ??= new Http2Outbox({
+      socket: this.socket,
+      onSent: () => this.room.update(),
+      onFault: this.listener.onFault,
+    });
+    return this.#outbox;
   }
 
   end(exchange: Abortable): void {

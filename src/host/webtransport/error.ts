@@ -12,7 +12,18 @@ export class WebTransportError extends DOMException {
   readonly source: "stream" | "session";
   readonly streamErrorCode: number | null;
 
-  constructor(message = "", { source = "stream", streamErrorCode = null }: WebTransportErrorOptions = {}) {
+  /** Takes one object too, with `message` in it, as Chromium's class does. */
+  constructor(message?: string, options?: WebTransportErrorOptions);
+  constructor(options: WebTransportErrorOptions & { readonly message?: string });
+  constructor(
+    given: string | (WebTransportErrorOptions & { readonly message?: string }) = "",
+    options: WebTransportErrorOptions = {},
+  ) {
+    const {
+      message = "",
+      source = "stream",
+      streamErrorCode = null,
+    } = typeof given === "object" ? given : { message: given, ...options };
     super(message, "WebTransportError");
     this.source = source;
     this.streamErrorCode = streamErrorCode;
@@ -22,6 +33,8 @@ export class WebTransportError extends DOMException {
 export const sessionError = (message: string): WebTransportError =>
   new WebTransportError(message, { source: "session" });
 
-/** The code for the peer in a reason that the application gave; 0 if it has none (W3C WebTransport §6.4). */
-export const codeIn = (reason: unknown): number =>
-  reason instanceof WebTransportError ? (reason.streamErrorCode ?? 0) : 0;
+/** The code for the peer in a reason that the application gave, of our class or of a browser's; 0 if it has none (W3C WebTransport §6.4). */
+export function codeIn(reason: unknown): number {
+  const code = (reason as { readonly streamErrorCode?: unknown } | null | undefined)?.streamErrorCode;
+  return typeof code === "number" ? code >>> 0 : 0;
+}

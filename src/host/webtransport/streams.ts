@@ -248,8 +248,9 @@ export class WebTransportReceiveStream extends ReadableStream<Uint8Array> {
   readonly #stats: () => ReceiveStreamStats;
 
   constructor(source: ByteSource, stats: () => ReceiveStreamStats) {
-    // Nothing is read ahead: what is not read takes the peer's credit.
-    super(source as never, { highWaterMark: 0 });
+    // Nothing is read ahead: what is not read takes the peer's credit. Some browsers have no streams of bytes.
+    const hasBytes = "ReadableByteStreamController" in globalThis;
+    super((hasBytes ? source : { ...source, type: undefined }) as never, { highWaterMark: 0 });
     this.#stats = stats;
   }
 
@@ -272,7 +273,9 @@ export class WebTransportBidirectionalStream {
 
 /** The application may change its buffer once the write is done, but the transport keeps bytes until they arrive. */
 export function copyOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) return new Uint8Array(chunk.slice(0));
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk.slice(0));
+  // Pages that are not isolated have no SharedArrayBuffer.
+  if ("SharedArrayBuffer" in globalThis && chunk instanceof SharedArrayBuffer) return new Uint8Array(chunk.slice(0));
   if (!ArrayBuffer.isView(chunk)) throw new TypeError("only ArrayBuffer and its views can be sent");
   return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength).slice();
 }

@@ -13,3 +13,4 @@ export {
   withoutDefaults,
 } from "./field.ts";
 export { forwardedClient } from "./intermediary.ts";
+export { ResponseOrder, type Turn } from "./order.ts";

@@ -9,6 +9,7 @@ import {
   type Target,
 } from "../../agent/cookies/index.ts";
 import { fromUtf8, latin1 } from "../../wire/text.ts";
+import { CLEAR_SEEDS, type ClearCase } from "./clear-cases.ts";
 import { fillLine, masked, type VectorCookie } from "./cookie-lines.ts";
 import { A, COOKIES, contextOf, RESPONSE_LINES, type Situation } from "./cookie-situations.ts";
 
@@ -127,6 +128,30 @@ export function judgeSituation(store: CookieStore, vector: SituationVector, now:
   };
 }
 
+export interface ClearVector extends ClearCase {
+  /** The names of the cookies afterwards, sorted. */
+  readonly left: string;
+}
+
+/** The names of the cookies that are left, as the vector has them. */
+export function judgeClear({ page, url, credentials, via, lines, sets }: ClearVector): string {
+  const store = new CookieStore();
+  for (const seed of CLEAR_SEEDS) {
+    const { kind } = store.set(seed.line, targetOf(seed.url), { topLevel: seed.page }, NOW);
+    if (kind !== "stored") throw new Error(`${seed.line} is ${kind}`);
+  }
+  if (credentials !== "omit") {
+    const target = targetOf(via === undefined ? url : `${via}/`);
+    const context = page === undefined ? {} : { topLevel: page };
+    if (sets !== undefined) store.set(sets, target, context, NOW);
+    store.clearSiteData(lines.join(", "), target, context);
+  }
+  return [...store]
+    .map(({ name }) => name)
+    .sort()
+    .join(" ");
+}
+
 /** The numbers of cases that our rules judge as recorded, by the names of the files of test/vectors/cookies. */
 export const COOKIE_JUDGES: Readonly<
   Record<string, (cases: readonly unknown[], toAscii: (domain: string) => string) => number>
@@ -142,6 +167,7 @@ export const COOKIE_JUDGES: Readonly<
   situations: (cases) => countSituations(cases, NOW + 60_000, ["sent", "withheld", "stored", "refused"]),
   // Aged cookies were asked with responses that set none.
   "aged-situations": (cases) => countSituations(cases, NOW + 126_000, ["sent", "withheld"]),
+  clear: (cases) => (cases as readonly ClearVector[]).filter((each) => judgeClear(each) === each.left).length,
 };
 
 function countSituations(cases: readonly unknown[], now: number, members: readonly string[]): number {

@@ -35,6 +35,10 @@ export class Leaf<T> extends SchedulerNode {
   readonly isLeaf = true;
   readonly value: T;
   demand: Demand = Demand.none;
+  /** False until it has sent something. */
+  hasBegun = false;
+  /** Its order among those that are sent one after another; undefined if it is not among them. */
+  sequence: number | undefined = undefined;
 
   constructor(value: T) {
     super();

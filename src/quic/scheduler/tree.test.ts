@@ -5,13 +5,20 @@ import { describe, expect, it } from "vitest";
 import { runs } from "../../../test/properties/runs.ts";
 import { Demand, Leaf, SchedulerTree, type SendGroup, type SendPriority } from "./index.ts";
 
+/** A leaf that has sent its first packet. */
+function begun<T>(value: T): Leaf<T> {
+  const leaf = new Leaf(value);
+  leaf.hasBegun = true;
+  return leaf;
+}
+
 /** Named leaves in a tree, which can always send by default. */
 class TestTree {
   readonly tree = new SchedulerTree<string>();
   readonly leaves = new Map<string, Leaf<string>>();
 
   add(name: string, priority: SendPriority = { urgency: 3, incremental: true }, demand: Demand = Demand.fresh): this {
-    const leaf = new Leaf(name);
+    const leaf = begun(name);
     this.leaves.set(name, leaf);
     this.tree.place(leaf, priority, this.leaves.size);
     this.tree.setDemand(leaf, demand);
@@ -53,6 +60,23 @@ describe("urgency", () => {
     expect(scene.turns(2)).toBe("aa");
     scene.demand("b", Demand.fresh);
     expect(scene.turns(2)).toBe("bb");
+  });
+
+  it("sends the first packet of each before the rest, among those that are sent one after another", () => {
+    const tree = new SchedulerTree<string>();
+    for (const [index, name] of [..."abc"].entries()) {
+      const leaf = new Leaf(name);
+      tree.place(leaf, sequential(3), index);
+      tree.setDemand(leaf, Demand.fresh);
+    }
+    let names = "";
+    for (let turn = 0; turn < 6; turn += 1) {
+      const leaf = tree.next(true)!;
+      names += leaf.value;
+      tree.begin(leaf);
+      tree.rotate(leaf);
+    }
+    expect(names).toBe("abcaaa");
   });
 
   it("can change at any time", () => {
@@ -212,7 +236,7 @@ describe("any tree, after any changes", () => {
     const tree = new SchedulerTree<number>();
     const sessions = [1, 3, 3].map((urgency) => ({ urgency, session: tree.openSession(urgency) }));
     const groups = sessions.map(({ session }) => [session.openGroup(), session.openGroup()] as const);
-    const leaves = Array.from({ length: 12 }, (_, index) => new Leaf(index));
+    const leaves = Array.from({ length: 12 }, (_, index) => begun(index));
     const spots: Spot[] = leaves.map(() => ({ rank: [-3], siblings: "incremental" }));
     for (const leaf of leaves) tree.place(leaf, incremental(3), leaf.value);
     for (const { leaf: index, place: to, demand: wants } of changes) {

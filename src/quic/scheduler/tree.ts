@@ -3,13 +3,15 @@
  * groups, and a group holds its streams in send order. Protocols place the nodes; the tree decides who sends next.
  *
  * Within a level, incremental requests and sessions take turns, packet by packet. Non-incremental requests are sent one
- * after another (RFC 9218 §10) and share one turn, so that neither kind starves the other. A level waits until all more
- * urgent ones have nothing to send.
+ * after another (RFC 9218 §10) and share one turn, so that neither kind starves the other; but the first packet of each goes
+ * ahead, since it holds the head of a response. A level waits until all more urgent ones have nothing to send.
  */
 
 import { Branch, Demand, type Leaf, move, type SchedulerNode } from "./nodes.ts";
 
 const LEVELS = 8;
+/** Before all sequences, which are not positive. */
+const AHEAD = 1;
 
 /** RFC 9218 §4.1. */
 const DEFAULT_URGENCY = 3;
@@ -93,6 +95,7 @@ export class SchedulerTree<T> {
 
   /** Moves a leaf to its place. `sequence` orders it among those that are sent one after another, the lowest first. */
   place(leaf: Leaf<T>, priority: SendPriority, sequence: number): void {
+    leaf.sequence = undefined;
     if ("group" in priority) {
       if (Number.isNaN(priority.sendOrder)) throw new RangeError("the send order must be a number");
       if (rootOf(priority.group) !== this.#root) throw new RangeError("the group belongs to another connection");
@@ -100,8 +103,19 @@ export class SchedulerTree<T> {
       return;
     }
     const level = this.level(priority.urgency);
-    if (priority.incremental) move(leaf, level, 0);
-    else move(leaf, level.sequential, -sequence);
+    if (priority.incremental) {
+      move(leaf, level, 0);
+      return;
+    }
+    leaf.sequence = -sequence;
+    move(leaf, level.sequential, leaf.hasBegun ? leaf.sequence : AHEAD);
+  }
+
+  /** A leaf has sent something. */
+  begin(leaf: Leaf<T>): void {
+    if (leaf.hasBegun) return;
+    leaf.hasBegun = true;
+    if (leaf.sequence !== undefined) move(leaf, leaf.parent!, leaf.sequence);
   }
 
   setDemand(leaf: Leaf<T>, demand: Demand): void {

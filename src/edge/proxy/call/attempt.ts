@@ -22,6 +22,7 @@ import {
   isHandback,
   isWithoutLength,
 } from "../../../http/index.ts";
+import type { Priority } from "../../../http/priority/index.ts";
 import { forwardResponseFields, forwardTrailers } from "../fields/response-fields.ts";
 import type { TunnelRelay } from "../tunnel/relay.ts";
 import type { Handback } from "./replayable-body.ts";
@@ -136,6 +137,11 @@ export class Attempt implements PoolWaiter, ResponseHandler {
   }
 
   /** The client has room for more of the response. */
+  /** The client has changed the priority of the response. */
+  reprioritize(priority: Priority): void {
+    this.#upstream?.reprioritize?.(priority);
+  }
+
   resume(): void {
     if (this.#finished || !this.#isPaused) return;
     this.#isPaused = false;

@@ -8,6 +8,7 @@ import { respondText } from "../../../host/http/respond-text.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
 import { emitProxyHeader, type FieldLine, handbackProblem, REPLAY_FIELD } from "../../../http/index.ts";
+import { completePriority, emitPriority, priorityOf, withoutDefaults } from "../../../http/priority/index.ts";
 import { printable } from "../../../wire/printable.ts";
 import type { TrustedProxies } from "../../trusted-proxies.ts";
 import { forwardRequestFields } from "../fields/request-fields.ts";
@@ -105,6 +106,8 @@ export class ProxyCall {
     if (tunnel === undefined && exchange.body.state !== "ended") this.#body = bodyFor(exchange, context.settings);
     exchange.onAbort = (reason) => this.#cancel(reason);
     exchange.onDrain = () => this.#attempt?.resume();
+    // RFC 9218 §7: an intermediary may say it to the origin. Until it has answered, no more than the client's is known.
+    exchange.onPriority = (priority) => this.#attempt?.reprioritize(priority);
   }
 
   begin(): void {
@@ -243,7 +246,10 @@ export class ProxyCall {
       scheme: origin.url.protocol === "https:" ? "https" : "http",
       authority,
       path: origin.base + exchange.path,
-      fields: this.#withReplays(decrementMaxForwards(exchange.method, request.fields), path.isTrusted),
+      fields: this.#withReplays(
+        decrementMaxForwards(exchange.method, withPriority(exchange, request.fields)),
+        path.isTrusted,
+      ),
       length: request.length,
     };
   }
@@ -376,6 +382,17 @@ function hostFor({ authority }: ServerExchange, { url }: Origin, hostHeader: str
   const wanted = hostHeader ?? (url.protocol === "http:" ? "client" : "origin");
   if (wanted === "origin" || (wanted === "client" && authority === "")) return url.host;
   return wanted === "client" ? authority : wanted;
+}
+
+/** RFC 9218 §7: a PRIORITY_UPDATE that came before the request replaces what its field says. */
+function withPriority(exchange: ServerExchange, fields: readonly FieldLine[]): readonly FieldLine[] {
+  const { priority, method } = exchange;
+  if (priority === undefined || method === "CONNECT") return fields;
+  const said = completePriority(priorityOf(fields));
+  if (said.urgency === priority.urgency && said.incremental === priority.incremental) return fields;
+  const value = emitPriority(withoutDefaults(priority));
+  const others = fields.filter(([name]) => name !== "priority");
+  return value === "" ? others : [...others, ["priority", value]];
 }
 
 /** The header of the PROXY protocol that tells the origin who the client is. */

@@ -19,6 +19,12 @@ import {
   WINDOW_UPDATE,
 } from "./http2-frames.ts";
 
+/** RFC 7541 §6.2.2: a field that is not indexed, with a new name. */
+const literal = (name: string, value: string | undefined): Buffer =>
+  value === undefined
+    ? Buffer.alloc(0)
+    : Buffer.concat([Buffer.of(0, name.length), Buffer.from(name), Buffer.of(value.length), Buffer.from(value)]);
+
 export interface StreamEnd {
   /** Bytes of DATA frames. */
   readonly bytes: number;
@@ -32,6 +38,8 @@ export class RawHttp2 {
   readonly #bytes = new Map<number, number>();
   readonly #ended = new Set<number>();
   readonly #resets = new Map<number, number>();
+  /** The stream of each DATA frame with content. */
+  readonly order: number[] = [];
   readonly #frames = new FrameReader((...parts) => this.#handle(...parts));
   #nextStream = 1;
   /** The code of GOAWAY. */
@@ -60,16 +68,25 @@ export class RawHttp2 {
   }
 
   /** Sends a request for "/" and returns its stream. A request with content stays open. */
-  request(method: "GET" | "POST"): number {
+  request(method: "GET" | "POST", priority?: string): number {
+    this.requests(method, [priority]);
+    return this.#nextStream - 2;
+  }
+
+  /** Sends several requests in one write, each with its Priority field. */
+  requests(method: "GET" | "POST", priorities: readonly (string | undefined)[]): void {
+    this.#socket.write(Buffer.concat(priorities.map((priority) => this.#request(method, priority))));
+  }
+
+  #request(method: "GET" | "POST", priority: string | undefined): Buffer {
     const stream = this.#nextStream;
     this.#nextStream += 2;
     // RFC 7541 Appendix A: 2 is GET, 3 is POST, 4 is the path "/", 7 is https; a literal of the name at 1, :authority.
     const authority = Buffer.from("localhost");
     const fields = Buffer.from([method === "GET" ? 0x82 : 0x83, 0x84, 0x87, 0x01, authority.length]);
     const flags = END_HEADERS | (method === "GET" ? END_STREAM : 0);
-    this.#socket.write(frame(HEADERS, flags, stream, Buffer.concat([fields, authority])));
-    if (method === "POST") this.#socket.write(frame(DATA, 0, stream, Buffer.from("begin")));
-    return stream;
+    const head = frame(HEADERS, flags, stream, Buffer.concat([fields, authority, literal("priority", priority)]));
+    return method === "POST" ? Buffer.concat([head, frame(DATA, 0, stream, Buffer.from("begin"))]) : head;
   }
 
   reset(stream: number, code: number): void {
@@ -131,6 +148,7 @@ export class RawHttp2 {
 
   #handle(type: number, flags: number, stream: number, payload: Buffer): void {
     if (type === SETTINGS && (flags & ACK) === 0) this.#socket.write(frame(SETTINGS, ACK, 0));
+    if (type === DATA && payload.length > 0) this.order.push(stream);
     if (type === DATA) this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) + payload.length);
     if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.#ended.add(stream);
     if (type === GOAWAY) this.#goaway = payload.readUInt32BE(4);
