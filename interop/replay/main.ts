@@ -1,5 +1,5 @@
 /**
- * `npm run replay -- [--clients 20] [--size 200] [--origins 3] [--pause 10000] [--grace 30000] [--only with|without]`: uploads of SIZE MB each through
+ * `npm run replay -- [--clients 20] [--size 200] [--origins 3] [--pause 30000] [--grace 30000] [--only with|without]`: uploads of SIZE MB each through
  * an edge, while its origins, processes of their own, restart in a rolling loop; first with Partial POST Replay, then without it.
  */
 
@@ -18,7 +18,7 @@ const { values } = parseArgs({
     clients: { type: "string", default: "20" },
     size: { type: "string", default: "200" },
     origins: { type: "string", default: "3" },
-    pause: { type: "string", default: "10000" },
+    pause: { type: "string", default: "30000" },
     grace: { type: "string", default: "30000" },
     protocols: { type: "string", default: "http/1.1,h2,h3" },
     only: { type: "string" },

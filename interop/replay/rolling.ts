@@ -23,8 +23,12 @@ export interface RollingOptions {
   readonly bytes: number;
   readonly origins: readonly Restartable[];
   readonly edge: Edge;
-  /** Milliseconds between two restarts. */
+  /**
+   * Milliseconds between two restarts. Each replays what its origin had, so uploads never end if this is shorter than that takes.
+   */
   readonly pause: number;
+  /** After so many, there are no more restarts. No limit by default. */
+  readonly maxRestarts?: number;
   readonly protocols: readonly Protocol[];
   readonly log: (line: string) => void;
 }
@@ -78,12 +82,12 @@ async function upload(client: Client, url: string, number: number, bytes: number
 }
 
 export async function rollingRestart(options: RollingOptions): Promise<RollingResult> {
-  const { clients, bytes, origins, edge, pause, protocols, log } = options;
+  const { clients, bytes, origins, edge, pause, maxRestarts = Number.POSITIVE_INFINITY, protocols, log } = options;
   const start = performance.now();
   let isDone = false;
   let restarts = 0;
   const rolling = (async () => {
-    for (let next = 0; !isDone; next = (next + 1) % origins.length) {
+    for (let next = 0; !isDone && restarts < maxRestarts; next = (next + 1) % origins.length) {
       await new Promise((resolve) => setTimeout(resolve, pause));
       if (isDone) return;
       await origins[next]!.restart();
@@ -92,7 +96,12 @@ export async function rollingRestart(options: RollingOptions): Promise<RollingRe
     }
   })();
   const opened = protocols.map((protocol) =>
-    createClient({ protocols: [protocol], rejectUnauthorized: false, maxConnections: clients }),
+    createClient({
+      protocols: [protocol],
+      rejectUnauthorized: false,
+      maxConnections: clients,
+      headersTimeout: Number.POSITIVE_INFINITY,
+    }),
   );
   const outcomes = await Promise.all(
     Array.from({ length: clients }, (_, i) => upload(opened[i % opened.length]!, edge.url, i, bytes)),

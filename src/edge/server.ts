@@ -108,7 +108,7 @@ async function listenOrSupervise(options: ListenOptions, service: Service, prepa
   if (wanted.length === 0) throw noProtocols();
   if (shared?.isWorkerProcess() !== false) {
     const wrapped = operations?.wrap(service) ?? service;
-    return listen(options, await replayable(wrapped, options), prepared);
+    return listen(options, await replayable(wrapped, options, log), prepared);
   }
   const { startSupervised } = await import("./workers/supervised-server.ts");
   const transports = wanted.map(({ transport }) => transport);
@@ -116,9 +116,13 @@ async function listenOrSupervise(options: ListenOptions, service: Service, prepa
 }
 
 /** Outside of operations, which add fields to requests. */
-async function replayable(service: Service, { handBack }: ListenOptions): Promise<Service> {
+async function replayable(
+  service: Service,
+  { handBack }: ListenOptions,
+  log: (line: string) => void,
+): Promise<Service> {
   if (handBack === undefined) return service;
-  return (await import("./replay/service.ts")).handingBack(service, handBack);
+  return (await import("./replay/service.ts")).handingBack(service, handBack, log);
 }
 
 async function listen(options: ListenOptions, service: Service, prepared: Prepared): Promise<Server> {

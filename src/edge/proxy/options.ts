@@ -240,7 +240,7 @@ function callSettings(
     retries: count("retry.attempts", retry.attempts ?? 3, 0),
     retryBudget: share("retry.budget", retry.budget ?? 0.2),
     replayLimit: count("retry.bufferSize", retry.bufferSize ?? 65_536, 0),
-    replay: replaySettings(options.partialPostReplay ?? false),
+    replay: replaySettings(options.partialPostReplay ?? false, onFault),
     hostHeader: hostHeader ?? (preserveHost === undefined ? undefined : preserveHost ? "client" : "origin"),
     trustedProxies: new TrustedProxies(options.trustForwarded === true ? EVERYONE : (options.trustedProxies ?? [])),
     log,
@@ -248,7 +248,10 @@ function callSettings(
   };
 }
 
-function replaySettings(given: boolean | PartialPostReplayOptions): ReplaySettings | undefined {
+function replaySettings(
+  given: boolean | PartialPostReplayOptions,
+  onFault: (fault: Fault) => void,
+): ReplaySettings | undefined {
   if (given === false) return undefined;
   const { status, maxReplays, memory, directory, timeout }: PartialPostReplayOptions = given === true ? {} : given;
   return {
@@ -257,6 +260,7 @@ function replaySettings(given: boolean | PartialPostReplayOptions): ReplaySettin
     timeout: duration("partialPostReplay.timeout", timeout ?? 30_000),
     memory,
     directory,
+    onFault,
   };
 }
 

@@ -1,6 +1,7 @@
 /** A request whose content is kept while a handler reads it, so that it can be handed back until the content is complete. */
 
 import { Spool, type SpoolOptions } from "../../host/files/spool.ts";
+import { detach, type Fault } from "../../host/guard.ts";
 import type { ReleaseChunk, RespondOptions, ServerExchange } from "../../host/http/exchange.ts";
 import type { BodyState, RequestBody } from "../../host/http/request-body.ts";
 import type { Tunnel } from "../../host/http/tunnel.ts";
@@ -10,6 +11,7 @@ import { DecoratedExchange } from "../modifiers/decorated-exchange.ts";
 export class ReplayableExchange extends DecoratedExchange {
   readonly #body: KeptBody;
   readonly #spool: Spool;
+  readonly #onFault: (fault: Fault) => void;
   readonly #onSettled: (exchange: ReplayableExchange) => void;
   #isSettled = false;
   #handedBack: Error | undefined;
@@ -20,10 +22,15 @@ export class ReplayableExchange extends DecoratedExchange {
   #onClose: (() => void) | undefined;
 
   /** `onSettled` is called once, when the request can no longer be handed back, or has been. */
-  constructor(inner: ServerExchange, spool: SpoolOptions, onSettled: (exchange: ReplayableExchange) => void) {
+  constructor(
+    inner: ServerExchange,
+    spool: SpoolOptions & { readonly onFault: (fault: Fault) => void },
+    onSettled: (exchange: ReplayableExchange) => void,
+  ) {
     super(inner);
     this.#spool = new Spool(spool);
     this.#body = new KeptBody(inner.body, this.#spool, () => this.commit());
+    this.#onFault = spool.onFault;
     this.#onSettled = onSettled;
     inner.onAbort = (reason) => {
       this.#settle();
@@ -67,7 +74,11 @@ export class ReplayableExchange extends DecoratedExchange {
     this.#body.cut();
     this.#spool.end();
     inner.respond(status, echoFields(inner), { reason: REPLAY_REASON, contentLength: "unknown" });
-    void this.#sendBack(); // ends the exchange in every case
+    const onFault = (fault: Fault): void => {
+      this.#onFault(fault);
+      inner.reset(fault.error);
+    };
+    detach("hand back", onFault, this.#sendBack());
     this.#onAbort?.(reason);
   }
 

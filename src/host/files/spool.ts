@@ -1,15 +1,18 @@
 /** Bytes that are written once and read later, from any position: the first ones in memory, the rest in a temporary file. */
 
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, unlink } from "node:fs/promises";
+import { type FileHandle, open as openHandle, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { detach, type Fault, reportFault } from "../guard.ts";
 
 export interface SpoolOptions {
   /** Bytes that stay in memory; 256 KiB by default. */
   readonly memory?: number | undefined;
   /** The folder of the temporary file; the system's by default. */
   readonly directory?: string | undefined;
+  /** Hears of internal faults, which also fail the spool. */
+  readonly onFault?: ((fault: Fault) => void) | undefined;
 }
 
 const DEFAULT_MEMORY = 256 * 1024;
@@ -24,6 +27,7 @@ export class Spool {
   onDrain: (() => void) | undefined;
   readonly #memory: number;
   readonly #directory: string;
+  readonly #onFault: (fault: Fault) => void;
   readonly #parts: Uint8Array[] = [];
   #partBytes = 0;
   /** The part that was read last, and where it begins. */
@@ -38,9 +42,10 @@ export class Spool {
   #error: Error | undefined;
   #onChange: (() => void)[] = [];
 
-  constructor({ memory = DEFAULT_MEMORY, directory = tmpdir() }: SpoolOptions = {}) {
+  constructor({ memory = DEFAULT_MEMORY, directory = tmpdir(), onFault = reportFault }: SpoolOptions = {}) {
     this.#memory = memory;
     this.#directory = directory;
+    this.#onFault = onFault;
   }
 
   /** Why bytes are missing: the disk is full, or cannot be written. */
@@ -64,7 +69,11 @@ export class Spool {
     }
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.byteLength;
-    void this.#flush(); // reports its failure through `error`
+    const onFault = (fault: Fault): void => {
+      this.#onFault(fault);
+      this.#fail(fault.error);
+    };
+    detach("spool write", onFault, this.#flush());
     return !this.isFull;
   }
 
@@ -91,14 +100,18 @@ export class Spool {
         if (wasFull && !this.isFull) this.onDrain?.();
       }
     } catch (error) {
-      this.#error = error as Error;
-      this.#waiting.length = 0;
-      this.#waitingBytes = 0;
-      this.#changed();
-      this.onDrain?.();
+      this.#fail(error as Error);
     }
     this.#isFlushing = false;
     if (this.#isClosed) await this.#closeFile();
+  }
+
+  #fail(error: Error): void {
+    this.#error = error;
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
+    this.#changed();
+    this.onDrain?.();
   }
 
   /** Bytes from a position on, as soon as there are some; undefined at the end. Rejects if they are lost. */
@@ -140,7 +153,7 @@ export class Spool {
     this.#parts.length = 0;
     this.#waiting.length = 0;
     this.#changed();
-    if (!this.#isFlushing) void this.#closeFile();
+    if (!this.#isFlushing) this.#closeFile().catch(() => undefined); // a file that is not needed any more
   }
 
   async #closeFile(): Promise<void> {
@@ -154,7 +167,7 @@ export class Spool {
 /** A file without a name, so that it is gone with the process, where the system allows it. */
 async function openTemporary(directory: string): Promise<FileHandle> {
   const path = join(directory, `nagare-spool-${process.pid}-${randomBytes(8).toString("hex")}`);
-  const file = await open(path, "wx+", MODE);
+  const file = await openHandle(path, "wx+", MODE);
   await unlink(path).catch(() => undefined);
   return file;
 }

@@ -198,10 +198,7 @@ export class ProxyCall {
       this.#tried.clear();
       if (origins.all.length > 1) this.#tried.add(origin);
     }
-    this.#pause = new Timer(
-      guard("proxy retry", this.#handleFault, () => this.#tryNext()),
-      0,
-    );
+    this.#tryLater(0);
     return handback;
   }
 
@@ -298,6 +295,13 @@ export class ProxyCall {
     return (kind === "lost" || kind === "late") && isIdempotent;
   }
 
+  #tryLater(milliseconds: number): void {
+    this.#pause = new Timer(
+      guard("proxy retry", this.#handleFault, () => this.#tryNext()),
+      milliseconds,
+    );
+  }
+
   /** Returns false if there is nothing to try. */
   #retry(origin: Origin, kind: AttemptFailure["kind"]): boolean {
     const { origins, budget, settings, now } = this.#context;
@@ -313,10 +317,7 @@ export class ProxyCall {
     if (origins.all.length > 1) this.#tried.add(origin);
     const pause = Math.min(MAX_PAUSE, PAUSE * 2 ** this.#pauses) * (1 + systemRng.uint32() / 2 ** 32);
     this.#pauses += 1;
-    this.#pause = new Timer(
-      guard("proxy retry", this.#handleFault, () => this.#tryNext()),
-      pause,
-    );
+    this.#tryLater(pause);
     return true;
   }
 

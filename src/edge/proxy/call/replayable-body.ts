@@ -178,6 +178,8 @@ export class ReplayableContent implements AsyncIterable<Uint8Array> {
   #isFinished = false;
   #isAborted = false;
   #wake: (() => void) | undefined;
+  /** True if there may be more since the last look: a call of `wake` may come while one is under way. */
+  #isWoken = false;
 
   constructor(body: ReplayableBody) {
     this.#body = body;
@@ -185,9 +187,11 @@ export class ReplayableContent implements AsyncIterable<Uint8Array> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     while (!this.#isFinished) {
+      this.#isWoken = false;
       const chunk = this.#isStopped ? "open" : await this.#body.peek(this);
       if (this.#isFinished) break;
       if (this.#isStopped || chunk === "open") {
+        if (this.#isWoken) continue;
         this.isWaiting = !this.#isStopped;
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -207,6 +211,7 @@ export class ReplayableContent implements AsyncIterable<Uint8Array> {
 
   /** There may be more. */
   wake(): void {
+    this.#isWoken = true;
     this.#wake?.();
   }
 
