@@ -29,6 +29,7 @@ import { reload } from "./reload.ts";
 import { checkTargets, describeMachine, markdown, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
+import { webtransport } from "./webtransport.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   bpf,
@@ -56,6 +57,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   simulator,
   "packet-protection": packetProtection,
   reload,
+  webtransport,
 };
 
 const { values, positionals } = parseArgs({

@@ -11,6 +11,12 @@ export interface ServerOrder {
   readonly host: string;
 }
 
+export interface WebTransportServerOrder {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly engine: "auto" | "portable";
+}
+
 export interface TcpFlowOrder {
   /** The sender's address. */
   readonly host: string;

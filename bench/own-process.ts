@@ -22,7 +22,8 @@ type ProcessName =
   | "tcp-flow"
   | "datapath-sender"
   | "datapath-receiver"
-  | "simulated-transfer";
+  | "simulated-transfer"
+  | "webtransport-server";
 
 export interface OwnProcessOptions {
   /** Another, built checkout. */

@@ -61,6 +61,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly onKeyLog?: ((line: string) => void) | undefined;
   /** TCP: load balancers in front of this server that speak the PROXY protocol. */
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
+  /** HTTP/2: reads PRIORITY_UPDATE frames. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;

@@ -101,6 +101,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
    * A handler that acts on a part of the content calls `context.commit()` before. Experimental.
    */
   readonly handBack?: HandBackOptions;
+  /**
+   * True to read PRIORITY_UPDATE frames over HTTP/2 (RFC 9218 §7.1), which node:http2 hides. It costs CPU for every HTTP/2
+   * connection, and lets the kernel hold less, where it can be told. The priority field works without it. Default: false.
+   */
+  readonly http2PriorityUpdate?: boolean;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -141,6 +146,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   fetch: true,
   group: true,
   host: true,
+  http2PriorityUpdate: true,
   hostname: true,
   key: true,
   limits: true,
@@ -215,6 +221,7 @@ async function start(
     qlog,
     metrics,
     altSvc,
+    http2PriorityUpdate,
     nativeRequest,
     stallTimeout,
     memoryLimit,
@@ -242,6 +249,7 @@ async function start(
       strikeRegister: await registerOf(options),
       altSvc,
       handBack: options.handBack,
+      http2PriorityUpdate,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,

@@ -156,6 +156,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               acceptsTunnels,
               onKeyLog,
               proxyProtocol: options.proxyProtocol,
+              http2PriorityUpdate: options.http2PriorityUpdate,
               retry,
               resetKey,
               earlyData,

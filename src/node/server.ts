@@ -32,6 +32,7 @@ import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/
 import { QlogRecorder } from "../host/qlog/recorder.ts";
 import { QuicListener } from "../host/quic/listener.ts";
 import { traceAll } from "../host/quic/tracing.ts";
+import type { WebTransportRequest } from "../host/webtransport/web-transport-request.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
@@ -321,12 +322,12 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #acceptsTunnels(): boolean {
-    return this.listenerCount("upgrade") > 0 || this.listenerCount("connect") > 0;
+    return TUNNEL_EVENTS.some((event) => this.listenerCount(event) > 0);
   }
 
   /** RFC 8441 §3, RFC 9220 §3: offers extended CONNECT once there is a listener for it. */
   #handleNewListener(event: string): void {
-    if (event !== "upgrade" && event !== "connect") return;
+    if (!TUNNEL_EVENTS.includes(event)) return;
     for (const listener of this.#running?.listeners ?? []) listener.acceptTunnels();
   }
 
@@ -448,6 +449,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   /** Called by EventEmitter when a listener's promise is rejected. */
   [REJECTION](error: Error, event: string, ...given: object[]): void {
     const [, second] = given;
+    if (event === "webtransport") (given[0] as WebTransportRequest).reset(error);
     if (second !== undefined && failResponse(second, error)) return;
     if (event === "upgrade" || event === "connect") (second as { destroy(): void }).destroy();
     this.#log(`nagare: a listener for "${event}" was rejected: ${error}`);
@@ -456,7 +458,10 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
 
 /** True for events that `createNodeHandler` emits, which handles exceptions of their listeners. */
 const isHandledElsewhere = (event: string | symbol): boolean =>
-  ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
+  ["request", ...TUNNEL_EVENTS, "checkContinue", "checkExpectation"].includes(event as string);
+
+/** Extended CONNECT is offered for these. */
+const TUNNEL_EVENTS = ["upgrade", "connect", "webtransport"];
 
 const isFilled = (identities: readonly Identity[]): identities is readonly [Identity, ...Identity[]] =>
   identities.length > 0;

@@ -6,9 +6,10 @@
 
 import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../src/base/time.ts";
+import { seedsOf } from "../properties/seeds.ts";
 import { LINK, transfer } from "./transfer.ts";
 
-const seeds = process.env.NAGARE_SEEDS?.split(",").map(Number) ?? Array.from({ length: 50 }, (_, i) => i + 1);
+const seeds = seedsOf({ all: 50, some: 10 });
 
 describe("20 Mbit/s, 50 ms round trip", () => {
   test.each(seeds)("seed %i: 5 MB with 5 % loss each way, reordering and duplication", (seed) => {

@@ -66,6 +66,10 @@ func serveSessions(address, certFile, keyFile string, config *quic.Config) error
 			response.WriteHeader(http.StatusInternalServerError)
 			return
 		}
+		if request.URL.Path == "/echo" {
+			echoSession(session)
+			return
+		}
 		report(exercise(session, request.URL.Path == "/server-closes"))
 	})
 	return server.Serve(udp)

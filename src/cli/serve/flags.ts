@@ -89,6 +89,7 @@ export interface ServerSettings {
   /** Addresses and prefixes of proxies in front of the server. */
   readonly trustedProxies: readonly string[] | undefined;
   readonly proxyProtocol: ProxyProtocolOptions | undefined;
+  readonly http2PriorityUpdate: boolean | undefined;
   readonly open: boolean;
   readonly json: boolean;
   /** True to print a line for each request. */
@@ -260,6 +261,7 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     trustedProxies: flags.trustedProxies?.split(","),
     proxyProtocol:
       flags.proxyProtocol === undefined ? listen.proxyProtocol : { trusted: flags.proxyProtocol.split(",") },
+    http2PriorityUpdate: listen.http2PriorityUpdate,
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,

@@ -149,6 +149,7 @@ async function start(
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
       proxyProtocol: settings.proxyProtocol,
+      http2PriorityUpdate: settings.http2PriorityUpdate,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,

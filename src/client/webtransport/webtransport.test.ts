@@ -154,6 +154,15 @@ describe("the end", () => {
     await closing;
   });
 
+  test("comes with code 1001 if the server stops waiting", async () => {
+    const { client, peer, server } = await open();
+    const closing = server.close({ timeout: 500 });
+    await client.draining;
+    expect(await client.closed).toEqual({ closeCode: 1001, reason: "the server stops" });
+    expect(await peer.closed).toEqual({ closeCode: 1001, reason: "the server stops" });
+    await closing;
+  });
+
   test("is asked for by drain", async () => {
     const { client, peer } = await open();
     peer.drain();

@@ -84,6 +84,7 @@ export const LISTEN = section("ListenConfig", {
       clear: v.optional(flag()),
     } satisfies Members<AltSvcOptions>),
   ),
+  http2PriorityUpdate: v.optional(flag()),
   proxyProtocol: v.optional(
     section("ProxyProtocolConfig", {
       trusted: ADDRESSES,

@@ -147,6 +147,8 @@ export interface ListenConfig {
   readonly quicVersions?: readonly QuicVersionName[] | undefined;
   /** How HTTP/3 is advertised. */
   readonly altSvc?: AltSvcOptions | undefined;
+  /** Reads PRIORITY_UPDATE frames over HTTP/2, at the cost of CPU. False by default. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** Load balancers in front that speak the PROXY protocol over TCP. */
   readonly proxyProtocol?: ProxyProtocolConfig | undefined;
   /** Records each HTTP/3 connection in this folder. */

@@ -48,6 +48,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #aborted: Error | undefined;
   #trailers: FieldSection | undefined;
   #written = 0;
+  readonly #id: number;
   #content: OutgoingContent | undefined;
   /** The client's priority, and what the response's field sets. */
   #asked: Priority | undefined;
@@ -74,6 +75,8 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#wasCut = () => !hasEnded();
     this.body = new NodeBody(stream, endStream, onFault, this.#wasCut);
     tcp.exchanges.add(this);
+    this.#id = stream.id ?? 0;
+    this.#asked = tcp.priorities?.add(this.#id, this);
     // Node resets a stream whose readable side nobody has touched once its response is written, and this RST_STREAM overtakes
     // END_STREAM when the socket is full: the client could not tell that the response is complete.
     if (endStream) stream.resume();
@@ -326,6 +329,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#closed = true;
     this.#content?.close();
+    this.#tcp.priorities?.delete(this.#id);
     this.#tcp.room.settle(this);
     if (this.readsOn) this.body.abort();
     this.#tcp.end(this);

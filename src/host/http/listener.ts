@@ -54,6 +54,8 @@ export interface ListenerOptions {
   readonly answerTlsAlpn?: HandshakeHooks["answerTlsAlpn"] | undefined;
   /** TLS over TCP: options besides the certificates. */
   readonly tlsOptions?: TlsOptions | undefined;
+  /** HTTP/2: reads PRIORITY_UPDATE frames, at the cost of CPU for each connection. Default: false. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** TCP: reads the PROXY protocol header of connections from load balancers. */
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */

@@ -7,6 +7,7 @@ import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
 import { Http2Outbox } from "./http2-outbox.ts";
+import type { Http2Priorities } from "./http2-tap.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -64,6 +65,8 @@ export class TcpConnection implements Holder {
   pipeline: Http1Pipeline | undefined;
   /** HTTP/2: the same. */
   intake: Http2Intake | undefined;
+  /** HTTP/2: the requests by their streams, if the listener reads PRIORITY_UPDATE frames. */
+  priorities: Http2Priorities | undefined;
   /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
   countSentBytes: (() => number) | undefined;
   #outbox: Http2Outbox | undefined;

@@ -37,6 +37,7 @@ import { Http2Intake } from "./http2-intake.ts";
 import { http2ExchangeOf } from "./http2-request.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
+import { Http2Tap } from "./http2-tap.ts";
 import { hideInnerServer } from "./inner-server.ts";
 import {
   type BoundAddress,
@@ -45,13 +46,14 @@ import {
   type ListenerOptions,
   type ManagedListener,
 } from "./listener.ts";
+import { limitUnsent } from "./notsent-lowat.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
-import { http1Limits, IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
+import { http1Limits, IDLE_TIMEOUT, MAX_CONCURRENT_STREAMS, serverOptions } from "./tls-server-options.ts";
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -75,6 +77,7 @@ export class TcpListener implements ManagedListener {
   readonly #handshakes: PendingHandshakes;
   readonly #stallTimeout: number;
   readonly #gate: ProxyProtocolGate | undefined;
+  readonly #tap: Http2Tap | undefined;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
 
@@ -91,6 +94,7 @@ export class TcpListener implements ManagedListener {
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
+    this.#tap = options.http2PriorityUpdate ? new Http2Tap(this.#server, this.#onFault) : undefined;
     if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
     Object.assign(this.#server, http1Limits(this.#stallTimeout), definedLimits(options.http1Limits));
@@ -199,6 +203,7 @@ export class TcpListener implements ManagedListener {
     // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
     const place = descriptor === undefined ? { port, ...(host === "::" ? {} : { host }) } : { fd: descriptor };
     await bindServer(server, place, this.#onFault);
+    if (this.#tap !== undefined) await limitUnsent(server, this.#observer.engine);
     if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
@@ -348,7 +353,8 @@ export class TcpListener implements ManagedListener {
   }
 
   #sessionConnection(session: Http2Session): TcpConnection {
-    return this.#connectionOf(session, session.socket as unknown as Socket, () => cutOffSession(session));
+    const tapped = this.#tap?.socketOf(session as ServerHttp2Session);
+    return this.#connectionOf(session, tapped ?? (session.socket as unknown as Socket), () => cutOffSession(session));
   }
 
   #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
@@ -373,6 +379,7 @@ export class TcpListener implements ManagedListener {
     const connection = this.#sessionConnection(session);
     session.on("error", ignore); // "close" follows
     limitControlFrames(session, this.#onFault);
+    connection.priorities = this.#tap?.connect(session, MAX_CONCURRENT_STREAMS);
     connection.countSentBytes = sentBytesCounter(session);
     connection.intake = new Http2Intake({
       onExchange: this.#onExchange,

@@ -3,6 +3,7 @@
 import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
+import { SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
 import type { SelectedIdentity } from "../certificates/select-by-name.ts";
 import { type Fault, guard } from "../guard.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -16,7 +17,7 @@ const HANDSHAKE_TIMEOUT = 15_000;
 const HEAD_TIMEOUT = 30_000;
 /** How often Node checks for late heads. Its default of 30 s would double the timeout. */
 const HEAD_CHECK_INTERVAL = 5_000;
-const MAX_CONCURRENT_STREAMS = 256;
+export const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
 /**
  * The head size at which node:http2 resets the stream. It is above our limit, so that the client gets a 431. The
@@ -39,7 +40,11 @@ export const http1Limits = (stallTimeout: number): Http1Limits => ({
 
 export function serverOptions(
   identities: TlsIdentities,
-  { tlsOptions, selectByName }: Pick<ListenerOptions, "tlsOptions" | "selectByName">,
+  {
+    tlsOptions,
+    selectByName,
+    http2PriorityUpdate,
+  }: Pick<ListenerOptions, "tlsOptions" | "selectByName" | "http2PriorityUpdate">,
   enableConnectProtocol: boolean,
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
@@ -72,6 +77,8 @@ export function serverOptions(
       enablePush: false,
       enableConnectProtocol,
       maxHeaderListSize: MAX_HTTP2_HEAD,
+      // RFC 9218 §2.1: clients send PRIORITY_UPDATE only to servers that say so.
+      ...(http2PriorityUpdate ? { customSettings: { [SETTINGS_NO_RFC7540_PRIORITIES]: 1 } } : {}),
     },
   } as unknown as SecureServerOptions;
 }

@@ -9,6 +9,7 @@ import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
 import { type Scope, scopesOfListener, within } from "../request-scope.ts";
+import { WebTransportRefusal, WebTransportRequest } from "../webtransport/web-transport-request.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import {
   completeRequest,
@@ -69,7 +70,9 @@ export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler 
 function handleExchange(exchange: ServerExchange, host: Host, scope: Scope): void {
   const { tunnelOffer, http1 } = exchange;
   if (tunnelOffer === undefined) new Transaction(exchange, host, scope).dispatch();
-  else {
+  else if (host.server.listenerCount("webtransport") > 0 && WebTransportRequest.isFor(exchange)) {
+    openSession(exchange, host);
+  } else {
     const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
     if (host.server.listenerCount(event) > 0) openTunnel(exchange, event, host, scope);
     // RFC 9110 §7.8: a server may ignore Upgrade.
@@ -84,6 +87,19 @@ function handleExchange(exchange: ServerExchange, host: Host, scope: Scope): voi
  */
 function announce(server: NodeServer, socket: StreamSocket): void {
   if (server.listenerCount("secureConnection") > 0) server.emit("secureConnection", socket);
+}
+
+/** A session has no socket: its listener accepts or refuses it. */
+function openSession(exchange: ServerExchange, host: Host): void {
+  const request = new WebTransportRequest(exchange);
+  try {
+    host.server.emit("webtransport", request);
+  } catch (error) {
+    const refusal = error instanceof WebTransportRefusal ? error : undefined;
+    if (refusal === undefined) report(host, exchange, error);
+    if (request.isAccepted) request.reset(error as Error);
+    else request.refuse(refusal?.status ?? 500);
+  }
 }
 
 function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", host: Host, scope: Scope): void {

@@ -246,6 +246,12 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#pump.drain();
   }
 
+  /** The connection will be closed soon, whatever is still open. */
+  announceClose(): void {
+    for (const exchange of this.#exchanges.values()) exchange.handleDeadline?.();
+    this.#pump.drain();
+  }
+
   close(): void {
     this.h3.close();
   }

@@ -27,6 +27,8 @@ export interface H3StreamHandler {
   handlePriority?(priority: Priority): void;
   /** The server takes no more requests. */
   handleShutdown?(): void;
+  /** The server is about to close the connection. */
+  handleDeadline?(): void;
   /** Handles an HTTP Datagram. */
   handleDatagram?(payload: Uint8Array): void;
   /** Called if the peer does not read any more, with its code; `abort` is called instead if there is no such method. */

@@ -25,6 +25,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
   onShutdown: (() => void) | undefined;
+  onDeadline: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
@@ -78,6 +79,10 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
 
   handleShutdown(): void {
     if (!this.#isClosed) this.onShutdown?.();
+  }
+
+  handleDeadline(): void {
+    if (!this.#isClosed) this.onDeadline?.();
   }
 
   handleData(): void {

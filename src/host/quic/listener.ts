@@ -38,6 +38,8 @@ export interface QuicListenerOptions extends ListenerOptions {
   readonly serverProtocols?: ServerProtocols;
 }
 
+/** Milliseconds before connections are cut off, in which tunnels say goodbye. */
+const FAREWELL = 200;
 /** HTTP/3 needs three; WebTransport's sessions share the rest. */
 const MAX_UNI_STREAMS = 256;
 
@@ -210,11 +212,19 @@ export class QuicListener implements ManagedListener {
         for (const connection of this.#connections) connection.handleFault(fault);
       },
       () => {
+        if (!isAnnounced) {
+          isAnnounced = true;
+          for (const connection of this.#connections) connection.announceClose();
+          timer = new Timer(cutOff, FAREWELL, this.#environment.clock);
+          return;
+        }
         for (const connection of this.#connections) connection.close();
       },
     );
+    // Without time for both, connections are just closed.
+    let isAnnounced = timeout < 2 * FAREWELL;
     if (timeout <= 0) cutOff();
-    const timer = new Timer(cutOff, timeout, this.#environment.clock);
+    let timer = new Timer(cutOff, isAnnounced ? timeout : timeout - FAREWELL, this.#environment.clock);
     await this.#whenEmpty();
     timer.clear();
     this.#drainTimer?.clear();

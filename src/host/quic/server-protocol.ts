@@ -16,6 +16,8 @@ import type { ConnectionListener, QuicDriver } from "./driver.ts";
 export interface ServerProtocol extends ConnectionListener {
   /** Tells the client to send no more requests. Those in transit are still answered. `drain` follows. */
   announceDrain?(): void;
+  /** The connection will be closed soon, whatever is still open. */
+  announceClose?(): void;
   /** Takes no new requests, and closes when those in progress are answered. */
   drain(): void;
   /** Closes immediately, aborting requests in progress. */
@@ -172,6 +174,10 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     // GOAWAY needs a protocol, which is unknown before the handshake completes.
     if (this.#protocol === undefined) this.close();
     else this.#protocol.drain();
+  }
+
+  announceClose(): void {
+    this.#protocol?.announceClose?.();
   }
 
   close(): void {

@@ -18,6 +18,9 @@ import {
 import { DatagramTunnel } from "../http/datagram-tunnel.ts";
 import type { Tunnel } from "../http/tunnel.ts";
 
+/** How a session ends that is still open when its server has to stop: the code is that of a WebSocket that goes away (RFC 6455 §7.4.1). */
+const SERVER_STOPS: CloseInfo = { closeCode: 1001, reason: "the server stops" };
+
 /** As a capsule; frames are smaller. */
 const MAX_DATAGRAM = 65_535;
 
@@ -38,6 +41,7 @@ class TunnelCarrier implements Carrier {
     this.session = new Session(this);
     streams.handler = this.session;
     tunnel.onShutdown = () => this.drain();
+    tunnel.onDeadline = () => this.session.close(SERVER_STOPS);
     this.#control = new DatagramTunnel(tunnel, {
       maxDatagram: MAX_DATAGRAM,
       onDatagram: (payload) => this.session.handleDatagram(payload),

@@ -90,6 +90,23 @@ export class WebTransportRequest {
     return Object.assign(session, { response: new Response(null) });
   }
 
+  /** The path and query of the request, as in Node's `request.url`. */
+  get url(): string {
+    return this.#exchange.path;
+  }
+
+  /** The fields of the request. */
+  get headers(): Headers {
+    const headers = new Headers();
+    for (const [name, value] of this.#exchange.fields) headers.append(name, value);
+    return headers;
+  }
+
+  /** Refuses the session with this status, for `nagare/node`; a fetch handler returns a response instead. */
+  refuse(status = 404): void {
+    if (this.#exchange.status === undefined) this.#exchange.respond(status, [], { endStream: true });
+  }
+
   get isAccepted(): boolean {
     return this.#tunnel !== undefined;
   }

@@ -12,5 +12,14 @@ export {
   priorityOf,
   withoutDefaults,
 } from "./field.ts";
+export {
+  HTTP2_ENHANCE_YOUR_CALM,
+  HTTP2_FRAME_SIZE_ERROR,
+  HTTP2_PROTOCOL_ERROR,
+  Http2FrameError,
+  PRIORITY_UPDATE,
+  PriorityUpdateReader,
+  SETTINGS_NO_RFC7540_PRIORITIES,
+} from "./http2-frames.ts";
 export { forwardedClient } from "./intermediary.ts";
 export { ResponseOrder, type Turn } from "./order.ts";

@@ -112,6 +112,8 @@ export class PacketSender {
     let segmentSize = route.maxDatagramSize;
     let count = 0;
     const segments = Math.min(maxSegments, batch.capacity, Math.floor(writer.bytes.length / segmentSize));
+    const { scheduler } = this.#parts.streams;
+    const datagram = scheduler.nextDatagram;
     while (count < segments) {
       const start = writer.position;
       const limit = Math.min(segmentSize, route.sendAllowance());
@@ -120,10 +122,11 @@ export class PacketSender {
       if (length === 0) break;
       route.onDatagramSent(length);
       count += 1;
-      if (length < segmentSize) {
-        if (count === 1) segmentSize = length;
-        break;
-      }
+      // Only the last datagram of a train may be shorter.
+      if (length < segmentSize && count > 1) break;
+      if (length < segmentSize) segmentSize = length;
+      // DATAGRAM frames of one size make a train of that size; in stream data's way, such packets would be too small.
+      if (segmentSize < route.maxDatagramSize && (datagram === undefined || scheduler.nextDatagram !== datagram)) break;
     }
     this.#builder.sealOneRtt(batch, path);
     return count === 0 ? undefined : transmit(target, segmentSize, count, writer.position);

@@ -50,6 +50,10 @@ export class DatagramQueue implements DatagramFlow, Sender<SentFrame> {
     return this.#waiting.length;
   }
 
+  get indivisible(): number | undefined {
+    return this.#waiting[0]?.data.length;
+  }
+
   get demand(): Demand {
     return this.#waiting.length === 0 ? Demand.none : Demand.free;
   }

@@ -223,3 +223,30 @@ describe("hostile peers", () => {
     expect(pair.peer!.datagramFacts.unread).toBeGreaterThan(80);
   });
 });
+
+describe("a train of packets", () => {
+  const trainOf = (pair: Pair) => pair.connection.pollTransmit({ arena: new Uint8Array(64 * 1024) }, 32, pair.now);
+
+  test("has datagrams of one size, however small", () => {
+    const pair = connect();
+    pair.run(undefined, millis(100));
+    const flow = pair.connection.openDatagramFlow();
+    for (let n = 0; n < 6; n += 1) flow.send(numbered(n, 900));
+    const train = trainOf(pair)!;
+    expect(train.count).toBeGreaterThanOrEqual(5);
+    expect(train.segmentSize).toBeLessThan(1000);
+  });
+
+  test("ends before stream data, whose packets are full", () => {
+    const pair = connect();
+    pair.run(undefined, millis(100));
+    const flow = pair.connection.openDatagramFlow();
+    flow.send(numbered(0, 900));
+    flow.send(numbered(1, 900));
+    const id = pair.connection.openStream("uni")!;
+    pair.connection.write(id, new Uint8Array(10_000), true);
+    for (let train = trainOf(pair); train !== undefined; train = trainOf(pair)) {
+      if (train.count > 2) expect(train.segmentSize).toBeGreaterThanOrEqual(1200);
+    }
+  });
+});

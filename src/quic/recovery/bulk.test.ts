@@ -4,6 +4,7 @@
  */
 
 import { describe, expect, test } from "vitest";
+import { seedsOf } from "../../../test/properties/seeds.ts";
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { micros, millis, seconds } from "../../base/time.ts";
@@ -12,7 +13,7 @@ import { host, type LinkOptions, link, simulate } from "../../sim/index.ts";
 import { BulkReceiver, BulkSender } from "./testing/bulk.ts";
 import { bulkTransfer, DEFAULT_LINK } from "./testing/bulk-transfer.ts";
 
-const seeds = Array.from({ length: 10 }, (_, i) => i + 1);
+const seeds = seedsOf({ all: 10, some: 3 });
 
 describe("goodput", () => {
   test("uses nine tenths of the runner's default link, with any seed", () => {

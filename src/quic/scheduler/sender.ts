@@ -8,6 +8,8 @@ export interface Sender<Record> {
   readonly leaf: Leaf<Sender<Record>>;
   /** What it can send now. */
   readonly demand: Demand;
+  /** The bytes of what is next, if they go into one packet or none. */
+  readonly indivisible?: number | undefined;
   /**
    * Writes a frame and records it. `credit` is the connection's flow control credit. Returns the credit used, or -1 if
    * there is not enough room.

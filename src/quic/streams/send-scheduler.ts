@@ -47,6 +47,11 @@ export class SendScheduler {
     return this.#next() !== undefined;
   }
 
+  /** The bytes of what is next, if it is a datagram. */
+  get nextDatagram(): number | undefined {
+    return this.#next()?.value.indivisible;
+  }
+
   /** Adds a stream, which takes turns with all others until it gets another priority. */
   add(stream: SendStream): void {
     this.setPriority(stream, DEFAULT_PRIORITY);

@@ -40,6 +40,8 @@ export class RawHttp2 {
   readonly #resets = new Map<number, number>();
   /** The stream of each DATA frame with content. */
   readonly order: number[] = [];
+  /** The payload of the server's SETTINGS. */
+  settings: Buffer | undefined;
   readonly #frames = new FrameReader((...parts) => this.#handle(...parts));
   #nextStream = 1;
   /** The code of GOAWAY. */
@@ -49,6 +51,7 @@ export class RawHttp2 {
   private constructor(socket: TLSSocket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
+    socket.on("close", () => this.#changed?.());
     socket.on("data", (data: Buffer) => {
       this.#frames.push(data);
       this.#changed?.();
@@ -118,6 +121,17 @@ export class RawHttp2 {
     };
   }
 
+  /** Sends PRIORITY_UPDATE (RFC 9218 §7.1). */
+  reprioritize(stream: number, value: string): void {
+    this.#socket.write(frame(0x10, 0, 0, Buffer.concat([uint32(stream), Buffer.from(value)])));
+  }
+
+  /** The code of GOAWAY, once it has arrived. */
+  async whenOver(): Promise<number | undefined> {
+    while (!this.isOver) await this.#change();
+    return this.#goaway;
+  }
+
   /** Sends any frame. */
   sendFrame(bytes: Uint8Array): void {
     this.#socket.write(bytes);
@@ -147,6 +161,7 @@ export class RawHttp2 {
   }
 
   #handle(type: number, flags: number, stream: number, payload: Buffer): void {
+    if (type === SETTINGS && (flags & ACK) === 0) this.settings = Buffer.from(payload);
     if (type === SETTINGS && (flags & ACK) === 0) this.#socket.write(frame(SETTINGS, ACK, 0));
     if (type === DATA && payload.length > 0) this.order.push(stream);
     if (type === DATA) this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) + payload.length);
