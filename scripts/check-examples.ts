@@ -40,6 +40,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   nest: {},
   notices: {},
   next: { content: /<h1>hello from Next on / },
+  replay: {},
   priorities: {},
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },

@@ -14,6 +14,11 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
+  "partial-post-replay": {
+    en: "uploads of 200 MB through restarts in a loop, some of which fail; replays after a crash",
+    ja: "連続再起動中の 200 MB のアップロード（一部は失敗する）、クラッシュ後の再送",
+  },
+  priorities: { en: "the frame from our HTTP/2 client", ja: "HTTP/2 クライアントからのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",
@@ -30,7 +35,10 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "DNSSEC、事前接続",
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
-  "happy-eyeballs": { en: "`nagare/connect`, the history of round trips", ja: "`nagare/connect`、往復時間の履歴" },
+  "happy-eyeballs": {
+    en: "one race for QUIC and TCP, the history of round trips",
+    ja: "QUIC と TCP を合わせた 1 つの競争、往復時間の履歴",
+  },
 };
 
 export interface Table {

@@ -57,10 +57,12 @@ export {
   type FilesAction,
   type GeoConfig,
   type GeofeedAction,
+  type HandBackConfig,
   type HealthCheckConfig,
   type LimitsConfig,
   type ListenConfig,
   type MetricsConfig,
+  type PartialPostReplayConfig,
   type PassiveHealthConfig,
   type ProxyAction,
   type ProxyProtocolConfig,
@@ -99,6 +101,7 @@ export type {
 } from "./operations/index.ts"; // what operators see
 export type { OriginOptions } from "./proxy/options.ts"; // one origin of a proxy
 export type { Balance } from "./proxy/origins/policies.ts"; // how origins share the requests
+export type { HandBackOptions } from "./replay/options.ts"; // Partial POST Replay; experimental
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
 export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server
 export {

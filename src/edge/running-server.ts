@@ -18,6 +18,7 @@ import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
 import type { ServiceStatus } from "./operations/metrics/origin-metrics.ts";
 import type { OperationsOptions } from "./operations/options.ts";
+import type { HandBackOptions } from "./replay/options.ts";
 import type { Transport } from "./transports.ts";
 import type { WorkersOption } from "./workers/options.ts";
 
@@ -74,6 +75,8 @@ export interface ListenOptions extends OperationsOptions {
   /** HTTP/3: listens to connections too. */
   readonly trace?: TraceConnection | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
+  /** Hands requests back to proxies when the server closes. */
+  readonly handBack?: HandBackOptions | undefined;
   /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
   /** Bytes that all connections in the process may hold. */

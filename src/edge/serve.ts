@@ -23,6 +23,7 @@ import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import type { MetricsOptions } from "./operations/metrics/options.ts";
 import type { OperationsOptions } from "./operations/options.ts";
+import type { HandBackOptions } from "./replay/options.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
 import type { WorkersOption } from "./workers/options.ts";
@@ -96,6 +97,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /**
+   * Hands requests, whose content has not arrived completely, back to the proxies that it names when the server closes: Partial POST Replay.
+   * A handler that acts on a part of the content calls `context.commit()` before. Experimental.
+   */
+  readonly handBack?: HandBackOptions;
+  /**
    * True to read PRIORITY_UPDATE frames over HTTP/2 (RFC 9218 §7.1), which node:http2 hides. It costs CPU for every HTTP/2
    * connection, and lets the kernel hold less, where it can be told. The priority field works without it. Default: false.
    */
@@ -133,6 +139,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   altSvc: true,
   cert: true,
   deprecationReport: true,
+  handBack: true,
   engine: true,
   earlyData: true,
   earlyDataRegister: true,
@@ -241,6 +248,7 @@ async function start(
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      handBack: options.handBack,
       http2PriorityUpdate,
       ...operationsOf(options),
       stallTimeout,

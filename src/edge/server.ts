@@ -106,10 +106,23 @@ interface Prepared {
 async function listenOrSupervise(options: ListenOptions, service: Service, prepared: Prepared): Promise<Server> {
   const { wanted, shared, certificates, log, operations } = prepared;
   if (wanted.length === 0) throw noProtocols();
-  if (shared?.isWorkerProcess() !== false) return listen(options, operations?.wrap(service) ?? service, prepared);
+  if (shared?.isWorkerProcess() !== false) {
+    const wrapped = operations?.wrap(service) ?? service;
+    return listen(options, await replayable(wrapped, options, log), prepared);
+  }
   const { startSupervised } = await import("./workers/supervised-server.ts");
   const transports = wanted.map(({ transport }) => transport);
   return startSupervised(options, transports, { certificates, log, operations });
+}
+
+/** Outside of operations, which add fields to requests. */
+async function replayable(
+  service: Service,
+  { handBack }: ListenOptions,
+  log: (line: string) => void,
+): Promise<Service> {
+  if (handBack === undefined) return service;
+  return (await import("./replay/service.ts")).handingBack(service, handBack, log);
 }
 
 async function listen(options: ListenOptions, service: Service, prepared: Prepared): Promise<Server> {

@@ -51,6 +51,8 @@ export const ENTRIES = [
   "file watch",
   "sites retired",
   "deprecation report",
+  "hand back",
+  "spool write",
   // Compression of responses
   "compression data",
   "compression end",

@@ -89,6 +89,16 @@ export {
   ProxyHeaderError,
   parseProxyHeader,
 } from "./proxy-protocol.ts";
+/** Partial POST Replay. */
+export {
+  echoFields,
+  HandbackCount,
+  handbackProblem,
+  isHandback,
+  REPLAY_FIELD,
+  REPLAY_REASON,
+  REPLAY_STATUS,
+} from "./replay/replay.ts";
 /** Validation of request heads. */
 export {
   type AcceptedHead,

@@ -39,6 +39,17 @@ test("geo: a price follows the client's hint as far as the feed confirms it", as
   }
 });
 
+test("replay: uploads to a server that hands back what it has", async () => {
+  const port = await start(() => import("../../examples/replay/main.ts"));
+  for (const [protocol, httpVersion] of VERSIONS) {
+    const { fetch, url } = askingOf(port, protocol, httpVersion);
+    expect(await (await fetch(`${url}/`)).text()).toBe(`POST something over ${protocol}\n`);
+    const uploaded = await fetch(`${url}/`, { method: "POST", body: "abc" });
+    const digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    expect(await uploaded.text()).toBe(`${digest} over ${protocol}\n`);
+  }
+});
+
 test("priorities: a server that knows better says so", async () => {
   const port = await start(() => import("../../examples/priorities/main.ts"));
   for (const [protocol, httpVersion] of VERSIONS) {

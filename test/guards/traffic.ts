@@ -6,6 +6,7 @@ import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { HTTP2_TRAFFIC } from "./http2-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
+import { REPLAY_TRAFFIC } from "./replay-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
 import { UPLOAD_TRAFFIC } from "./upload-world.ts";
 import { WEBTRANSPORT_TRAFFIC } from "./webtransport-world.ts";
@@ -16,6 +17,7 @@ export const TRAFFIC = {
   ...CONNECT_TRAFFIC,
   ...DNS_TRAFFIC,
   ...HTTP2_TRAFFIC,
+  ...REPLAY_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,
   ...UPLOAD_TRAFFIC,

@@ -13,7 +13,7 @@ export async function configuredProgram(
   const { config } = await loadConfig(file).catch((error: Error & { readonly code?: string }) => {
     throw new CliError(error.code ?? "CONFIG_INVALID", error.message, { exitCode: EXIT.usage, cause: error });
   });
-  const { accessLog, deprecationReport, requestId, traceContext, trustedProxies, metrics, limits } = config;
+  const { accessLog, deprecationReport, handBack, requestId, traceContext, trustedProxies, metrics, limits } = config;
   const { ConfiguredSites } = await import("../../edge/sites/configured-sites.ts");
   let sites: Awaited<ReturnType<typeof ConfiguredSites.open>> | undefined;
   return {
@@ -21,7 +21,7 @@ export async function configuredProgram(
       listen: config.listen ?? {},
       certificates: await certificateSources(config),
       isDevelopment: isDevelopment(config),
-      operations: { accessLog, deprecationReport, requestId, traceContext, trustedProxies, metrics, limits },
+      operations: { accessLog, deprecationReport, handBack, requestId, traceContext, trustedProxies, metrics, limits },
     },
     program: {
       file,

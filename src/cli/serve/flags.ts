@@ -206,6 +206,7 @@ export interface ConfiguredServer {
 type OperationName =
   | "accessLog"
   | "deprecationReport"
+  | "handBack"
   | "requestId"
   | "traceContext"
   | "trustedProxies"

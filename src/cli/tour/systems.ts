@@ -143,13 +143,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["curl", "tus-js-client", "tusd"],
     status: "built",
   },
-  planned(
-    "partial-post-replay",
-    "Partial POST Replay",
-    ["draft-frindell-httpbis-partial-post-replay"],
-    ["http", "edge"],
-    ["rolling restarts"],
-  ),
+  {
+    name: "partial-post-replay",
+    title: "Partial POST Replay",
+    specs: ["draft-frindell-httpbis-partial-post-replay"],
+    folders: ["http/replay", "edge/replay", "edge/proxy"],
+    shownAgainst: ["curl", "rolling restarts"],
+    status: "built",
+  },
   planned(
     "alternative-services",
     "Alt-Svc and alt-svcb",

@@ -19,6 +19,7 @@ import { NODE_ROWS } from "./node.ts";
 import { PRIORITY_ROWS } from "./priorities.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
+import { REPLAY_ROWS } from "./replay.ts";
 import { reportLines } from "./report.ts";
 import { RESUMABLE_UPLOAD_ROWS } from "./resumable-upload.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
@@ -48,6 +49,7 @@ const ROWS: readonly Row[] = [
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
   ...EDGE_ROWS,
+  ...REPLAY_ROWS,
   ...SUNSET_ROWS,
   ...GEO_ROWS,
   ...BPF_ROWS,

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { ValidConfig, ValidRoute, ValidSite } from "./schema.ts";
 
 export function absolutePaths(
-  { listen, sites, acme, accessLog, deprecationReport, ...rest }: ValidConfig,
+  { listen, sites, acme, accessLog, deprecationReport, handBack, ...rest }: ValidConfig,
   folder: string,
 ): ValidConfig {
   const path = (name: string): string => resolve(folder, name);
@@ -14,6 +14,7 @@ export function absolutePaths(
     ...(acme === undefined ? {} : { acme: acmeWith(acme, path) }),
     ...(accessLog === undefined ? {} : { accessLog: outputWith(accessLog, path) }),
     ...(deprecationReport === undefined ? {} : { deprecationReport: outputWith(deprecationReport, path) }),
+    ...(handBack === undefined ? {} : { handBack: handBackWith(handBack, path) }),
     ...(listen === undefined
       ? {}
       : {
@@ -42,6 +43,12 @@ function outputWith<Options extends { readonly to?: string | undefined }>(
   const file = (to: string): string => (to === "-" ? to : path(to));
   if (typeof output === "string") return file(output);
   return output.to === undefined ? output : { ...output, to: file(output.to) };
+}
+
+function handBackWith(handBack: NonNullable<ValidConfig["handBack"]>, path: Resolve): ValidConfig["handBack"] {
+  return "directory" in handBack && handBack.directory !== undefined
+    ? { ...handBack, directory: path(handBack.directory) }
+    : handBack;
 }
 
 function siteWith(site: ValidSite, path: Resolve): ValidSite {

@@ -4,7 +4,13 @@ import * as v from "valibot";
 import type { OriginOptions } from "../proxy/options.ts";
 import type { Balance } from "../proxy/origins/policies.ts";
 import { either, list, type Members, section } from "./section.ts";
-import type { HealthCheckConfig, PassiveHealthConfig, ProxyAction, RetryConfig } from "./types.ts";
+import type {
+  HealthCheckConfig,
+  PartialPostReplayConfig,
+  PassiveHealthConfig,
+  ProxyAction,
+  RetryConfig,
+} from "./types.ts";
 import { DURATION, flag, number, oneOf, SIZE, show, text } from "./values.ts";
 
 const ORIGIN_TEXT = text("an origin such as http://127.0.0.1:3000");
@@ -68,6 +74,18 @@ export const PROXY = either("an origin, a list of origins, or an object with ori
         budget: v.optional(number()),
         bufferSize: v.optional(SIZE),
       } satisfies Members<RetryConfig>),
+    ),
+    partialPostReplay: v.optional(
+      either("true, false, or an object", [
+        flag(),
+        section("PartialPostReplayConfig", {
+          status: v.optional(number()),
+          maxReplays: v.optional(number()),
+          memory: v.optional(SIZE),
+          directory: v.optional(text("a folder")),
+          timeout: v.optional(DURATION),
+        } satisfies Members<PartialPostReplayConfig>),
+      ]),
     ),
     maxConnections: v.optional(number()),
     maxWaiting: v.optional(number()),

@@ -17,6 +17,7 @@ import type {
   AccessLogConfig,
   AcmeConfig,
   DeprecationReportConfig,
+  HandBackConfig,
   LimitsConfig,
   ListenConfig,
   MetricsConfig,
@@ -186,6 +187,20 @@ export const OPERATIONS = {
         sites: v.optional(list(text("a host name"), "a list of host names")),
         quic: v.optional(flag()),
       } satisfies Members<MetricsConfig>),
+    ]),
+  ),
+  handBack: v.optional(
+    either("a list of proxies, or an object with trusted", [
+      v.pipe(
+        ADDRESSES,
+        v.transform((trusted) => ({ trusted })),
+      ),
+      section("HandBackConfig", {
+        trusted: ADDRESSES,
+        status: v.optional(number()),
+        memory: v.optional(SIZE),
+        directory: v.optional(text("a folder")),
+      } satisfies Members<HandBackConfig>),
     ]),
   ),
   deprecationReport: v.optional(

@@ -19,10 +19,12 @@ import type { MetricsOptions } from "../operations/metrics/options.ts";
 import type {
   HealthCheckOptions,
   OriginOptions,
+  PartialPostReplayOptions,
   PassiveHealthOptions,
   ProxyOptions,
   RetryOptions,
 } from "../proxy/options.ts";
+import type { HandBackOptions } from "../replay/options.ts";
 import type { FetchObject } from "../serve.ts";
 import type { UploadOptions } from "../upload/options.ts";
 
@@ -78,8 +80,16 @@ export interface Config {
   readonly metrics?: boolean | MetricsConfig | undefined;
   /** Refuses connections and requests above these limits. */
   readonly limits?: LimitsConfig | undefined;
+  /** Hands requests back to proxies when the server closes (Partial POST Replay): these proxies, or an object. Experimental. */
+  readonly handBack?: readonly string[] | HandBackConfig | undefined;
   /** Reports who still calls what is deprecated: to a file, to standard output ("-"), or as the options say. */
   readonly deprecationReport?: string | DeprecationReportConfig | undefined;
+}
+
+/** Hands requests, whose content has not arrived completely, back to proxies that replay them. */
+export interface HandBackConfig extends Pick<HandBackOptions, "trusted" | "status" | "directory"> {
+  /** What is kept of each request in memory. 256 KiB by default; the rest is kept on disk. */
+  readonly memory?: Size | undefined;
 }
 
 /** Who still calls what is deprecated. */
@@ -293,7 +303,9 @@ export interface FilesAction {
 
 /** Passes requests on to one of several origins. */
 export interface ProxyAction
-  extends WithUnits<Omit<ProxyOptions, "ca" | "log" | "preserveHost" | "healthCheck" | "passiveHealth" | "retry">> {
+  extends WithUnits<
+    Omit<ProxyOptions, "ca" | "log" | "preserveHost" | "healthCheck" | "passiveHealth" | "retry" | "partialPostReplay">
+  > {
   /** Origins such as "http://127.0.0.1:3000", "https://app.internal/base" or "unix:/run/app.sock", or with a weight. */
   readonly origins: readonly (string | OriginOptions)[];
   /** A PEM file of the authorities to trust for https origins. */
@@ -301,6 +313,14 @@ export interface ProxyAction
   readonly healthCheck?: HealthCheckConfig | undefined;
   readonly passiveHealth?: PassiveHealthConfig | undefined;
   readonly retry?: RetryConfig | undefined;
+  /** True, or an object, to replay requests that origins hand back when they shut down: only for origins that you trust. Experimental. */
+  readonly partialPostReplay?: boolean | PartialPostReplayConfig | undefined;
+}
+
+/** How requests that origins hand back are replayed. */
+export interface PartialPostReplayConfig extends WithUnits<Omit<PartialPostReplayOptions, "memory">> {
+  /** What is kept in memory of what comes back. 256 KiB by default; the rest is kept on disk. */
+  readonly memory?: Size | undefined;
 }
 
 /** Requests that ask origins whether they work. */

@@ -155,6 +155,9 @@ export class DecoratedExchange implements ServerExchange {
     this.inner.onClose = callback;
   }
 
+  commit(): void {
+    this.inner.commit?.();
+  }
   inform(status: number, fields: FieldSection): void {
     this.inner.inform(status, fields);
   }

@@ -4,8 +4,9 @@ import { describeFault, type Fault } from "../../host/guard.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 import { duration } from "../../host/timer.ts";
 import { isAuthority, isFieldName, isToken } from "../../http/index.ts";
+import { checkReplayStatus } from "../replay/options.ts";
 import { TrustedProxies } from "../trusted-proxies.ts";
-import type { CallSettings } from "./call/call.ts";
+import type { CallSettings, ReplaySettings } from "./call/call.ts";
 import { parseOrigin } from "./origins/address.ts";
 import type { HealthCheckSettings } from "./origins/checks.ts";
 import type { PassiveHealthSettings } from "./origins/health.ts";
@@ -70,12 +71,31 @@ export interface RetryOptions {
   readonly bufferSize?: number | undefined;
 }
 
+/** Requests that origins hand back when they shut down are replayed elsewhere (Partial POST Replay). */
+export interface PartialPostReplayOptions {
+  /** The status of a response that hands a request back; 379 by default. */
+  readonly status?: number | undefined;
+  /** Replays of one request; 3 by default. */
+  readonly maxReplays?: number | undefined;
+  /** Bytes of what comes back that are kept in memory; 256 KiB by default. The rest is kept on disk. */
+  readonly memory?: number | undefined;
+  /** The folder for what is kept on disk; the system's for temporary files by default. */
+  readonly directory?: string | undefined;
+  /** Milliseconds between two chunks that come back; 30 s by default. */
+  readonly timeout?: number | undefined;
+}
+
 export interface ProxyOptions {
   /** How origins share the requests; "round-robin" by default. */
   readonly balance?: Balance | undefined;
   readonly healthCheck?: HealthCheckOptions | undefined;
   readonly passiveHealth?: PassiveHealthOptions | undefined;
   readonly retry?: RetryOptions | undefined;
+  /**
+   * True to replay requests that an origin hands back when it shuts down (`handBack` of a Nagare server). A hostile origin could forge
+   * requests by that: only for origins that you trust. Experimental.
+   */
+  readonly partialPostReplay?: boolean | PartialPostReplayOptions | undefined;
   /** Connections to one origin at most; 256 by default. Those of WebSocket and other tunnels do not count. */
   readonly maxConnections?: number | undefined;
   /** Requests that wait for a connection to one origin at most; further ones get a 503. 1024 by default. */
@@ -220,9 +240,26 @@ function callSettings(
     retries: count("retry.attempts", retry.attempts ?? 3, 0),
     retryBudget: share("retry.budget", retry.budget ?? 0.2),
     replayLimit: count("retry.bufferSize", retry.bufferSize ?? 65_536, 0),
+    replay: replaySettings(options.partialPostReplay ?? false, onFault),
     hostHeader: hostHeader ?? (preserveHost === undefined ? undefined : preserveHost ? "client" : "origin"),
     trustedProxies: new TrustedProxies(options.trustForwarded === true ? EVERYONE : (options.trustedProxies ?? [])),
     log,
+    onFault,
+  };
+}
+
+function replaySettings(
+  given: boolean | PartialPostReplayOptions,
+  onFault: (fault: Fault) => void,
+): ReplaySettings | undefined {
+  if (given === false) return undefined;
+  const { status, maxReplays, memory, directory, timeout }: PartialPostReplayOptions = given === true ? {} : given;
+  return {
+    status: checkReplayStatus("partialPostReplay.status", status),
+    maxReplays: count("partialPostReplay.maxReplays", maxReplays ?? 3, 0),
+    timeout: duration("partialPostReplay.timeout", timeout ?? 30_000),
+    memory,
+    directory,
     onFault,
   };
 }

@@ -170,6 +170,9 @@ export interface ServerExchange {
    */
   acceptTunnel(fields: FieldSection): Tunnel;
 
+  /** The request is acted upon from now on: a server that closes must not hand it back. */
+  commit?(): void;
+
   /** Resets the exchange: a response that cannot be completed must not look complete. */
   reset(reason: Error): void;
 

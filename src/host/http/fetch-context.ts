@@ -56,6 +56,11 @@ export interface Context {
    */
   get priority(): Priority;
   set priority(members: PartialPriority);
+  /**
+   * The handler acts on the request from now on, before it has read all content: a server that closes does not hand the request back
+   * to its proxy (`handBack` in `serve`).
+   */
+  commit(): void;
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
   inform(status: number, headers?: HeadersInit): void;
   /** Adds trailer fields to the response. Call it before the body ends, and name the fields in a `trailer` field. */
@@ -155,6 +160,10 @@ export class FetchContext implements Context {
     const lines = [...completed];
     // RFC 9218 §5. A field of the handler's own counts.
     return fieldValue(lines, "priority") === undefined ? [...lines, ["priority", value]] : lines;
+  }
+
+  commit(): void {
+    this.#exchange.commit?.();
   }
 
   inform(status: number, headers?: HeadersInit): void {

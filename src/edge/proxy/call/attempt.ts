@@ -14,11 +14,19 @@ import { opensTunnel } from "../../../host/client/tunnel.ts";
 import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
-import { contentLengthOf, type FieldLine, fieldValue, hasNoContent, isWithoutLength } from "../../../http/index.ts";
+import {
+  contentLengthOf,
+  type FieldLine,
+  fieldValue,
+  hasNoContent,
+  isHandback,
+  isWithoutLength,
+} from "../../../http/index.ts";
 import type { Priority } from "../../../http/priority/index.ts";
 import { forwardResponseFields, forwardTrailers } from "../fields/response-fields.ts";
 import type { TunnelRelay } from "../tunnel/relay.ts";
-import type { RequestBody } from "./request-body.ts";
+import type { Handback } from "./replayable-body.ts";
+import type { OutgoingContent } from "./request-body.ts";
 
 /** Why an attempt failed. */
 export type FailureKind =
@@ -53,6 +61,20 @@ export interface AttemptTimeouts {
   readonly bodyTimeout: number;
 }
 
+/** Partial POST Replay, for a request with content. */
+export interface AttemptReplay {
+  /** The status of the response. */
+  readonly status: number;
+  /** Milliseconds between two chunks that come back. */
+  readonly timeout: number;
+  /** The origin hands the request back. Returns what takes its content, or why it cannot be replayed. */
+  readonly onHandback: (fields: readonly FieldLine[]) => Handback | string;
+  /** What was sent has not come back: the request is lost. */
+  readonly onLost: (error: Error) => void;
+  /** Everything came back, and the origin is done. */
+  readonly onReturned: () => void;
+}
+
 export interface AttemptParts {
   readonly exchange: ServerExchange;
   readonly pool: OriginPool;
@@ -60,7 +82,9 @@ export interface AttemptParts {
   readonly preface: Uint8Array | undefined;
   readonly head: ClientRequestHead;
   /** The content, with its length if that is known. */
-  readonly content: { readonly body: RequestBody; readonly length: number | undefined } | undefined;
+  readonly content: { readonly body: OutgoingContent; readonly length: number | undefined } | undefined;
+  /** How an origin hands a request back, if it is trusted to do that. */
+  readonly replay: AttemptReplay | undefined;
   /** If the client asks for a tunnel. */
   readonly relay: TunnelRelay | undefined;
   readonly timeouts: AttemptTimeouts;
@@ -88,6 +112,7 @@ export class Attempt implements PoolWaiter, ResponseHandler {
   #reused = false;
   #isPaused = false;
   #isOpen = false;
+  #handback: Handback | undefined;
   #finished = false;
 
   constructor(parts: AttemptParts) {
@@ -157,6 +182,7 @@ export class Attempt implements PoolWaiter, ResponseHandler {
 
   onRequestSent(): void {
     const { content, exchange } = this.#parts;
+    if (this.#handback !== undefined) return;
     if (content !== undefined && !this.#finished && exchange.status === undefined) this.#armHead();
   }
 
@@ -171,8 +197,13 @@ export class Attempt implements PoolWaiter, ResponseHandler {
     if (status !== 100) this.#parts.exchange.inform(status, forwardResponseFields(fields));
   }
 
-  onHead(status: number, raw: readonly FieldLine[]): void {
+  onHead(status: number, raw: readonly FieldLine[], reason: string): void {
     if (this.#finished) return;
+    const { replay } = this.#parts;
+    if (isHandback({ status, reason, fields: raw }, replay?.status)) {
+      this.#beginHandback(raw);
+      return;
+    }
     if (status > MAX_STATUS) {
       // RFC 9110 §15: treated as a server error. Node's HTTP/2 could not even send it.
       this.#end("invalid", new ClientError("PROTOCOL_ERROR", `the status ${status} is invalid`));
@@ -200,6 +231,34 @@ export class Attempt implements PoolWaiter, ResponseHandler {
     if (bodiless) this.#finishBodiless(status, raw);
     else if (exchange.hasRoom()) this.#armBody();
     else this.#pause();
+  }
+
+  /** draft-frindell-httpbis-partial-post-replay-00 §3.2: never the client's response. */
+  #beginHandback(fields: readonly FieldLine[]): void {
+    const { replay } = this.#parts;
+    const handback =
+      replay === undefined ? "the origin is not trusted to hand requests back" : replay.onHandback(fields);
+    if (replay === undefined || typeof handback === "string") {
+      this.#end("invalid", new ClientError("PROTOCOL_ERROR", `a request that was handed back: ${handback}`));
+      return;
+    }
+    this.#handback = handback;
+    this.#arm(replay.timeout, () => this.#end("late", late(`handed nothing back within ${replay.timeout / 1000} s`)));
+  }
+
+  #takeBack(handback: Handback, chunk: Uint8Array): void {
+    const hasRoom = handback.take(chunk, () => {
+      if (!this.#finished) this.#upstream?.resume();
+    });
+    if (handback.isBroken) this.#end("invalid", new ClientError("PROTOCOL_ERROR", handback.problem!));
+    else if (!hasRoom) this.#upstream?.pause();
+  }
+
+  /** The origin's response has ended, in order or not. */
+  #endHandback(handback: Handback): void {
+    if (handback.problem === undefined) {
+      if (this.#finish()) this.#parts.replay!.onReturned();
+    } else this.#end("invalid", new ClientError("PROTOCOL_ERROR", handback.problem));
   }
 
   #open(relay: TunnelRelay, status: number, raw: readonly FieldLine[]): void {
@@ -232,11 +291,16 @@ export class Attempt implements PoolWaiter, ResponseHandler {
     if (this.#isOpen) this.#parts.relay!.data(chunk);
     if (this.#finished) return;
     this.#timer?.refresh();
-    if (!this.#parts.exchange.write(chunk)) this.#pause();
+    if (this.#handback !== undefined) this.#takeBack(this.#handback, chunk);
+    else if (!this.#parts.exchange.write(chunk)) this.#pause();
   }
 
   onEnd(trailers: readonly FieldLine[]): void {
     if (this.#isOpen) this.#parts.relay!.end();
+    if (this.#handback !== undefined) {
+      this.#endHandback(this.#handback);
+      return;
+    }
     if (!this.#finish()) return;
     this.#parts.exchange.end(undefined, forwardTrailers(trailers));
     this.#parts.onDone();
@@ -245,7 +309,9 @@ export class Attempt implements PoolWaiter, ResponseHandler {
   onError(error: Error, unprocessed: boolean): void {
     if (this.#isOpen) this.#parts.relay!.fail(error);
     this.#upstream = undefined;
-    this.#end(kindOf(error, unprocessed), error);
+    // A server may abort a request that is shorter than announced, once all is back.
+    if (this.#handback?.isComplete === true) this.#endHandback(this.#handback);
+    else this.#end(kindOf(error, unprocessed), error);
   }
 
   // ----
@@ -266,7 +332,7 @@ export class Attempt implements PoolWaiter, ResponseHandler {
     this.#arm(bodyTimeout, () => this.#end("late", late(`received nothing within ${bodyTimeout / 1000} s`)));
   }
 
-  #handleStalledBody(body: RequestBody): void {
+  #handleStalledBody(body: OutgoingContent): void {
     const seconds = this.#parts.timeouts.requestBodyTimeout / 1000;
     if (body.isWaiting) this.#end("client", new RequestStalledError(seconds));
     else this.#end("late", late(`the origin read nothing of the request within ${seconds} s`));
@@ -289,13 +355,18 @@ export class Attempt implements PoolWaiter, ResponseHandler {
   #end(kind: FailureKind, error: Error): void {
     if (!this.#finish()) return;
     this.#leave(error);
+    if (this.#handback !== undefined) {
+      this.#parts.replay!.onLost(error);
+      return;
+    }
     this.#parts.onFailure({ kind, error, isReused: this.#reused });
   }
 
   #leave(reason: Error): void {
     this.#parts.pool.withdraw(this);
     this.#upstream?.reset(reason);
-    this.#parts.content?.body.close();
+    // The content of a request that was handed back belongs to the next attempt.
+    if (this.#handback === undefined) this.#parts.content?.body.close();
     this.#parts.relay?.content.destroy();
   }
 

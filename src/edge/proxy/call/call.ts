@@ -1,12 +1,13 @@
 /** One proxied request: chooses an origin, and another one if that is allowed and the first one failed (RFC 9110 §9.2.2). */
 
 import type { ClientRequestHead } from "../../../host/client/session.ts";
+import type { SpoolOptions } from "../../../host/files/spool.ts";
 import { type Fault, guard } from "../../../host/guard.ts";
 import type { ServerExchange } from "../../../host/http/exchange.ts";
 import { respondText } from "../../../host/http/respond-text.ts";
 import { systemRng } from "../../../host/random.ts";
 import { noLimit, Timer } from "../../../host/timer.ts";
-import { emitProxyHeader, type FieldLine } from "../../../http/index.ts";
+import { emitProxyHeader, type FieldLine, handbackProblem, REPLAY_FIELD } from "../../../http/index.ts";
 import { completePriority, emitPriority, priorityOf, withoutDefaults } from "../../../http/priority/index.ts";
 import { printable } from "../../../wire/printable.ts";
 import type { TrustedProxies } from "../../trusted-proxies.ts";
@@ -16,9 +17,20 @@ import type { Origin } from "../origins/origin.ts";
 import type { Origins } from "../origins/origins.ts";
 import { describeFailure } from "../responses.ts";
 import { TunnelRelay } from "../tunnel/relay.ts";
-import { Attempt, type AttemptFailure, type AttemptTimeouts } from "./attempt.ts";
-import { RequestBody } from "./request-body.ts";
+import { Attempt, type AttemptFailure, type AttemptReplay, type AttemptTimeouts } from "./attempt.ts";
+import { type Handback, ReplayableBody } from "./replayable-body.ts";
+import { type OutgoingContent, RequestBody } from "./request-body.ts";
 import type { RetryBudget } from "./retry-budget.ts";
+
+/** Partial POST Replay. */
+export interface ReplaySettings extends SpoolOptions {
+  /** The status of a response that hands a request back. */
+  readonly status: number;
+  /** Replays of one request. */
+  readonly maxReplays: number;
+  /** Milliseconds between two chunks that come back. */
+  readonly timeout: number;
+}
 
 export interface CallSettings extends AttemptTimeouts {
   /** Milliseconds for everything. */
@@ -29,6 +41,8 @@ export interface CallSettings extends AttemptTimeouts {
   readonly retryBudget: number;
   /** Bytes of content that are kept for further attempts. */
   readonly replayLimit: number;
+  /** Undefined if origins are not trusted to hand requests back. */
+  readonly replay: ReplaySettings | undefined;
   /** Milliseconds that a tunnel may be silent. */
   readonly tunnelTimeout: number;
   readonly hostHeader: string | undefined;
@@ -66,13 +80,16 @@ export class ProxyCall {
   readonly #exchange: ServerExchange;
   readonly #context: CallContext;
   readonly #key: string;
-  readonly #body: RequestBody | undefined;
+  readonly #body: OutgoingContent | undefined;
   /** The protocol of the tunnel that the client asks for. */
   readonly #tunnel: string | undefined;
   /** Origins not to be tried again. */
   readonly #tried = new Set<Origin>();
   #origin: Origin | undefined;
   #attempt: Attempt | undefined;
+  /** Attempts whose origins hand their requests back. */
+  readonly #returning = new Set<Attempt>();
+  #replays = 0;
   #retries = 0;
   #stale = 0;
   #pauses = 0;
@@ -86,8 +103,7 @@ export class ProxyCall {
     this.#context = context;
     this.#key = context.keyOf(exchange);
     this.#tunnel = tunnel;
-    if (tunnel === undefined && exchange.body.state !== "ended")
-      this.#body = new RequestBody(exchange, context.settings.replayLimit);
+    if (tunnel === undefined && exchange.body.state !== "ended") this.#body = bodyFor(exchange, context.settings);
     exchange.onAbort = (reason) => this.#cancel(reason);
     exchange.onDrain = () => this.#attempt?.resume();
     // RFC 9218 §7: an intermediary may say it to the origin. Until it has answered, no more than the client's is known.
@@ -124,8 +140,11 @@ export class ProxyCall {
     origin.active += 1;
     origin.requests += 1;
     origin.health.begin(now());
-    const content = this.#body && { body: this.#body, length: head.length };
+    // The length of a request that may be handed back is not announced: it ends when all of it is back.
+    const replay = this.#body instanceof ReplayableBody ? this.#replayOf(this.#body, head, origin) : undefined;
+    const content = this.#body && { body: this.#body, length: replay === undefined ? head.length : undefined };
     this.#attempt = new Attempt({
+      replay,
       exchange,
       pool: this.#tunnel === undefined ? origin.pool : origin.tunnelPool,
       preface: prefaceFor(exchange, origin, settings.trustedProxies),
@@ -149,6 +168,49 @@ export class ProxyCall {
     this.#attempt.begin();
   }
 
+  #replayOf(body: ReplayableBody, head: ClientRequestHead, origin: Origin): AttemptReplay {
+    const { status, timeout, maxReplays } = this.#context.settings.replay!;
+    return {
+      status,
+      timeout,
+      onHandback: (fields) => handbackProblem(head, fields, maxReplays) ?? this.#takeBack(body, origin),
+      onReturned: () => undefined,
+      onLost: (error) => this.#loseHandback(origin, error),
+    };
+  }
+
+  /** draft-frindell-httpbis-partial-post-replay-00 §3.2: the request goes to another origin while it still comes back. */
+  #takeBack(body: ReplayableBody, origin: Origin): Handback {
+    const { origins, settings, now } = this.#context;
+    const handback = body.handBack();
+    this.#returning.add(this.#attempt!);
+    this.#attempt = undefined;
+    this.#leaveOrigin();
+    // It shuts down, so other requests need not try it.
+    origin.health.fail(now(), true);
+    settings.log(
+      printable(`nagare: ${this.#exchange.method} ${this.#exchange.path}: ${origin.name} handed the request back`),
+    );
+    this.#replays += 1;
+    this.#retries = 0;
+    this.#tried.add(origin);
+    if (this.#tried.size >= origins.all.length) {
+      this.#tried.clear();
+      if (origins.all.length > 1) this.#tried.add(origin);
+    }
+    this.#tryLater(0);
+    return handback;
+  }
+
+  #loseHandback(origin: Origin, error: Error): void {
+    this.#context.settings.log(
+      printable(`nagare: ${this.#exchange.method} ${this.#exchange.path}: ${origin.name}: ${error.message}`),
+    );
+    origin.failures += 1;
+    this.#attempt?.cancel(error);
+    this.#answer({ kind: "invalid", error, isReused: false });
+  }
+
   #relay(): TunnelRelay | undefined {
     const { tunnelTimeout, onFault } = this.#context.settings;
     if (this.#tunnel === undefined) return undefined;
@@ -164,9 +226,10 @@ export class ProxyCall {
       return undefined;
     }
     const authority = hostFor(exchange, origin, settings.hostHeader);
+    const path = settings.trustedProxies.pathOf(exchange);
     const request = forwardRequestFields(exchange, {
       pseudonym,
-      path: settings.trustedProxies.pathOf(exchange),
+      path,
       keepsTe: origin.settings.address.protocol !== "http/1.1",
     });
     if (!request.ok) {
@@ -180,9 +243,20 @@ export class ProxyCall {
       scheme: origin.url.protocol === "https:" ? "https" : "http",
       authority,
       path: origin.base + exchange.path,
-      fields: decrementMaxForwards(exchange.method, withPriority(exchange, request.fields)),
+      fields: this.#withReplays(
+        decrementMaxForwards(exchange.method, withPriority(exchange, request.fields)),
+        path.isTrusted,
+      ),
       length: request.length,
     };
+  }
+
+  /** A line for each replay, so that the next proxy and the origin see loops. */
+  #withReplays(fields: readonly FieldLine[], isTrusted: boolean): readonly FieldLine[] {
+    if (this.#context.settings.replay === undefined) return fields;
+    const given = isTrusted ? fields : fields.filter(([name]) => name !== REPLAY_FIELD);
+    const lines = Array.from({ length: this.#replays }, (): FieldLine => [REPLAY_FIELD, "1"]);
+    return [...given, ...lines];
   }
 
   #handleFailure(origin: Origin, failure: AttemptFailure): void {
@@ -221,6 +295,13 @@ export class ProxyCall {
     return (kind === "lost" || kind === "late") && isIdempotent;
   }
 
+  #tryLater(milliseconds: number): void {
+    this.#pause = new Timer(
+      guard("proxy retry", this.#handleFault, () => this.#tryNext()),
+      milliseconds,
+    );
+  }
+
   /** Returns false if there is nothing to try. */
   #retry(origin: Origin, kind: AttemptFailure["kind"]): boolean {
     const { origins, budget, settings, now } = this.#context;
@@ -236,10 +317,7 @@ export class ProxyCall {
     if (origins.all.length > 1) this.#tried.add(origin);
     const pause = Math.min(MAX_PAUSE, PAUSE * 2 ** this.#pauses) * (1 + systemRng.uint32() / 2 ** 32);
     this.#pauses += 1;
-    this.#pause = new Timer(
-      guard("proxy retry", this.#handleFault, () => this.#tryNext()),
-      pause,
-    );
+    this.#tryLater(pause);
     return true;
   }
 
@@ -285,10 +363,19 @@ export class ProxyCall {
 
   #settle(): void {
     this.#leaveOrigin();
+    for (const attempt of this.#returning) attempt.cancel(new Error("the request has ended"));
+    this.#returning.clear();
+    this.#body?.release();
     this.#attempt = undefined;
     this.#deadline?.clear();
     this.#pause?.clear();
   }
+}
+
+function bodyFor(exchange: ServerExchange, { replay, replayLimit }: CallSettings): OutgoingContent {
+  return replay === undefined
+    ? new RequestBody(exchange, replayLimit)
+    : new ReplayableBody(exchange, replayLimit, replay);
 }
 
 /** The Host of the request to the origin. */

@@ -4,7 +4,26 @@ import { ignore } from "../../../host/guard.ts";
 import { continueIfExpected, type ServerExchange } from "../../../host/http/exchange.ts";
 import type { FieldSection } from "../../../http/index.ts";
 
-export class RequestBody {
+/** The content of a request, as attempts need it. */
+export interface OutgoingContent {
+  /** Called for each chunk that the client sent, and each time the origin has taken what was there. */
+  onProgress: (() => void) | undefined;
+  /** True if an attempt would send the same content again. */
+  readonly isRepeatable: boolean;
+  /** True if the origin is ready for more, but the client has not sent it. */
+  readonly isWaiting: boolean;
+  readonly trailers: FieldSection;
+  /** Starts from the beginning. The previous attempt reads no further. */
+  open(): AsyncIterable<Uint8Array>;
+  /** Ends the current attempt. */
+  close(): void;
+  /** There will be no other attempt. */
+  forget(): void;
+  /** Frees what is kept. */
+  release(): void;
+}
+
+export class RequestBody implements OutgoingContent {
   /** Called for each chunk that the client sent, and each time the origin has taken what was there. */
   onProgress: (() => void) | undefined;
   readonly #exchange: ServerExchange;
@@ -46,6 +65,10 @@ export class RequestBody {
 
   /** There will be no other attempt. */
   forget(): void {
+    this.#kept = undefined;
+  }
+
+  release(): void {
     this.#kept = undefined;
   }
 
