@@ -67,7 +67,7 @@ export interface RetryOptions {
   readonly attempts?: number | undefined;
   /** Retries for each request that all of them may cause on average, after the first 500; 0.2 by default. */
   readonly budget?: number | undefined;
-  /** Bytes of a request's content that are kept until the response, so that it can be sent again; 64 KiB by default. */
+  /** Bytes of a request's content that are kept until the response, so that it can be sent again; 64 KiB by default, 1 MiB with `partialPostReplay`. */
   readonly bufferSize?: number | undefined;
 }
 
@@ -239,7 +239,8 @@ function callSettings(
     tunnelTimeout: duration("tunnelTimeout", options.tunnelTimeout ?? 3_600_000),
     retries: count("retry.attempts", retry.attempts ?? 3, 0),
     retryBudget: share("retry.budget", retry.budget ?? 0.2),
-    replayLimit: count("retry.bufferSize", retry.bufferSize ?? 65_536, 0),
+    // An origin that shuts down refuses requests whose content is on the way, at most a window of flow control.
+    replayLimit: count("retry.bufferSize", retry.bufferSize ?? (options.partialPostReplay ? 1_048_576 : 65_536), 0),
     replay: replaySettings(options.partialPostReplay ?? false, onFault),
     hostHeader: hostHeader ?? (preserveHost === undefined ? undefined : preserveHost ? "client" : "origin"),
     trustedProxies: new TrustedProxies(options.trustForwarded === true ? EVERYONE : (options.trustedProxies ?? [])),
