@@ -42,7 +42,12 @@ function responseOf(
 
 /** Resolves when there is room for more, or the target has closed. */
 async function send(target: Writable, chunk: string | Uint8Array): Promise<void> {
-  if (!target.write(chunk)) await Promise.race([once(target, "drain"), once(target, "close")]);
+  if (target.write(chunk)) return;
+  const settled = new AbortController();
+  const { signal } = settled;
+  await Promise.race([once(target, "drain", { signal }), once(target, "close", { signal })]).finally(() => {
+    settled.abort();
+  });
 }
 
 export const openHttp1: OpenTestClient = async (origin, { servername = "localhost" } = {}) => {
