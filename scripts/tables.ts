@@ -15,8 +15,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
   workers: { en: "several machines", ja: "複数のマシン" },
   "partial-post-replay": {
-    en: "uploads of 200 MB through restarts in a loop, some of which fail; replays after a crash",
-    ja: "連続再起動中の 200 MB のアップロード（一部は失敗する）、クラッシュ後の再送",
+    en: "large uploads when an origin has little time to end; replays after a crash",
+    ja: "オリジンの終了猶予が短い場合の大きなアップロード、クラッシュ後の再送",
   },
   priorities: { en: "the frame from our HTTP/2 client", ja: "HTTP/2 クライアントからのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
