@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const SITE = join(import.meta.dirname, "../examples/site");
+/** The browser's half of nagare/webtransport, which the program serves from the build. */
+const SERVED = "/webtransport.js";
 const file = (name: string): string => readFileSync(join(SITE, name), "utf8");
 const html = file("index.html");
 const css = file("style.css");
@@ -59,9 +61,14 @@ describe("the files", () => {
     expect(targets).toContain("style.css");
     for (const target of targets) expect(existsSync(join(SITE, target)), target).toBe(true);
     for (const name of scripts()) {
-      for (const [, target] of file(name).matchAll(/from "([^"]+)"/g))
-        expect(existsSync(join(SITE, target!)), target).toBe(true);
+      for (const [, target] of file(name).matchAll(/from "([^"]+)"/g)) {
+        if (target !== SERVED) expect(existsSync(join(SITE, target!)), target).toBe(true);
+      }
     }
+  });
+
+  test("the program serves what is not a file of the site", () => {
+    expect(readFileSync(join(SITE, "../start/app.ts"), "utf8")).toContain(`"${SERVED}"`);
   });
 
   test("load nothing from other origins", () => {

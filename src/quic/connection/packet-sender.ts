@@ -112,8 +112,9 @@ export class PacketSender {
     let segmentSize = route.maxDatagramSize;
     let count = 0;
     const segments = Math.min(maxSegments, batch.capacity, Math.floor(writer.bytes.length / segmentSize));
-    const { scheduler } = this.#parts.streams;
-    const datagram = scheduler.nextDatagram;
+    const { streams, datagrams } = this.#parts;
+    const { scheduler } = streams;
+    const datagram = datagrams.hasQueued ? scheduler.nextDatagram : undefined;
     while (count < segments) {
       const start = writer.position;
       const limit = Math.min(segmentSize, route.sendAllowance());

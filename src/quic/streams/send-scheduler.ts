@@ -101,7 +101,7 @@ export class SendScheduler {
       const fresh = leaf.value.writeFrame(writer, frames, this.credit.available);
       if (fresh < 0) break;
       this.credit.use(fresh);
-      this.#tree.begin(leaf);
+      if (!leaf.hasBegun) this.#tree.begin(leaf);
       if (leaf.value instanceof SendStream) this.reschedule(leaf.value);
       else this.update(leaf.value);
       if (writer.remaining < SMALLEST_SLICE) break;
