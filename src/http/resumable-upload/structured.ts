@@ -42,12 +42,15 @@ export function bytesField(fields: FieldSection, name: string): Uint8Array | und
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined;
 }
 
-/** The members of a Dictionary that are single items; undefined if the field is absent or malformed. */
-export function dictionaryField(fields: FieldSection, name: string): ReadonlyMap<string, BareItem> | undefined {
+/**
+ * The members of a Dictionary that are single items; undefined if the field is absent or malformed. The parser's own type of items
+ * needs the types of browsers, which programs for Node lack.
+ */
+export function dictionaryField(fields: FieldSection, name: string): ReadonlyMap<string, unknown> | undefined {
   const value = combinedFieldValue(fields, name);
   if (value === undefined || value.length > MAX_VALUE) return undefined;
   try {
-    const members: [string, BareItem][] = [];
+    const members: [string, unknown][] = [];
     for (const [key, member] of parseDictionary(value)) if (!isInnerList(member)) members.push([key, member[0]]);
     return new Map(members);
   } catch {
