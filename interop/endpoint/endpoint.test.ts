@@ -12,6 +12,7 @@ import { makeCertificate } from "../../src/host/certificates/testing/make-certif
 import { chooseEngine } from "../../src/host/engine/engine.ts";
 import { startUdpRelay } from "../../src/host/relay/udp-relay.ts";
 import { VERSION_1, VERSION_2 } from "../../src/quic/versions/index.ts";
+import { ALL_SEEDS } from "../../test/properties/seeds.ts";
 import { Child } from "../child.ts";
 import { Wire } from "../wire.ts";
 
@@ -134,6 +135,9 @@ async function transfer(place: Place, testCase: string, atServer = testCase): Pr
   return { wire, output: stdout };
 }
 
+/** Each takes two processes for seconds, so that `npm test` leaves them to CI. */
+const thorough = test.runIf(ALL_SEEDS);
+
 describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () => {
   test("handshake: one connection without Retry; keys and events are logged", async ({ expect }) => {
     const place = new Place([KB]);
@@ -151,22 +155,22 @@ describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () =
     }
   });
 
-  test("transfer: large files, and more small ones than streams at a time", async ({ expect }) => {
+  thorough("transfer: large files, and more small ones than streams at a time", async ({ expect }) => {
     const { wire } = await transfer(new Place([MB, MB / 2, 0, ...new Array<number>(1_100).fill(32)]), "transfer");
     expect(wire.handshakes).toBe(1);
   });
 
-  test("chacha20", async ({ expect }) => {
+  thorough("chacha20", async ({ expect }) => {
     const { wire, output } = await transfer(new Place([100 * KB]), "chacha20");
     expect(output).toContain("TLS_CHACHA20_POLY1305_SHA256");
     expect(wire.handshakes).toBe(1);
   });
 
-  test("keyupdate", async ({ expect }) => {
+  thorough("keyupdate", async ({ expect }) => {
     expect((await transfer(new Place([MB]), "keyupdate", "transfer")).output).toContain("keys updated");
   });
 
-  test("retry", async ({ expect }) => {
+  thorough("retry", async ({ expect }) => {
     const { wire, output } = await transfer(new Place([10 * KB]), "retry");
     expect(wire.handshakes).toBe(1);
     // A client that waits for long repeats its first packet, and gets another.
@@ -174,14 +178,14 @@ describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () =
     expect(output).toContain("Retry seen");
   });
 
-  test("resumption: the second of two connections, without early data", async ({ expect }) => {
+  thorough("resumption: the second of two connections, without early data", async ({ expect }) => {
     const { wire, output } = await transfer(new Place([5 * KB, 10 * KB]), "resumption");
     expect(wire.handshakes).toBe(2);
     expect(output.match(/session resumed/g)).toHaveLength(1);
     expect(output).not.toContain("early data");
   });
 
-  test("zerortt: all files but the first are requested in 0-RTT data", async ({ expect }) => {
+  thorough("zerortt: all files but the first are requested in 0-RTT data", async ({ expect }) => {
     const { wire, output } = await transfer(new Place(new Array<number>(40).fill(32), "n".repeat(248)), "zerortt");
     expect(wire.handshakes).toBe(2);
     expect(output).toMatch(/39 files .*session resumed, early data accepted/);
@@ -195,11 +199,11 @@ describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () =
     expect(output).not.toContain("hq-interop");
   });
 
-  test("multiconnect: a connection for each file", async ({ expect }) => {
+  thorough("multiconnect: a connection for each file", async ({ expect }) => {
     expect((await transfer(new Place(new Array<number>(12).fill(KB)), "multiconnect")).wire.handshakes).toBe(12);
   });
 
-  test("v2: the server converts the client's first flight", async ({ expect }) => {
+  thorough("v2: the server converts the client's first flight", async ({ expect }) => {
     const { wire, output } = await transfer(new Place([KB]), "v2");
     expect(wire.versions).toEqual([VERSION_2]);
     expect(output).toContain("version 2");

@@ -6,6 +6,7 @@
 import { describe, expect, test } from "vitest";
 import { portableEngine } from "../../../src/crypto/portable/index.ts";
 import { pureEngine } from "../../../src/crypto/pure/index.ts";
+import { ALL_SEEDS } from "../../properties/seeds.ts";
 import { CASES, checksOf, optionsOf } from "./cases.ts";
 import {
   amplificationLimit,
@@ -30,7 +31,8 @@ import { runCase } from "./run.ts";
 
 const seeds = process.env.NAGARE_SEEDS?.split(",").map(Number) ?? [1];
 
-describe.each([portableEngine, pureEngine])("$name", (engine) => {
+// The pure engine is slow.
+describe.each(ALL_SEEDS ? [portableEngine, pureEngine] : [portableEngine])("$name", (engine) => {
   for (const one of CASES) {
     test.each(seeds)(`${one.name} (seed %i)`, (seed) => {
       const wanted = engine === pureEngine ? (one.pureFiles ?? one.files) : one.files;
