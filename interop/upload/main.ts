@@ -202,7 +202,7 @@ try {
         (error: Error) => error.message,
       );
       if (!/400/.test(outcome)) throw new Error(outcome);
-      return "400, so that nothing is lost silently";
+      return "400: the upload fails instead of losing parts in silence";
     });
   }
   if (wants("chromium")) {

@@ -1,4 +1,4 @@
-/** Which client hints an origin has asked for (RFC 8942), and what of it a client sends. */
+/** Which client hints an origin has asked for (RFC 8942), and which of them a client sends. */
 
 import { type FieldLine, type FieldSection, lacksCritical, readHints } from "../http/index.ts";
 

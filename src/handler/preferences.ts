@@ -14,7 +14,7 @@ export function applyPreferences<Target extends FieldTarget>(target: Target, pre
   return target;
 }
 
-/** What of a context `answerInTime` uses. */
+/** The part of a handler's context that `answerInTime` uses. */
 export interface AsyncContext {
   readonly preferences: Preferences;
   /** Keeps the server from closing before the promise settles. */

@@ -1,7 +1,7 @@
 /** Findings about responses: loads, CORS, compression, caching, deprecation and priorities. */
 
-import { parseDictionary } from "structured-headers";
 import { readNotice } from "../../http/index.ts";
+import { parsePriority } from "../../http/priority/index.ts";
 import { fullOriginOf, isSameOrigin, originText } from "../isolation/index.ts";
 import { documentOrigin } from "./document-origin.ts";
 import type { AuditDocument, AuditFacts, AuditResource, HeaderFix, LoadedResponse } from "./facts.ts";
@@ -223,16 +223,11 @@ function* noticeFindings({ url, fields }: LoadedResponse, what: string, now: num
 function urgencyOf({ fields }: LoadedResponse): { urgency: number | undefined; problem?: string } {
   const field = fieldOf(fields, "priority");
   if (field === undefined) return { urgency: undefined };
-  try {
-    const urgency = parseDictionary(field).get("u")?.[0];
-    const isValid =
-      urgency === undefined || (Number.isInteger(urgency) && (urgency as number) >= 0 && (urgency as number) <= 7);
-    return isValid
-      ? { urgency: urgency as number | undefined }
-      : { urgency: undefined, problem: "u is an integer from 0 to 7" };
-  } catch {
-    return { urgency: undefined, problem: "it is not a dictionary, such as u=2, i" };
-  }
+  const members = parsePriority(field);
+  if (members === undefined) return { urgency: undefined, problem: "it is not a dictionary, such as u=2, i" };
+  // A member that is out of range is ignored alone.
+  const isIgnored = members.urgency === undefined && /(?:^|,)[ \t]*u(?=[=,; \t]|$)/.test(field);
+  return { urgency: members.urgency, ...(isIgnored ? { problem: "u is an integer from 0 to 7" } : {}) };
 }
 
 /** RFC 9218 §4.1 */

@@ -69,7 +69,7 @@ describe.each(VERSIONS)("a client of %s", (_version, open) => {
       REPLAY,
     );
     const request = client.request({ method: "POST", path: "/", headers: { "x-a": "1" }, streaming: true });
-    // Whoever has read a part shuts down, twice.
+    // The origin that has read a part shuts down, twice.
     let left = 2;
     for (const [index, origin] of origins.entries()) {
       origin.onBytes = (bytes) => {

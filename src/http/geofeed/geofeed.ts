@@ -98,7 +98,7 @@ export class GeofeedReader {
     this.#readEntry(head, comma < 0 ? "" : text.slice(comma + 1), comma >= 0, line, isUtf8);
   }
 
-  /** RFC 4180: a prefix in quotes, which nobody needs, but the syntax has. */
+  /** RFC 4180: the syntax allows a prefix in quotes, although no prefix needs them. */
   #readQuoted(text: string, line: number, isUtf8: boolean): void {
     const match = /^\s*"([^"]*)"\s*(?:,(.*))?$/.exec(text);
     if (match === null) this.#report(line, "quotes", "the line");

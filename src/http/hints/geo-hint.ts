@@ -1,4 +1,4 @@
-/** Sec-CH-IP-Geo (draft-pauly-httpbis-geoip-hint): where a client says its address is used, and what of it may be believed. */
+/** Sec-CH-IP-Geo (draft-pauly-httpbis-geoip-hint): where a client says its address is used, and how much of that a server may believe. */
 
 import { isInnerList, parseItem, serializeItem } from "structured-headers";
 import type { FieldSection } from "../field-section.ts";

@@ -1,4 +1,4 @@
-/** Partial POST Replay (draft-frindell-httpbis-partial-post-replay-00): what a server that shuts down hands back, and what of it a proxy believes. */
+/** Partial POST Replay (draft-frindell-httpbis-partial-post-replay-00): what a server that shuts down hands back, and which part of that a proxy believes. */
 
 import { isHttp1Only } from "../field-rules.ts";
 import { combinedFieldValue, type FieldLine, type FieldSection } from "../field-section.ts";

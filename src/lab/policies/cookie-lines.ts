@@ -1,5 +1,7 @@
 /** Fills in the time that lines name by parts, and the texts that vectors hold instead of Chromium's objects. */
 
+import { dateOfDays } from "../../base/calendar.ts";
+
 const MONTHS = [
   "January",
   "February",
@@ -21,7 +23,7 @@ export const AHEAD = 30 * 24 * 3_600 * 1_000;
 /** Replaces `{dd}` and its kind by the parts of the time `AHEAD` of `now`, in whole seconds. */
 export function fillLine(line: string, now: number): string {
   const seconds = Math.floor((now + AHEAD) / 1_000);
-  const { year, month, day } = civil(Math.floor(seconds / 86_400));
+  const { year, month, day } = dateOfDays(Math.floor(seconds / 86_400));
   const two = (value: number): string => String(value).padStart(2, "0");
   const name = MONTHS[month - 1]!;
   const parts: Readonly<Record<string, string>> = {
@@ -36,24 +38,6 @@ export function fillLine(line: string, now: number): string {
     ss: two(seconds % 60),
   };
   return line.replace(/\{(\w+)\}/g, (whole, part: string) => parts[part] ?? whole);
-}
-
-/** The date of a day since 1970, in a calendar whose years begin in March and whose cycles are of 400 years. */
-function civil(days: number): { readonly year: number; readonly month: number; readonly day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const ofEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (ofEra - Math.floor(ofEra / 1_460) + Math.floor(ofEra / 36_524) - Math.floor(ofEra / 146_096)) / 365,
-  );
-  const ofYear = ofEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * ofYear + 2) / 153);
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return {
-    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
-    month,
-    day: ofYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1,
-  };
 }
 
 /** A cookie as vectors hold it; members with their usual value are left out. */

@@ -34,7 +34,7 @@ class DoqServerProtocol implements ServerProtocol {
     }
   }
 
-  /** Responses are given at once, so that nothing is in progress; what has been sent is retransmitted no more. */
+  /** Each query is answered when it arrives, so no query is in progress. Responses that are lost now are not sent again. */
   drain(): void {
     this.#doq.close();
   }
