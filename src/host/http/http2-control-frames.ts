@@ -15,12 +15,25 @@ const MAX_PER_SECOND = 1_000;
 export function limitControlFrames(session: ServerHttp2Session, onFault: (fault: Fault) => void): void {
   const limit = new RateLimit(MAX_PER_SECOND);
   const count = guard("http2 control frame", onFault, () => {
-    if (!limit.take(systemClock.now())) cutOffSession(session);
+    if (!limit.take(systemClock.now())) cutOffSession(session, onFault);
   });
   session.on("ping", count);
   session.on("remoteSettings", count);
 }
 
+/** Node accepts it as no error, which its types do not know. Its default is the code NO_ERROR, which would replace ours. */
+const NO_ERROR = null as unknown as undefined;
+
 /** RFC 9113 §7: the peer causes too much work. */
-export const cutOffSession = (session: Http2Session): void =>
-  session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+export function cutOffSession(session: Http2Session, onFault: (fault: Fault) => void): void {
+  const cutOff = guard(
+    "http2 cut off",
+    (fault) => {
+      session.destroy();
+      onFault(fault);
+    },
+    () => session.destroy(NO_ERROR, constants.NGHTTP2_ENHANCE_YOUR_CALM),
+  );
+  // Node does not send GOAWAY if it is called while it handles received frames.
+  setImmediate(cutOff);
+}

@@ -75,3 +75,11 @@ test.each(floods)("of %s closes the connection", async (_name, send) => {
   }
   expect(client.isOver).toBe(true);
 });
+
+test("the client is told why: ENHANCE_YOUR_CALM", async () => {
+  const client = await start();
+  // The server must have read everything when it closes: otherwise the kernel may drop what it sent.
+  await client.ping();
+  client.sendFrame(Buffer.concat(Array.from({ length: 1_500 }, () => frame(PING, 0, 0, new Uint8Array(8)))));
+  expect(await client.whenOver()).toBe(0xb); // RFC 9113 §7
+});
