@@ -39,7 +39,8 @@ export class RangeSet {
 
   /** The largest member; undefined if empty. */
   get max(): number | undefined {
-    return this.isEmpty ? undefined : this.#bounds[this.#bounds.length - 1]! - 1;
+    const end = this.#bounds.at(-1);
+    return end === undefined || this.#bounds.length === this.#head ? undefined : end - 1;
   }
 
   /** The index of the first range whose end is > value. */
@@ -47,7 +48,7 @@ export class RangeSet {
     const bounds = this.#bounds;
     const ends = this.#head + 1;
     let low = 0;
-    let high = this.size;
+    let high = (bounds.length - this.#head) / 2;
     // New numbers usually belong at the end.
     if (high === 0 || bounds[bounds.length - 1]! <= value) return high;
     while (low < high) {
@@ -59,15 +60,15 @@ export class RangeSet {
   }
 
   has(value: number): boolean {
-    const index = this.#find(value);
-    return index < this.size && this.start(index) <= value;
+    const at = this.#head + this.#find(value) * 2;
+    return at < this.#bounds.length && this.#bounds[at]! <= value;
   }
 
   /** True if all of [start, end) is in the set. */
   covers(start: number, end: number): boolean {
     if (start >= end) return true;
-    const index = this.#find(start);
-    return index < this.size && this.start(index) <= start && this.end(index) >= end;
+    const at = this.#head + this.#find(start) * 2;
+    return at < this.#bounds.length && this.#bounds[at]! <= start && this.#bounds[at + 1]! >= end;
   }
 
   /** The parts of [start, end) that are in the set, as start, end, start, end, … */
@@ -93,8 +94,9 @@ export class RangeSet {
   add(start: number, end: number): number {
     if (start >= end) return 0;
     const bounds = this.#bounds;
+    const head = this.#head;
     const last = bounds.length;
-    if (last === this.#head) {
+    if (last === head) {
       // Not `push`, which makes room for sixteen more: most sets only ever have one range.
       this.#bounds = [start, end];
       this.#head = 0;
@@ -106,21 +108,21 @@ export class RangeSet {
     }
     // The first range that touches or follows [start, end).
     let first = this.#find(start);
-    if (first > 0 && this.end(first - 1) === start) first -= 1;
+    if (first > 0 && bounds[head + first * 2 - 1]! === start) first -= 1;
     let from = start;
     let to = end;
     let already = 0;
     let next = first;
-    for (; next < this.size && this.start(next) <= end; next += 1) {
-      const rangeStart = this.start(next);
-      const rangeEnd = this.end(next);
+    for (let at = head + first * 2; at < last && bounds[at]! <= end; at += 2, next += 1) {
+      const rangeStart = bounds[at]!;
+      const rangeEnd = bounds[at + 1]!;
       already += Math.max(0, Math.min(rangeEnd, end) - Math.max(rangeStart, start));
       from = Math.min(from, rangeStart);
       to = Math.max(to, rangeEnd);
     }
     if (next === first + 1) {
-      bounds[this.#head + first * 2] = from;
-      bounds[this.#head + first * 2 + 1] = to;
+      bounds[head + first * 2] = from;
+      bounds[head + first * 2 + 1] = to;
     } else {
       this.#replace(first, next, [from, to]);
     }
@@ -130,12 +132,15 @@ export class RangeSet {
   /** Removes [start, end). */
   remove(start: number, end: number): void {
     if (start >= end) return;
+    const bounds = this.#bounds;
     const first = this.#find(start);
     let next = first;
     const kept: number[] = [];
-    for (; next < this.size && this.start(next) < end; next += 1) {
-      if (this.start(next) < start) kept.push(this.start(next), start);
-      if (this.end(next) > end) kept.push(end, this.end(next));
+    for (let at = this.#head + first * 2; at < bounds.length && bounds[at]! < end; at += 2, next += 1) {
+      const rangeStart = bounds[at]!;
+      const rangeEnd = bounds[at + 1]!;
+      if (rangeStart < start) kept.push(rangeStart, start);
+      if (rangeEnd > end) kept.push(end, rangeEnd);
     }
     if (next > first) this.#replace(first, next, kept);
   }

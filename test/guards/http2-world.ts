@@ -36,6 +36,7 @@ const tapped = { run: () => contention(true) };
 
 export const HTTP2_TRAFFIC = {
   "http2 cut off": { run: flood },
+  "http2 reset": { run: flood },
   "http2 look": { run: () => contention(false) },
   "http2 tap": tapped,
   "http2 tap data": tapped,

@@ -147,6 +147,11 @@ export class RawHttp2 {
     this.#socket.write(bytes);
   }
 
+  /** Reads nothing any more, so that the server's writes get stuck. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
   /** True if the server has closed the connection. */
   get isOver(): boolean {
     return this.#goaway !== undefined || this.#socket.destroyed || this.#socket.readableEnded;
