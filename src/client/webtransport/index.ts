@@ -6,15 +6,14 @@
 
 export type { WebTransportDatagramDuplexStream } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
 export { WebTransportError, type WebTransportErrorOptions } from "../../host/webtransport/error.ts"; // its errors
+export type { ReceiveStreamStats, WebTransportReceiveStream } from "../../host/webtransport/receive-stream.ts"; // streams of a session
 export type {
-  ReceiveStreamStats,
   SendStreamOptions,
   SendStreamStats,
-  WebTransportBidirectionalStream,
-  WebTransportReceiveStream,
   WebTransportSendGroup,
   WebTransportSendStream,
-} from "../../host/webtransport/streams.ts"; // streams of a session
+} from "../../host/webtransport/send-stream.ts";
+export type { WebTransportBidirectionalStream } from "../../host/webtransport/streams.ts";
 export type {
   AcceptedWebTransport,
   AcceptWebTransportOptions,

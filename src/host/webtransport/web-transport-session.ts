@@ -9,15 +9,9 @@ import type { HostClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
 import { WebTransportDatagramDuplexStream } from "./datagrams.ts";
 import { sessionError, type WebTransportError } from "./error.ts";
-import {
-  ReceiveHalf,
-  SendHalf,
-  type SendStreamOptions,
-  WebTransportBidirectionalStream,
-  type WebTransportReceiveStream,
-  WebTransportSendGroup,
-  type WebTransportSendStream,
-} from "./streams.ts";
+import { ReceiveHalf, type WebTransportReceiveStream } from "./receive-stream.ts";
+import { SendHalf, type SendStreamOptions, WebTransportSendGroup, type WebTransportSendStream } from "./send-stream.ts";
+import { WebTransportBidirectionalStream } from "./streams.ts";
 
 /** Why a session closed. */
 export interface WebTransportCloseInfo {
@@ -78,6 +72,8 @@ export class WebTransportSession {
   #surroundings: SessionSurroundings | undefined;
   readonly #senders = new Map<StreamId, SendHalf>();
   readonly #receivers = new Map<StreamId, ReceiveHalf>();
+  readonly #forgetSender = (id: StreamId): unknown => this.#senders.delete(id);
+  readonly #forgetReceiver = (id: StreamId): unknown => this.#receivers.delete(id);
   readonly #incoming = {
     bidi: new IncomingStreams<WebTransportBidirectionalStream>(),
     uni: new IncomingStreams<WebTransportReceiveStream>(),
@@ -219,13 +215,13 @@ export class WebTransportSession {
   }
 
   #sender(id: StreamId, options: SendStreamOptions): SendHalf {
-    const half = new SendHalf(this.#session!, id, options, () => this.#senders.delete(id));
+    const half = new SendHalf(this.#session!, id, options, this.#forgetSender);
     this.#senders.set(id, half);
     return half;
   }
 
   #receiver(id: StreamId): ReceiveHalf {
-    const half = new ReceiveHalf(this.#session!, id, () => this.#receivers.delete(id));
+    const half = new ReceiveHalf(this.#session!, id, this.#forgetReceiver);
     this.#receivers.set(id, half);
     return half;
   }
@@ -297,7 +293,8 @@ class IncomingStreams<T> {
   readonly readable: ReadableStream<T>;
   readonly #waiting: T[] = [];
   #controller!: ReadableStreamDefaultController<T>;
-  #pulled: (() => void) | undefined;
+  /** True if a reader waits. */
+  #isPulled = false;
   #isOver = false;
 
   constructor() {
@@ -306,11 +303,10 @@ class IncomingStreams<T> {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () =>
-          new Promise<void>((resolve) => {
-            this.#pulled = resolve;
-            this.#advance();
-          }),
+        pull: () => {
+          this.#isPulled = true;
+          this.#advance();
+        },
         cancel: () => {
           this.#isOver = true;
         },
@@ -330,16 +326,14 @@ class IncomingStreams<T> {
     this.#isOver = true;
     if (error === undefined) this.#controller.close();
     else this.#controller.error(error);
-    this.#pulled?.();
   }
 
   #advance(): void {
-    if (this.#pulled === undefined || this.#isOver) return;
+    if (!this.#isPulled || this.#isOver) return;
     const next = this.#waiting.shift();
     if (next === undefined) return;
-    const resolve = this.#pulled;
-    this.#pulled = undefined;
+    this.#isPulled = false;
+    // Pulls again if another reader waits.
     this.#controller.enqueue(next);
-    resolve();
   }
 }
