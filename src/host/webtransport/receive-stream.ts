@@ -24,6 +24,7 @@ export class ReceiveHalf implements PipeSource {
   /** True if a reader waits. */
   #isPulled = false;
   pipe: DirectPipe | undefined;
+  /** Bytes that the application read. */
   bytesRead = 0;
   #isOver = false;
 
@@ -32,6 +33,11 @@ export class ReceiveHalf implements PipeSource {
     this.#id = id;
     this.#onOver = onOver;
     this.stream = new WebTransportReceiveStream(this);
+  }
+
+  /** True if it receives no more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get isUntouched(): boolean {

@@ -30,6 +30,7 @@ export class SendHalf implements PipeSink {
   #onRoom: (() => void) | undefined;
   #onFinished: (() => void) | undefined;
   pipe: DirectPipe | undefined;
+  /** Bytes that the application wrote. */
   bytesWritten = 0;
   sendOrder: number;
   sendGroup: WebTransportSendGroup | null;
@@ -49,6 +50,11 @@ export class SendHalf implements PipeSink {
     this.sendGroup = sendGroup;
     this.stream = new WebTransportSendStream(this);
     if (sendOrder !== 0 || sendGroup !== null) this.applyOrder();
+  }
+
+  /** True if it sends no more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get isOpen(): boolean {
