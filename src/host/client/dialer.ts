@@ -38,6 +38,8 @@ export interface DialerSettings {
   readonly cleartextHttp2?: boolean | undefined;
   /** True if a proxy looks names up: a host is then passed on as the only "address". */
   readonly namesAreRemote?: boolean | undefined;
+  /** Sends PRIORITY_UPDATE frames over HTTP/2 and TLS. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
 }
@@ -141,7 +143,7 @@ export class Dialer {
   }
 
   async #tcp(options: DialOptions, preface?: Uint8Array): Promise<Session> {
-    const { idleTimeout } = this.#settings;
+    const { idleTimeout, http2PriorityUpdate } = this.#settings;
     const connection = await connectTcp({
       ...options,
       secure: this.secure,
@@ -149,7 +151,12 @@ export class Dialer {
       protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
     });
     return connection.protocol === "h2"
-      ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
+      ? new Http2Session(connection, {
+          origin: this.origin,
+          idleTimeout: idleTimeout ?? 60_000,
+          sendsUpdates: http2PriorityUpdate === true && this.secure,
+          onChange: this.#onChange,
+        })
       : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
   }
 
