@@ -36,8 +36,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": {
-    en: "one race for QUIC and TCP, the history of round trips",
-    ja: "QUIC と TCP を合わせた 1 つの競争、往復時間の履歴",
+    en: "the testbed between namespaces",
+    ja: "名前空間の間のテストベッド",
   },
 };
 
