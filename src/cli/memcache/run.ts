@@ -1,11 +1,14 @@
 // Runs the memcached proxy until it is stopped.
 
 import { readFile } from "node:fs/promises";
+import { DNS_PORTS, type DnsServer } from "../../dns/index.ts";
 import { parseProxyOption } from "../../edge/memcache/config-file.ts";
 import { MemcacheService, type MemcacheServiceOptions } from "../../edge/memcache/service.ts";
+import { DEFAULT_METRICS_HOST } from "../../edge/operations/metrics/options.ts";
 import { detach, type Fault, guard, reportFault } from "../../host/guard.ts";
 import type { MemcacheListen } from "../../host/memcache/index.ts";
 import { MemcacheConfigError } from "../../memcache/index.ts";
+import { hostAndPort, ipVersion } from "../../wire/ip-address.ts";
 import { CliError, EXIT, usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { parseDuration } from "../serve/flags.ts";
@@ -30,7 +33,14 @@ export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
   const stopReloads = io.onReload?.(
     guard("cli reload", onFault, () => detach("cli reloaded", onFault, service.reload())),
   );
-  if (flags.json) emit({ event: "listening", addresses: service.addresses });
+  const { metricsAddress } = service;
+  const metrics =
+    metricsAddress === undefined
+      ? undefined
+      : `http://${hostAndPort(metricsAddress.address, metricsAddress.port)}/metrics`;
+  if (metrics !== undefined && !flags.json) log(`nagare: metrics on ${metrics}`);
+  if (flags.json)
+    emit({ event: "listening", addresses: service.addresses, ...(metrics === undefined ? {} : { metrics }) });
   else for (const address of service.addresses) io.stdout.write(`${address}\n`);
   try {
     await stopped;
@@ -55,12 +65,26 @@ async function readOptions(
     maxConnections: wholeNumber(flags.maxConnections!, "--max-connections"),
     maxValue: wholeNumber(flags.maxItem!, "--max-item"),
     ...(await readBackendTls(flags)),
+    ...(flags.dnsServers === undefined ? {} : { nameServers: flags.dnsServers.split(",").map(nameServerOf) }),
+    ...metricsOf(flags),
     onEvent: ({ error, backend, depth, retryAfter }) => {
       if (flags.json)
         emit({ event: "backend", error, label: backend.label, depth, retryAfter: retryAfter / 1_000_000 });
       else if (flags.verbose) log(`nagare: backend ${backend.label}: ${error}`);
     },
   };
+}
+
+function metricsOf({ metricsPort, metricsHost }: MemcacheFlags): Pick<MemcacheServiceOptions, "metrics"> {
+  if (metricsPort === undefined && metricsHost === undefined) return {};
+  if (metricsPort === undefined) throw usageError("--metrics-host without --metrics-port", "give both");
+  return { metrics: { host: metricsHost ?? DEFAULT_METRICS_HOST, port: portNumber(metricsPort, "--metrics-port") } };
+}
+
+function nameServerOf(source: string): DnsServer {
+  const { address, port } = splitPlace(source);
+  if (ipVersion(address) === undefined) throw usageError(`--dns-servers has ${source}`, "give IP addresses");
+  return { protocol: "udp", address, port: port === undefined ? DNS_PORTS.udp : portNumber(port, "--dns-servers") };
 }
 
 async function readListens(flags: MemcacheFlags): Promise<readonly MemcacheListen[]> {
@@ -76,12 +100,18 @@ async function readListens(flags: MemcacheFlags): Promise<readonly MemcacheListe
 /** Parses an address, an address with a port, and memcached's `tag_NAME_:ADDRESS:PORT`. */
 function parseListen(source: string, port: number): MemcacheListen {
   const [, tag, place = source] = /^tag_([^_]{1,8})_:(.+)$/.exec(source) ?? [];
-  const [, bracketed, plain = place, given] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(place) ?? [];
+  const { address, port: given } = splitPlace(place);
   return {
-    host: bracketed ?? plain,
+    host: address,
     port: given === undefined ? port : portNumber(given),
     ...(tag === undefined ? {} : { tag }),
   };
+}
+
+/** An address, with or without a port. IPv6 addresses with a port stand in brackets. */
+function splitPlace(source: string): { readonly address: string; readonly port: string | undefined } {
+  const [, bracketed, plain = source, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(source) ?? [];
+  return { address: bracketed ?? plain, port };
 }
 
 async function readTls(flags: MemcacheFlags): Promise<Pick<MemcacheListen, "tls">> {
@@ -113,10 +143,10 @@ function wholeNumber(text: string, option: string): number {
   throw usageError(`${option} is ${text}`, "give a whole number of at least 1");
 }
 
-function portNumber(text: string): number {
+function portNumber(text: string, option = "--port"): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port < 65_536) return port;
-  throw usageError(`--port is ${text}`, "give a number from 0 to 65535");
+  throw usageError(`${option} is ${text}`, "give a number from 0 to 65535");
 }
 
 function asUsageError(error: unknown): unknown {

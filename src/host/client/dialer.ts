@@ -37,6 +37,8 @@ export interface DialerSettings {
   readonly cleartextHttp2?: boolean | undefined;
   /** True if a proxy looks names up: a host is then passed on as the only "address". */
   readonly namesAreRemote?: boolean | undefined;
+  /** Sends PRIORITY_UPDATE frames over HTTP/2 and TLS. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
 }
@@ -80,7 +82,7 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { idleTimeout } = this.#settings;
+    const { idleTimeout, http2PriorityUpdate } = this.#settings;
     return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
@@ -89,7 +91,12 @@ export class Dialer {
         protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
       });
       return connection.protocol === "h2"
-        ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
+        ? new Http2Session(connection, {
+            origin: this.origin,
+            idleTimeout: idleTimeout ?? 60_000,
+            sendsUpdates: http2PriorityUpdate === true && this.secure,
+            onChange: this.#onChange,
+          })
         : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
     });
   }

@@ -8,6 +8,7 @@ import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
 import { Http2Outbox } from "./http2-outbox.ts";
 import type { Http2Priorities } from "./http2-tap.ts";
+import type { OpenTunnels } from "./open-tunnels.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -17,6 +18,7 @@ export interface ListenerState {
   /** Milliseconds for which connections without requests stay open while the listener drains. */
   notice: number;
   altSvc: string | undefined;
+  readonly tunnels: OpenTunnels;
   readonly onFault: (fault: Fault) => void;
 }
 

@@ -12,6 +12,7 @@ import type { MemcacheConfig } from "../../memcache/config/config.ts";
 import type { BuildEnvironment } from "../../memcache/config/environment.ts";
 import { type BackendEvent, MemcacheProxy, type Plan } from "../../memcache/proxy/proxy.ts";
 import type { ClientSession } from "../../memcache/proxy/session.ts";
+import { hostAndPort } from "../../wire/ip-address.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -143,7 +144,11 @@ export class MemcacheServer {
             }),
           );
           const address = server.address();
-          resolve(typeof address === "object" && address !== null ? formatAddress(address) : String(address));
+          resolve(
+            typeof address === "object" && address !== null
+              ? hostAndPort(address.address, address.port)
+              : String(address),
+          );
         }),
       );
     });
@@ -255,8 +260,4 @@ export class MemcacheServer {
     this.proxy.handleTimeout(this.#clock.now());
     this.#writeAll();
   }
-}
-
-function formatAddress({ address, port, family }: { address: string; port: number; family: string }): string {
-  return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
 }
