@@ -94,5 +94,6 @@ export const INTERNAL: string[] = [
   "dist/undici/agent.d.ts:Callback",
   "dist/webtransport/h3/session-streams.d.ts:SessionStreams",
   "dist/webtransport/session.d.ts:Session",
+  "dist/wire/reader.d.ts:Reader",
   "dist/wire/varint.d.ts:VarInt",
 ];
