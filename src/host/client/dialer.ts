@@ -1,6 +1,7 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
 import type { Transport } from "../../agent/index.ts";
 import type { Alternative } from "../../http/index.ts";
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
@@ -24,6 +25,8 @@ export interface DialerSettings {
   readonly rejectUnauthorized: boolean;
   /** SHA-256 of certificates, one of which a server must have, instead of one that an authority issued. */
   readonly certificateHashes?: readonly Uint8Array[] | undefined;
+  /** HTTP/2: settings beyond RFC 9113 to announce, and to read. */
+  readonly http2Settings?: SettingValues | undefined;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
@@ -80,7 +83,7 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { idleTimeout } = this.#settings;
+    const { idleTimeout, http2Settings } = this.#settings;
     return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
@@ -89,7 +92,7 @@ export class Dialer {
         protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
       });
       return connection.protocol === "h2"
-        ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
+        ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange, http2Settings)
         : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
     });
   }

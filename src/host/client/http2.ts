@@ -11,6 +11,8 @@ import {
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { contentLengthOf, isHttp1Only } from "../../http/index.ts";
+import { SESSION_SETTINGS, type SettingValues, takesSessions, WT_ENABLED } from "../../webtransport/h2/settings.ts";
+import { WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/settings.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
@@ -68,7 +70,14 @@ export class Http2Session implements Session {
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
 
-  constructor(connection: ClientTcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
+  /** `settings` beyond RFC 9113 are announced, and those of the server read, for WebTransport. */
+  constructor(
+    connection: ClientTcpConnection,
+    origin: string,
+    idleTimeout: number,
+    onChange: () => void,
+    settings?: SettingValues,
+  ) {
     const { socket, timings } = connection;
     this.#connection = connection;
     this.#onChange = onChange;
@@ -78,7 +87,13 @@ export class Http2Session implements Session {
     this.remotePort = socket.remotePort ?? 0;
     const session = connect(origin, {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_RESPONSE_HEAD },
+      settings: {
+        enablePush: false,
+        initialWindowSize: STREAM_WINDOW,
+        maxHeaderListSize: MAX_RESPONSE_HEAD,
+        ...(settings && { customSettings: settings }),
+      },
+      ...(settings && { remoteCustomSettings: [...SESSION_SETTINGS] }),
       maxSessionMemory: UNLIMITED_SESSION_MEMORY,
       maxHeaderListPairs: MAX_FIELD_LINES,
     });
@@ -90,7 +105,12 @@ export class Http2Session implements Session {
     );
     session.on(
       "remoteSettings",
-      guard("client h2 settings", onFault, ({ maxConcurrentStreams }: Settings) => {
+      guard("client h2 settings", onFault, ({ maxConcurrentStreams, customSettings }: Settings) => {
+        // draft-ietf-webtrans-http2 §3.1
+        if ((customSettings?.[WT_ENABLED] ?? 0) > 1) {
+          session.destroy(new Error("SETTINGS_WT_ENABLED is above 1"), constants.NGHTTP2_PROTOCOL_ERROR);
+          return;
+        }
         if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
         this.#hasSettings = true;
         for (const waiting of this.#waiting) waiting.start();
@@ -158,6 +178,9 @@ export class Http2Session implements Session {
       if (head.protocol !== undefined && !this.#session.remoteSettings.enableConnectProtocol) {
         throw new NoExtendedConnectError();
       }
+      if (head.protocol === WEBTRANSPORT_PROTOCOL && !takesSessions(this.#peerSettings)) {
+        throw new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions over HTTP/2");
+      }
       const options = { endStream: content === undefined, waitForTrailers: content?.trailers !== undefined };
       const { signal } = canceller ?? {};
       stream = this.#session.request(
@@ -180,6 +203,7 @@ export class Http2Session implements Session {
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
     const exchange = new Http2ClientExchange(stream, canceller, handler, {
       isUnprocessed,
+      peerSettings: this.#peerSettings,
       connectionError: () => this.#error,
       retire: () => this.#retire(),
     });
@@ -213,6 +237,10 @@ export class Http2Session implements Session {
     this.#session.destroy(error);
   }
 
+  get #peerSettings(): SettingValues {
+    return this.#session.remoteSettings.customSettings ?? {};
+  }
+
   #retire(): void {
     this.#draining = true;
     this.#session.close();
@@ -234,6 +262,7 @@ export class Http2Session implements Session {
 }
 
 interface Connection {
+  readonly peerSettings: SettingValues;
   readonly isUnprocessed: () => boolean;
   readonly connectionError: () => Error | undefined;
   /** Stops the connection from taking more requests. */
@@ -241,6 +270,7 @@ interface Connection {
 }
 
 class Http2ClientExchange implements ClientExchange {
+  readonly peerSettings: SettingValues;
   readonly #stream: ClientHttp2Stream;
   readonly #canceller: AbortController | undefined;
   readonly #handler: ResponseHandler;
@@ -262,6 +292,7 @@ class Http2ClientExchange implements ClientExchange {
     this.#canceller = canceller;
     this.#handler = handler;
     this.#connection = connection;
+    this.peerSettings = connection.peerSettings;
     this.#hasEnded = watchEndStream(stream);
     const onFault = this.handleFault;
     stream.on(

@@ -19,6 +19,8 @@ export interface ListenerState {
   notice: number;
   altSvc: string | undefined;
   readonly tunnels: OpenTunnels;
+  /** HTTP/2: true if WebTransport sessions are taken. */
+  readonly takesSessions: boolean;
   readonly onFault: (fault: Fault) => void;
 }
 

@@ -90,8 +90,14 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    const tunnels = new OpenTunnels();
-    this.#state = { draining: false, notice: 0, altSvc: undefined, tunnels, onFault: this.#onFault };
+    this.#state = {
+      draining: false,
+      notice: 0,
+      altSvc: undefined,
+      tunnels: new OpenTunnels(),
+      takesSessions: options.http2WebTransport === true,
+      onFault: this.#onFault,
+    };
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
