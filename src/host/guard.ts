@@ -256,6 +256,8 @@ export const ENTRIES = [
   "memcache reloaded",
   "memcache flush",
   "memcache timer",
+  "memcache names timer",
+  "memcache names",
   // The client
   "client socket event",
   "client socket error",

@@ -25,7 +25,7 @@ export interface DialerSettings {
   readonly rejectUnauthorized: boolean;
   /** SHA-256 of certificates, one of which a server must have, instead of one that an authority issued. */
   readonly certificateHashes?: readonly Uint8Array[] | undefined;
-  /** HTTP/2: settings beyond RFC 9113 to announce, and to read. */
+  /** HTTP/2: settings beyond RFC 9113 to announce for WebTransport. */
   readonly http2Settings?: SettingValues | undefined;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
@@ -40,6 +40,8 @@ export interface DialerSettings {
   readonly cleartextHttp2?: boolean | undefined;
   /** True if a proxy looks names up: a host is then passed on as the only "address". */
   readonly namesAreRemote?: boolean | undefined;
+  /** Sends PRIORITY_UPDATE frames over HTTP/2 and TLS. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
 }
@@ -83,7 +85,7 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { idleTimeout, http2Settings } = this.#settings;
+    const { idleTimeout, http2PriorityUpdate, http2Settings } = this.#settings;
     return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
@@ -92,7 +94,13 @@ export class Dialer {
         protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
       });
       return connection.protocol === "h2"
-        ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange, http2Settings)
+        ? new Http2Session(connection, {
+            origin: this.origin,
+            idleTimeout: idleTimeout ?? 60_000,
+            sendsUpdates: http2PriorityUpdate === true && this.secure,
+            settings: http2Settings,
+            onChange: this.#onChange,
+          })
         : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
     });
   }

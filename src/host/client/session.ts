@@ -76,9 +76,9 @@ export interface ClientExchange {
   readonly datagrams?: TunnelDatagrams | undefined;
   /** The same, of a WebTransport session. */
   readonly sessionStreams?: SessionStreams | undefined;
-  /** Over HTTP/2: the server's settings beyond RFC 9113 that were asked for (`http2Settings`). */
+  /** Over HTTP/2: the server's settings beyond RFC 9113 that the connection reads. */
   readonly peerSettings?: SettingValues | undefined;
-  /** Tells the server another priority (RFC 9218 §7). Returns false if that is impossible: over HTTP/1.1 and HTTP/2, or too late. */
+  /** Tells the server another priority (RFC 9218 §7). Returns false if that is impossible: over HTTP/1.1, over most of HTTP/2, or too late. */
   reprioritize?(priority: PartialPriority): boolean;
   /** Pauses onData. A few chunks that are already in transit may still follow. */
   pause(): void;
