@@ -151,6 +151,7 @@ async function start(
       memoryLimit: settings.memoryLimit,
       proxyProtocol: settings.proxyProtocol,
       http2PriorityUpdate: settings.http2PriorityUpdate,
+      http2WebTransport: settings.http2WebTransport,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,

@@ -171,6 +171,8 @@ export interface ListenConfig {
   readonly altSvc?: AltSvcOptions | undefined;
   /** Reads PRIORITY_UPDATE frames over HTTP/2, at the cost of CPU. False by default. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** Takes WebTransport sessions over HTTP/2 too, in capsules. Experimental. False by default. */
+  readonly http2WebTransport?: boolean | undefined;
   /** Load balancers in front that speak the PROXY protocol over TCP. */
   readonly proxyProtocol?: ProxyProtocolConfig | undefined;
   /** Records each HTTP/3 connection in this folder. */
