@@ -15,6 +15,7 @@ import { goPackage } from "../install/go.ts";
 import { npmPackage } from "../install/npm.ts";
 import type { Untyped } from "./uppy.ts";
 
+const STORE = "@tus/s3-store";
 const BUCKET = "uploads";
 const GOFAKES3 = "github.com/johannesboyne/gofakes3/cmd/gofakes3@v1.2.0";
 /** Bytes. S3 takes no smaller parts, except for the last one. */
@@ -28,9 +29,9 @@ export async function toS3(
   log: (line: string) => void,
 ): Promise<string> {
   const program = await goPackage("gofakes3", GOFAKES3, log);
-  const modules = await npmPackage("tus-s3-store", "@tus/s3-store@2.0.7", log);
+  const modules = await npmPackage("tus-s3-store", `${STORE}@2.0.7`, log);
   const require = createRequire(join(modules, "x.js"));
-  const { S3Store } = (await import(pathToFileURL(require.resolve("@tus/s3-store")).href)) as Untyped;
+  const { S3Store } = (await import(pathToFileURL(require.resolve(STORE)).href)) as Untyped;
   const port = await freePort();
   const flags = ["-backend", "memory", "-host", `127.0.0.1:${port}`, "-initialbucket", BUCKET];
   await using s3 = new Child([program, ...flags]);
