@@ -119,6 +119,12 @@ test("a WebTransport session brings datagrams and streams back", async () => {
   void sent.write(new TextEncoder().encode("there and back")).then(() => sent.close());
   const { value: stream } = await session.incomingUnidirectionalStreams.getReader().read();
   expect(await new Response(stream).text()).toBe("there and back");
+  for await (const { data } of eventsOf(await own.fetch(new URL("/api/sessions", server.url)))) {
+    expect(data).toMatchObject([
+      { role: "server", url: "/session", carrier: "h3", state: "open", streams: { incoming: 1, outgoing: 1 } },
+    ]);
+    break;
+  }
   session.close();
 });
 

@@ -96,6 +96,7 @@ export type {
   RequestIdOptions,
   RequestRecord,
   ServiceStatus,
+  SessionRecord,
   TextRegistry,
   TraceContextOptions,
 } from "./operations/index.ts"; // what operators see

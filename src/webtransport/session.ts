@@ -58,8 +58,15 @@ export type SessionEvent =
   | { readonly type: "closed"; readonly info: CloseInfo; readonly error: Error | undefined };
 
 export interface SessionCounts {
-  /** Streams opened by either side. */
-  streams: number;
+  /** Streams opened by this side, and by the peer. */
+  outgoing: number;
+  incoming: number;
+  /** Parts of streams that the peer reset, and those that it stopped reading. */
+  resets: number;
+  stops: number;
+  /** Content of streams that the application wrote, and that it read. */
+  bytesSent: number;
+  bytesReceived: number;
   datagramsSent: number;
   datagramsReceived: number;
   /** Datagrams that `sendDatagram` did not queue. */
@@ -67,7 +74,17 @@ export interface SessionCounts {
 }
 
 export class Session {
-  readonly counts: SessionCounts = { streams: 0, datagramsSent: 0, datagramsReceived: 0, datagramsRefused: 0 };
+  readonly counts: SessionCounts = {
+    outgoing: 0,
+    incoming: 0,
+    resets: 0,
+    stops: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    datagramsSent: 0,
+    datagramsReceived: 0,
+    datagramsRefused: 0,
+  };
   readonly #carrier: Carrier;
   readonly #events: SessionEvent[] = [];
   #onEvent: (() => void) | undefined;
@@ -79,6 +96,10 @@ export class Session {
 
   get isClosed(): boolean {
     return this.#state === "closed";
+  }
+
+  get isDraining(): boolean {
+    return this.#state === "draining";
   }
 
   get maxDatagramSize(): number {
@@ -101,16 +122,21 @@ export class Session {
   openStream(direction: StreamDirection): StreamId | undefined {
     if (this.isClosed) return undefined;
     const id = this.#carrier.openStream(direction);
-    if (id !== undefined) this.counts.streams += 1;
+    if (id !== undefined) this.counts.outgoing += 1;
     return id;
   }
 
   write(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
-    return this.isClosed || this.#carrier.write(id, bytes, fin);
+    if (this.isClosed) return true;
+    this.counts.bytesSent += bytes.length;
+    return this.#carrier.write(id, bytes, fin);
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
-    return this.isClosed ? undefined : this.#carrier.read(id, max);
+    if (this.isClosed) return undefined;
+    const chunk = this.#carrier.read(id, max);
+    if (chunk !== undefined) this.counts.bytesReceived += chunk.bytes.length;
+    return chunk;
   }
 
   reset(id: StreamId, code: number): void {
@@ -148,7 +174,7 @@ export class Session {
   // ── Events of the carrier ─────────────────────────────────────────────────────────────────────────────────────────
 
   handleStream(id: StreamId, direction: StreamDirection): void {
-    this.counts.streams += 1;
+    this.counts.incoming += 1;
     this.#emit({ type: "stream", id, direction });
   }
 
@@ -161,10 +187,12 @@ export class Session {
   }
 
   handleReset(id: StreamId, code: number | undefined): void {
+    this.counts.resets += 1;
     this.#emit({ type: "reset", id, code });
   }
 
   handleStopped(id: StreamId, code: number | undefined): void {
+    this.counts.stops += 1;
     this.#emit({ type: "stopped", id, code });
   }
 

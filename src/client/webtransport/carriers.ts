@@ -8,6 +8,7 @@ import { engineChoice } from "../../host/engine/choice.ts";
 import { detach, guard, ignore } from "../../host/guard.ts";
 import { clientHandshake } from "../../host/websocket/handshake.ts";
 import { TunnelSocket } from "../../host/websocket/tunnel-socket.ts";
+import type { SessionAbout } from "../../host/webtransport/inspection.ts";
 import { formatProtocol, parseProtocol } from "../../host/webtransport/protocols.ts";
 import { QmuxDriver } from "../../host/webtransport/qmux-driver.ts";
 import { sessionIn } from "../../host/webtransport/tunnel-carrier.ts";
@@ -101,11 +102,8 @@ export async function openSession(
   }
 }
 
-async function openHttp3(
-  { url, fields, protocols, clock }: SessionRequest,
-  pool: ConnectionPool,
-  signal: AbortSignal,
-): Promise<OpenedSession> {
+async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {
+  const { url, fields, protocols, clock } = request;
   const offer: FieldLine[] =
     protocols.length === 0 ? [] : [["wt-available-protocols", protocols.map(formatProtocol).join(", ")]];
   const head = {
@@ -131,6 +129,7 @@ async function openHttp3(
     begin(session) {
       closeAfter(session, pool);
       session.begin(sessionIn(tunnel), {
+        about: aboutClient(request, "h3", "draft-02"),
         clock,
         onFault: (fault) => tunnel.reset(fault.error),
         protocol,
@@ -171,6 +170,7 @@ async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: A
     begin(session) {
       closeAfter(session, pool);
       session.begin(machine, {
+        about: aboutClient(request, "websocket", version),
         clock,
         onFault: (fault) => tunnel.reset(fault.error),
         protocol,
@@ -180,6 +180,12 @@ async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: A
     },
   };
 }
+
+const aboutClient = (
+  { url, fields }: SessionRequest,
+  carrier: SessionAbout["carrier"],
+  version: string,
+): SessionAbout => ({ role: "client", url: url.href, origin: fieldValue(fields, "origin") ?? null, carrier, version });
 
 /** The server still has to hear of the end. */
 function closeAfter(session: WebTransportSession, pool: ConnectionPool): void {

@@ -4,8 +4,14 @@
  * @module nagare/webtransport
  */
 
-export type { WebTransportDatagramDuplexStream } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
+export type { WebTransportDatagramDuplexStream, WebTransportDatagramStats } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
 export { WebTransportError, type WebTransportErrorOptions } from "../../host/webtransport/error.ts"; // its errors
+export {
+  inspectSessions,
+  type SessionAbout,
+  type StreamInspection,
+  type WebTransportInspection,
+} from "../../host/webtransport/inspection.ts"; // what the sessions of this process do
 export type {
   ReceiveStreamStats,
   SendStreamOptions,

@@ -21,7 +21,6 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
@@ -47,6 +46,7 @@ import {
   type ManagedListener,
 } from "./listener.ts";
 import { limitUnsent } from "./notsent-lowat.ts";
+import { CutOff, OpenTunnels } from "./open-tunnels.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
@@ -78,7 +78,7 @@ export class TcpListener implements ManagedListener {
   readonly #stallTimeout: number;
   readonly #gate: ProxyProtocolGate | undefined;
   readonly #tap: Http2Tap | undefined;
-  #closing: { promise: Promise<void>; deadline: Timer } | undefined;
+  #closing: { promise: Promise<void>; deadline: CutOff } | undefined;
   #referenced = true;
 
   constructor(options: ListenerOptions) {
@@ -90,7 +90,8 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    this.#state = { draining: false, notice: 0, altSvc: undefined, onFault: this.#onFault };
+    const tunnels = new OpenTunnels();
+    this.#state = { draining: false, notice: 0, altSvc: undefined, tunnels, onFault: this.#onFault };
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
@@ -277,6 +278,7 @@ export class TcpListener implements ManagedListener {
   async #drain(notice: number): Promise<void> {
     this.#state.notice = notice;
     this.#state.draining = true;
+    this.#state.tunnels.handleShutdown();
     const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
     // Node's servers would close idle connections and sessions as well, without a notice.
     const stop = (server: Server, done: () => void): void => {
@@ -297,20 +299,12 @@ export class TcpListener implements ManagedListener {
     for (const [socket, connection] of this.#http1) if (!connection.isBusy()) socket.destroySoon();
   }
 
-  #cutOffAfter(timeout: number): Timer {
+  #cutOffAfter(timeout: number): CutOff {
     const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
       this.#gate?.close();
     };
-    const cutOff = guard(
-      "tcp cut-off",
-      (fault) => {
-        destroyAll();
-        this.#onFault(fault);
-      },
-      destroyAll,
-    );
-    return new Timer(cutOff, timeout);
+    return new CutOff(timeout, this.#state.tunnels, destroyAll, this.#onFault);
   }
 
   #track(socket: Socket): void {
@@ -354,7 +348,8 @@ export class TcpListener implements ManagedListener {
 
   #sessionConnection(session: Http2Session): TcpConnection {
     const tapped = this.#tap?.socketOf(session as ServerHttp2Session);
-    return this.#connectionOf(session, tapped ?? (session.socket as unknown as Socket), () => cutOffSession(session));
+    const socket = tapped ?? (session.socket as unknown as Socket);
+    return this.#connectionOf(session, socket, () => cutOffSession(session, this.#onFault));
   }
 
   #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
@@ -383,7 +378,7 @@ export class TcpListener implements ManagedListener {
     connection.countSentBytes = sentBytesCounter(session);
     connection.intake = new Http2Intake({
       onExchange: this.#onExchange,
-      cutOff: () => cutOffSession(session),
+      cutOff: () => cutOffSession(session, this.#onFault),
       onFault: this.#onFault,
     });
     this.#budget.add(connection, this.#stallTimeout);
@@ -438,6 +433,7 @@ export class TcpListener implements ManagedListener {
     else {
       const upgrade = upgradeOf(request, response, rest, {
         cutOff: () => this.#cutOff(socket),
+        tunnels: this.#state.tunnels,
         onFault: this.#onFault,
       });
       this.#handleHttp1(response, isOffer ? upgrade : undefined);

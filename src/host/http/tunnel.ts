@@ -46,9 +46,9 @@ export interface Tunnel {
   /** Resets both directions. A `CapsuleError` tells the peer that its message is malformed. */
   reset(reason: Error): void;
   onDrain: (() => void) | undefined;
-  /** Called over HTTP/3 when the server takes no more requests: its tunnels live until it is closed. */
+  /** Called when the server takes no more requests: its tunnels live until it is closed. */
   onShutdown?: (() => void) | undefined;
-  /** Called over HTTP/3 shortly before the server cuts its tunnels off: the last moment to say goodbye. */
+  /** Called shortly before the server cuts its tunnels off: the last moment to say goodbye. */
   onDeadline?: (() => void) | undefined;
   /** Called if the client resets the tunnel, or its connection ends. */
   onAbort: ((reason: Error) => void) | undefined;

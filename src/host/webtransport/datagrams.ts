@@ -13,6 +13,17 @@ const DEFAULT_HIGH_WATER_MARK = 128;
 /** Bytes. A datagram of QUIC has at least 1,200, of which headers take some. */
 const LIKELY_SIZE = 1024;
 
+/** What became of a session's datagrams. */
+export interface WebTransportDatagramStats {
+  readonly sent: number;
+  readonly received: number;
+  /** Dropped because the reader was slow. */
+  readonly droppedIncoming: number;
+  readonly expiredIncoming: number;
+  /** Not sent: too large, or too old, or the session had ended. */
+  readonly droppedOutgoing: number;
+}
+
 interface Received {
   readonly payload: Uint8Array;
   readonly at: number;

@@ -54,6 +54,11 @@ export class QmuxDriver implements MessageSocketHandler {
     this.#flush();
   }
 
+  /** The session, which can be used from `onReady` on. */
+  get session(): Session {
+    return this.#connection.session;
+  }
+
   onMessage(message: Uint8Array): void {
     this.#connection.handleMessage(message, this.#options.clock.now());
   }

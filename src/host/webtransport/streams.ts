@@ -36,6 +36,8 @@ export interface ReceiveStreamStats {
 
 /** What ends both directions of a stream with its session. */
 export interface StreamEnds {
+  /** True if it sends or receives no more. */
+  readonly isOver: boolean;
   fail(error: WebTransportError): void;
 }
 
@@ -79,6 +81,15 @@ export class SendHalf implements StreamEnds {
       (order) => session.setOrder(id, order),
       () => ({ bytesWritten: this.#written }),
     );
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Bytes that the application wrote. */
+  get written(): number {
+    return this.#written;
   }
 
   handleWritable(): void {
@@ -193,6 +204,15 @@ export class ReceiveHalf implements StreamEnds {
       },
       () => ({ bytesReceived: this.#read, bytesRead: this.#read }),
     );
+  }
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Bytes that the application read. */
+  get bytesRead(): number {
+    return this.#read;
   }
 
   handleReadable(): void {

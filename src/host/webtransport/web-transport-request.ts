@@ -10,8 +10,10 @@ import type { Tunnel } from "../http/tunnel.ts";
 import { acceptanceFields, isHandshake } from "../websocket/handshake.ts";
 import { TunnelSocket } from "../websocket/tunnel-socket.ts";
 import { sessionError } from "./error.ts";
+import type { SessionAbout } from "./inspection.ts";
 import { formatProtocol, parseProtocols } from "./protocols.ts";
 import { QmuxDriver } from "./qmux-driver.ts";
+import { endWithServer } from "./server-stops.ts";
 import { sessionIn } from "./tunnel-carrier.ts";
 import { WebTransportSession } from "./web-transport-session.ts";
 
@@ -87,6 +89,7 @@ export class WebTransportRequest {
     const session = new WebTransportSession();
     if (this.#offered === undefined) this.#acceptOverHttp3(session, protocol, lines);
     else this.#acceptOverWebSocket(session, this.#offered, protocol ?? "", lines);
+    this.#exchange.inspectSession = () => (session.reliability === "pending" ? undefined : session.inspect());
     return Object.assign(session, { response: new Response(null) });
   }
 
@@ -119,17 +122,23 @@ export class WebTransportRequest {
   #acceptOverHttp3(session: WebTransportSession, protocol: string | undefined, lines: FieldLine[]): void {
     if (protocol !== undefined) lines.push(["wt-protocol", formatProtocol(protocol)]);
     const [name, value] = DRAFT_02_REQUEST;
-    if (fieldValue(this.#exchange.fields, name) === value) lines.push(DRAFT_02_RESPONSE);
+    const isDraft02 = fieldValue(this.#exchange.fields, name) === value;
+    if (isDraft02) lines.push(DRAFT_02_RESPONSE);
     const exchange = this.#exchange;
     const tunnel = exchange.acceptTunnel(lines);
     this.#tunnel = tunnel;
     session.begin(sessionIn(tunnel), {
+      about: this.#about("h3", isDraft02 ? "draft-02" : "draft-07"),
       clock: this.#clock,
       onFault: endWith(tunnel),
       protocol: protocol ?? "",
       reliability: "supports-unreliable",
       rtt: () => rttIn(exchange.connection?.stats()),
     });
+  }
+
+  #about(carrier: SessionAbout["carrier"], version: string): SessionAbout {
+    return { role: "server", url: this.#exchange.path, origin: this.origin, carrier, version };
   }
 
   #acceptOverWebSocket(
@@ -147,13 +156,15 @@ export class WebTransportRequest {
     this.#tunnel = tunnel;
     const clock = this.#clock;
     const onFault = endWith(tunnel);
-    new QmuxDriver(new TunnelSocket(tunnel, { role: "server", maxMessage: MAX_MESSAGE, clock }), {
+    const { version } = parseSubprotocol(subprotocol)!;
+    const driver = new QmuxDriver(new TunnelSocket(tunnel, { role: "server", maxMessage: MAX_MESSAGE, clock }), {
       role: "server",
-      version: parseSubprotocol(subprotocol)!.version,
+      version,
       clock,
       onFault,
       onReady: (machine) =>
         session.begin(machine, {
+          about: this.#about("websocket", version),
           clock,
           onFault,
           protocol,
@@ -162,6 +173,7 @@ export class WebTransportRequest {
         }),
       onFailure: (reason) => session.fail(sessionError(`the session did not begin: ${reason.message}`)),
     });
+    endWithServer(driver.session, tunnel);
   }
 }
 

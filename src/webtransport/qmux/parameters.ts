@@ -24,6 +24,8 @@ export interface QmuxParameters {
   /** The largest DATAGRAM frame, its type and length included; 0 if datagrams are not accepted. */
   readonly maxDatagramFrameSize: number;
   readonly maxRecordSize: number;
+  /** Beyond the draft: 1 if the side understands our DRAIN frame. Others ignore the parameter, and are sent none. */
+  readonly takesDrain: number;
 }
 
 /** Numbers of RFC 9000 §18.2, RFC 9221 §3, and the draft's own. */
@@ -37,6 +39,7 @@ const IDS: readonly (readonly [keyof QmuxParameters, VarInt])[] = [
   ["maxStreamsUni", 0x09],
   ["maxDatagramFrameSize", 0x20],
   ["maxRecordSize", wideInt(0x0571c594, 0x29cd0845)],
+  ["takesDrain", wideInt(0x2e616761, 0x72654472)],
 ];
 
 const NAMES = new Map(IDS.map(([name, id]) => [formatVarInt(id), name]));
@@ -58,6 +61,7 @@ const DEFAULTS: QmuxParameters = {
   maxStreamsUni: 0,
   maxDatagramFrameSize: 0,
   maxRecordSize: DEFAULT_RECORD_SIZE,
+  takesDrain: 0,
 };
 
 /** The content of the frame, without its type and length. Values that are the default are left out. */

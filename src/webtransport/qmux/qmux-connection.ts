@@ -18,7 +18,7 @@ import { Writer } from "../../wire/writer.ts";
 import { type CloseInfo, PLAIN_CLOSE, sendableInfo } from "../close-info.ts";
 import { MAX_APPLICATION_CODE } from "../error-codes.ts";
 import { type Carrier, Session, type StreamOrder } from "../session.ts";
-import { parametersFrame, parseQmuxFrame, pingFrame, type QmuxFrame } from "./frames.ts";
+import { drainFrame, parametersFrame, parseQmuxFrame, pingFrame, type QmuxFrame } from "./frames.ts";
 import { Idle } from "./idle.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { DEFAULT_RECORD_SIZE, emitParameters, type QmuxParameters, transportErrorName } from "./parameters.ts";
@@ -37,6 +37,7 @@ export const OWN_PARAMETERS: QmuxParameters = {
   maxStreamsUni: 256,
   maxDatagramFrameSize: DEFAULT_RECORD_SIZE,
   maxRecordSize: DEFAULT_RECORD_SIZE,
+  takesDrain: 1,
 };
 
 /** The largest message of any draft. */
@@ -68,6 +69,9 @@ export class QmuxConnection implements Carrier {
   /** True if a message has several frames; datagrams and pings came with that. */
   readonly #hasRecords: boolean;
   #isReady = false;
+  /** "wanted" until the peer has said whether it takes the frame. */
+  #drain: "none" | "wanted" | "said" = "none";
+  #peerTakesDrain = false;
   #pings = 0;
   #lastPing = -1;
   #pongs = 0;
@@ -192,8 +196,11 @@ export class QmuxConnection implements Carrier {
     return result;
   }
 
-  /** QMux has no such message: a server that stops can only end the session. */
-  drain(): void {}
+  /** The draft has no such frame: peers that do not announce that they take ours learn nothing. */
+  drain(): void {
+    if (this.#drain === "none") this.#drain = "wanted";
+    this.#sayDrain();
+  }
 
   close({ closeCode, reason }: CloseInfo): void {
     this.#sayFarewell("application", closeCode, reason);
@@ -234,6 +241,9 @@ export class QmuxConnection implements Carrier {
       case "datagram":
         this.#handleDatagram(frame.data, frame.hasLength);
         break;
+      case "qmux-drain":
+        this.session.handleDraining();
+        break;
       case "qmux-ping":
         this.#handlePing(frame.sequence);
         break;
@@ -250,6 +260,8 @@ export class QmuxConnection implements Carrier {
     if (this.#isReady) throw transportError("PROTOCOL_VIOLATION", "QX_TRANSPORT_PARAMETERS", "was sent twice");
     this.#isReady = true;
     this.streams.begin(peer);
+    this.#peerTakesDrain = peer.takesDrain === 1;
+    this.#sayDrain();
     if (this.#hasRecords) {
       this.#idle.begin(OWN_PARAMETERS.maxIdleTimeout, peer.maxIdleTimeout);
       // A datagram is never split over messages.
@@ -257,6 +269,13 @@ export class QmuxConnection implements Carrier {
       this.#writer.datagrams.maxPayload = Math.max(0, frame - 1 - varintLength(frame));
     } else this.#idle.begin(0, 0);
     this.#options.onReady();
+  }
+
+  #sayDrain(): void {
+    if (this.#drain !== "wanted" || !this.#peerTakesDrain) return;
+    this.#drain = "said";
+    this.#writer.addControl(drainFrame());
+    this.#options.onPending();
   }
 
   #handleDatagram(data: Uint8Array, hasLength: boolean): void {
