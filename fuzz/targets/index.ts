@@ -1,6 +1,7 @@
 /** The fuzzing targets. */
 
 import type { Target } from "../session.ts";
+import { bmff } from "./bmff.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
 import { frames } from "./frames.ts";
@@ -23,4 +24,5 @@ export const TARGETS: readonly Target[] = [
   qmux,
   dns,
   uploads,
+  bmff,
 ];
