@@ -83,6 +83,7 @@ export class ConnectionPool {
 
   networkChanged(): void {
     this.#alternatives.networkChanged();
+    this.settings.race?.history.forget();
   }
 
   connections(): readonly ConnectionFacts[] {

@@ -174,6 +174,8 @@ export interface DialOptions {
   readonly earlyData?: boolean;
   /** Called with each line of the key log (RFC 9850), without the line feed. */
   readonly keylog: ((line: string) => void) | undefined;
+  /** Called when the transport is established and its handshake goes on. */
+  readonly onProgress?: (() => void) | undefined;
   /** Aborts the attempt, which then rejects with the signal's reason. */
   readonly signal: AbortSignal;
   /** Call whenever `room` may have grown, and when the session stops taking requests. */
