@@ -2,6 +2,7 @@
 
 import type { Target } from "../session.ts";
 import { bmff } from "./bmff.ts";
+import { capsules } from "./capsules.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
 import { frames } from "./frames.ts";
@@ -22,6 +23,7 @@ export const TARGETS: readonly Target[] = [
   qpack,
   webtransport,
   qmux,
+  capsules,
   dns,
   uploads,
   bmff,

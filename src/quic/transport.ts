@@ -130,6 +130,12 @@ export interface StreamTransport {
    */
   stopSending(id: StreamId, code: VarInt): void;
 
+  /**
+   * Calls back once the peer's part of the stream has ended without having been read to its end, because it was reset or
+   * stopped: with the number of bytes that the peer sent and `read` did not return. The callback must not throw.
+   */
+  watchDropped(id: StreamId, onDropped: (bytes: number) => void): void;
+
   /** Sets the application error code for closing on work without progress (RFC 9000 §21.9). */
   setExcessiveLoadCode(code: VarInt): void;
 

@@ -14,6 +14,8 @@ export const WT_ERRORS = {
   WT_BUFFERED_STREAM_REJECTED: 0x3994bd84,
   /** The session of the stream has ended. */
   WT_SESSION_GONE: 0x170d7b68,
+  /** More streams or bytes of a session than were allowed, or a limit that does not grow. */
+  WT_FLOW_CONTROL_ERROR: 0x045d4487,
 } as const;
 
 /** The largest code of an application. */

@@ -133,7 +133,7 @@ async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: 
     begin(session) {
       closeAfter(session, pool);
       session.begin(sessionIn(tunnel), {
-        about: aboutClient(request, "h3", "draft-02"),
+        about: aboutClient(request, "h3", tunnel.sessionStreams?.terms().draft ?? "draft-02"),
         clock,
         onFault: (fault) => tunnel.reset(fault.error),
         protocol,
@@ -250,12 +250,14 @@ function closeAfter(session: WebTransportSession, pool: ConnectionPool): void {
 function connector({ quic, engine }: WebTransportClientOptions): Http3Connector {
   let loading: Promise<Http3Connector> | undefined;
   const load = async (): Promise<Http3Connector> => {
-    const [{ createHttp3Connector }, { systemEnvironmentWith }, { WEBTRANSPORT_ONLY }] = await Promise.all([
+    const [{ createHttp3Connector }, { systemEnvironmentWith }, { webTransportOnly }, options] = await Promise.all([
       import("../../host/client/h3-connector.ts"),
       import("../../host/quic/environment.ts"),
       import("../../host/client/quic-protocols.ts"),
+      import("../../host/quic/quic-options.ts"),
     ]);
-    return createHttp3Connector(systemEnvironmentWith(engineChoice(engine)), quic, WEBTRANSPORT_ONLY);
+    const protocols = webTransportOnly(options.newerDrafts(quic?.experimental));
+    return createHttp3Connector(systemEnvironmentWith(engineChoice(engine)), quic, protocols);
   };
   const ready = () => {
     loading ??= load();

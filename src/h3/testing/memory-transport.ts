@@ -201,6 +201,9 @@ export class MemoryTransport implements StreamTransport {
     this.#retire(id, stream);
   }
 
+  /** Flow control of sessions is tested with real connections. */
+  watchDropped(): void {}
+
   setExcessiveLoadCode(code: VarInt): void {
     this.#excessiveLoadCode = code;
   }

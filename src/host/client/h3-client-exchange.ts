@@ -6,6 +6,7 @@ import type { StreamId } from "../../quic/index.ts";
 import {
   type SessionStreams,
   takesSessions,
+  WEBTRANSPORT_H3_PROTOCOL,
   WEBTRANSPORT_PROTOCOL,
   type WebTransportStreams,
 } from "../../webtransport/h3/index.ts";
@@ -81,10 +82,12 @@ export class H3ClientExchange implements ClientExchange {
     if (this.#isDone) return undefined;
     this.#cameEarly = isEarly;
     const { scheme, authority, path, protocol } = this.#head;
+    const { webTransport } = this.#owner;
     // §3.1 of the draft: a client waits for settings that say that the server takes sessions.
     if (
       protocol === WEBTRANSPORT_PROTOCOL &&
-      this.#owner.webTransport !== undefined &&
+      webTransport !== undefined &&
+      webTransport.terms().draft === undefined &&
       !takesSessions(this.#h3.peerSettings)
     ) {
       this.#failSoon(new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions"));
@@ -95,7 +98,9 @@ export class H3ClientExchange implements ClientExchange {
     if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
     let id: StreamId | undefined;
     try {
-      const target = this.#head.method === "CONNECT" ? {} : { scheme, path, protocol };
+      const isDraft15 = protocol === WEBTRANSPORT_PROTOCOL && webTransport?.terms().draft === "draft-15";
+      const token = isDraft15 ? WEBTRANSPORT_H3_PROTOCOL : protocol;
+      const target = this.#head.method === "CONNECT" ? {} : { scheme, path, protocol: token };
       id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
     } catch (error) {
       const isRefused = protocol !== undefined && !this.#h3.peerSettings.enableConnectProtocol;
@@ -108,7 +113,7 @@ export class H3ClientExchange implements ClientExchange {
     if (id === undefined) return "blocked";
     this.#id = id;
     if (protocol !== undefined) this.datagrams = new H3TunnelDatagrams(this.#h3, id);
-    if (protocol === WEBTRANSPORT_PROTOCOL) this.sessionStreams = this.#owner.webTransport?.add(id);
+    if (protocol === WEBTRANSPORT_PROTOCOL) this.sessionStreams = webTransport?.add(id);
     if (this.#content === undefined) this.#handler.onRequestSent();
     else detach("client h3 body", this.#owner.handleFault, this.#send(this.#content));
     return id;

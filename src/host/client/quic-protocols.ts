@@ -1,7 +1,13 @@
 // The application protocol of a client's QUIC connection, selected by the ALPN result of the handshake (RFC 9001 §8.1).
 import { H3Connection, type Settings, StreamClaims } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
-import { WebTransportStreams, webTransportSettings } from "../../webtransport/h3/index.ts";
+import {
+  type NewerDrafts,
+  type SessionTerms,
+  sessionTerms,
+  WebTransportStreams,
+  webTransportSettings,
+} from "../../webtransport/h3/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { h3Trace } from "../quic/tracing.ts";
 import type { ClientSockets } from "./client-sockets.ts";
@@ -32,22 +38,23 @@ export interface DialedProtocol extends ConnectionListener {
 export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, (dialed: DialedConnection) => P>>;
 
 /** HTTP/3 for one WebTransport session, and no other requests. */
-export const WEBTRANSPORT_ONLY: ClientProtocols<QuicHttp3Session> = {
+export const webTransportOnly = (newer: NewerDrafts): ClientProtocols<QuicHttp3Session> => ({
   h3: (dialed) => {
     const { rng, clock } = dialed.driver.environment;
     const { connection } = dialed;
     const claims = new StreamClaims();
-    const webTransport = new WebTransportStreams(connection, claims, () => 0);
-    const h3 = new H3Connection(connection, {
+    const terms = (): SessionTerms => sessionTerms(newer, h3.peerSettings);
+    const webTransport = new WebTransportStreams(connection, claims, () => 0, terms);
+    const h3: H3Connection = new H3Connection(connection, {
       rng,
       trace: h3Trace(connection, clock),
       datagrams: connection,
       claims,
-      extensionSettings: webTransportSettings(1),
+      extensionSettings: webTransportSettings(1, newer),
     });
     return new QuicHttp3Session({ ...dialed, h3, webTransport });
   },
-};
+});
 
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
   h3: (dialed) => {

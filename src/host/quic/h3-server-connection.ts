@@ -12,7 +12,9 @@ import {
   type StreamId,
 } from "../../quic/index.ts";
 import {
+  type NewerDrafts,
   requestsSession,
+  sessionTerms,
   WEBTRANSPORT_H3_PROTOCOL,
   WebTransportStreams,
   webTransportSettings,
@@ -72,6 +74,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly #exchanges = new SparseMap<StreamId, H3StreamHandler>();
   readonly #heads: HeadTimeout;
   #isDraining = false;
+  readonly #newer: NewerDrafts;
+  /** Requests for sessions that wait for the client's settings, which tell their draft. */
+  readonly #held: (() => void)[] = [];
+  #hasSettings = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions, client?: ClientIdentity) {
     this.#connection = connection;
@@ -82,14 +88,18 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng, clock } = driver.environment;
     const claims = new StreamClaims();
+    this.#newer = options.newerDrafts ?? {};
     if (options.acceptsTunnels) {
-      this.webTransport = new WebTransportStreams(connection, claims, () => this.h3.nextRequestId);
+      this.webTransport = new WebTransportStreams(
+        connection,
+        claims,
+        () => this.h3.nextRequestId,
+        () => sessionTerms(this.#newer, this.h3.peerSettings),
+      );
     }
     this.h3 = new H3Connection(connection, {
       claims,
-      extensionSettings: options.acceptsTunnels
-        ? webTransportSettings(MAX_SESSIONS, { draft15: options.webTransportDraft15 })
-        : [],
+      extensionSettings: options.acceptsTunnels ? webTransportSettings(MAX_SESSIONS, this.#newer) : [],
       rng,
       trace: h3Trace(connection, clock),
       enableConnectProtocol: options.acceptsTunnels,
@@ -147,26 +157,20 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
-        // Draft 15 of WebTransport, §5.1: without its flow control, which we never announce, there is one session at a time.
-        if (event.head.protocol === WEBTRANSPORT_H3_PROTOCOL && (this.webTransport?.sessions ?? 0) > 0) {
-          this.h3.cancel(event.id, H3_ERRORS.H3_REQUEST_REJECTED.code);
-          break;
-        }
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
-        const isTooEarly =
-          exchange.earlyData && this.#options.earlyData !== "all" && !EARLY_METHODS.has(event.head.method);
-        // The request has been counted, if it is for a session.
-        const isTooMany = requestsSession(event.head.protocol) && (this.webTransport?.sessions ?? 0) > MAX_SESSIONS;
-        const status = isTooEarly
-          ? TOO_EARLY
-          : isTooMany
-            ? TOO_MANY_REQUESTS
-            : refusedStatus(event.head, this.#options.acceptsTunnels);
-        if (status === undefined) this.#options.onExchange(exchange);
-        else exchange.respond(status, [], { endStream: true });
+        const begin = (): void => this.#begin(exchange, event.id, event.head);
+        // §3.1 of the draft: only settings tell which one it is.
+        const isHeld =
+          requestsSession(event.head.protocol) && !this.#hasSettings && (this.#newer.draft13 || this.#newer.draft15);
+        if (isHeld) this.#held.push(begin);
+        else begin();
         break;
       }
+      case "settings":
+        this.#hasSettings = true;
+        for (const begin of this.#held.splice(0)) begin();
+        break;
       case "data":
         this.#exchanges.get(event.id)?.handleData();
         break;
@@ -200,7 +204,6 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         if (!this.#isDraining) break;
         this.#driver.environment.clock.defer(guard("h3 drained", this.handleFault, () => this.close()));
         break;
-      case "settings":
       case "goaway":
       case "informational":
       case "response":
@@ -208,6 +211,33 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       case "closed":
         break;
     }
+  }
+
+  #begin(exchange: H3ServerExchange, id: StreamId, head: RequestHead): void {
+    if (exchange.aborted !== undefined) return;
+    const sessions = this.webTransport?.sessions ?? 0; // this one included
+    if (requestsSession(head.protocol) && sessions > 1 && !this.#takesSeveral(head)) {
+      // §5.2 of the draft.
+      this.#exchanges.delete(id);
+      this.h3.cancel(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
+      exchange.abort(new Error("the client may have one session at a time without flow control"));
+      return;
+    }
+    const isTooEarly = exchange.earlyData && this.#options.earlyData !== "all" && !EARLY_METHODS.has(head.method);
+    const isTooMany = requestsSession(head.protocol) && sessions > MAX_SESSIONS;
+    const status = isTooEarly
+      ? TOO_EARLY
+      : isTooMany
+        ? TOO_MANY_REQUESTS
+        : refusedStatus(head, this.#options.acceptsTunnels);
+    if (status === undefined) this.#options.onExchange(exchange);
+    else exchange.respond(status, [], { endStream: true });
+  }
+
+  /** From draft 13 on, a connection has several sessions only with flow control (§5.1 of the draft). */
+  #takesSeveral({ protocol }: RequestHead): boolean {
+    const { draft, flow } = this.webTransport!.terms();
+    return flow !== undefined || (draft === undefined && protocol !== WEBTRANSPORT_H3_PROTOCOL);
   }
 
   handleClosed(reason: CloseReason): void {

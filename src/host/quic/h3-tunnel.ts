@@ -3,7 +3,7 @@
 import { H3_ERRORS } from "../../h3/index.ts";
 import { CapsuleError } from "../../http/capsules/index.ts";
 import type { StreamId } from "../../quic/index.ts";
-import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import { SessionError, type SessionStreams } from "../../webtransport/h3/index.ts";
 import { WT_ERRORS } from "../../webtransport/index.ts";
 import { sameVarInt, type VarInt } from "../../wire/varint.ts";
 import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
@@ -117,10 +117,14 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
   #cutOff(reason: Error): void {
     if (this.#isClosed) return;
     this.aborted = reason;
-    // RFC 9297 §3.3
-    const code = reason instanceof CapsuleError ? H3_ERRORS.H3_MESSAGE_ERROR.code : this.#resetCode;
-    this.#host.h3.cancel(this.#id, code);
+    this.#host.h3.cancel(this.#id, this.#codeFor(reason));
     this.#close();
+  }
+
+  #codeFor(reason: Error): number {
+    if (reason instanceof SessionError) return reason.code;
+    // RFC 9297 §3.3
+    return reason instanceof CapsuleError ? H3_ERRORS.H3_MESSAGE_ERROR.code : this.#resetCode;
   }
 
   #closeIfDone(): void {

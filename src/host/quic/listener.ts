@@ -26,7 +26,7 @@ import { QuicDriver } from "./driver.ts";
 import { pathFeatures, type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
-import { congestionControlNamed, handshakeLimit, idleLimit, versionNumbers } from "./quic-options.ts";
+import { congestionControlNamed, handshakeLimit, idleLimit, newerDrafts, versionNumbers } from "./quic-options.ts";
 import { RESET_KEY_LENGTH, resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { SessionTickets } from "./session-tickets.ts";
@@ -176,7 +176,7 @@ export class QuicListener implements ManagedListener {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#acceptsTunnels,
-        webTransportDraft15: quic?.experimental?.webTransportDraft15,
+        newerDrafts: newerDrafts(quic?.experimental),
         headersTimeout: this.#headersTimeout,
         earlyData: this.#options.earlyData ?? "safe",
         onKeyLog,

@@ -4,6 +4,7 @@ import { type Micros, millis } from "../../base/time.ts";
 import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
 import type { GroupName } from "../../crypto/engine.ts";
 import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
+import type { NewerDrafts } from "../../webtransport/h3/index.ts";
 import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
 import { duration, noLimit } from "../timer.ts";
 
@@ -50,12 +51,19 @@ export interface QuicServerOptions {
 
 /** May change or go in any release. */
 export interface ExperimentalQuicOptions {
+  /** Offers drafts 13 and 14 of WebTransport too, with flow control of sessions. Default: false. */
+  readonly webTransportDraft13?: boolean | undefined;
   /**
-   * Announces draft 15 of WebTransport too, for clients that know none before (webtransport-go), without its flow control.
-   * Default: false, because Safari's streams may then stall.
+   * Offers drafts 15 and 16 of WebTransport too, with flow control of sessions: for peers that know none before
+   * (webtransport-go). Default: false, because it has not been tried with Safari, whose streams stall without credit.
    */
   readonly webTransportDraft15?: boolean | undefined;
 }
+
+export const newerDrafts = (options: ExperimentalQuicOptions = {}): NewerDrafts => ({
+  draft13: options.webTransportDraft13 === true,
+  draft15: options.webTransportDraft15 === true,
+});
 
 /** An address of this machine to which clients move. */
 export interface PreferredAddress {
@@ -79,6 +87,7 @@ export interface QuicClientOptions {
   readonly congestionControl?: CongestionControl | undefined;
   /** As for servers. Default: 30 s. */
   readonly idleTimeout?: number | undefined;
+  readonly experimental?: ExperimentalQuicOptions | undefined;
 }
 
 /** Throws a TypeError for unknown groups. */

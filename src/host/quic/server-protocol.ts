@@ -6,6 +6,7 @@
 import type { Duplex } from "node:stream";
 import type { Instant } from "../../base/time.ts";
 import type { Connection, ConnectionEvent } from "../../quic/index.ts";
+import type { NewerDrafts } from "../../webtransport/h3/index.ts";
 import type { Budget, Holder } from "../budget.ts";
 import { detach, type Fault } from "../guard.ts";
 import type { ClientIdentity, ExchangeHandler } from "../http/exchange.ts";
@@ -33,8 +34,8 @@ export interface ServerProtocol extends ConnectionListener {
 export interface ServerProtocolOptions {
   readonly onExchange: ExchangeHandler;
   readonly acceptsTunnels: boolean;
-  /** Announces draft 15 of WebTransport too. */
-  readonly webTransportDraft15?: boolean | undefined;
+  /** Drafts of WebTransport to offer besides 02 and 07. */
+  readonly newerDrafts?: NewerDrafts | undefined;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */

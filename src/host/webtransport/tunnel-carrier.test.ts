@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { H3_ERRORS } from "../../h3/index.ts";
 import { capsule } from "../../http/capsules/index.ts";
-import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import { FlowCapsule, SessionError, type SessionStreams } from "../../webtransport/h3/index.ts";
 import {
   type CloseInfo,
   closeValue,
@@ -17,11 +17,13 @@ import { H3Body, type H3ExchangeHost } from "../quic/h3-stream.ts";
 import { H3Tunnel } from "../quic/h3-tunnel.ts";
 import { sessionIn } from "./tunnel-carrier.ts";
 
+const FLOW_CONTROL_ERROR: number = WT_ERRORS.WT_FLOW_CONTROL_ERROR;
+let sendLimit: (type: number, value: number) => void;
 const BYE: CloseInfo = { closeCode: 42, reason: "bye" };
 const CLOSE = capsule(WebTransportCapsule.CLOSE, closeValue(BYE));
 
 /** A server's session, and what happens to the stream of its request. */
-function serve() {
+function serve(hasFlow = false) {
   const log: string[] = [];
   const received: Uint8Array[] = [];
   const h3 = {
@@ -34,10 +36,22 @@ function serve() {
       return true;
     },
     stopReading: () => log.push("stop"),
-    cancel: (_id: number, code: number) => log.push(`reset ${code.toString(16)}`),
+    cancel: (_id: number, code: number) =>
+      log.push(code === FLOW_CONTROL_ERROR ? "flow error" : `reset ${code.toString(16)}`),
   };
   const host = { h3, pump: () => undefined, onExchangeClosed: () => log.push("over") } as unknown as H3ExchangeHost;
-  const streams = { close: () => undefined } as unknown as SessionStreams;
+  const limit = (type: number, value: number): void => {
+    if (value === 0) throw new SessionError(FLOW_CONTROL_ERROR, "a limit that does not grow");
+    log.push(`limit ${(type & 0xff).toString(16)} ${value}`);
+  };
+  const streams = {
+    close: () => undefined,
+    beginFlow: (send: (type: number, value: number) => void) => {
+      if (hasFlow) sendLimit = send;
+      return hasFlow;
+    },
+    handleLimit: limit,
+  } as unknown as SessionStreams;
   const parts = { datagrams: undefined, sessionStreams: streams };
   const tunnel = new H3Tunnel(
     host,
@@ -57,7 +71,7 @@ function serve() {
     for (let next = session.pollEvent(); next !== undefined; next = session.pollEvent()) all.push(next);
     return all;
   };
-  return { log, tunnel, session, receive, events };
+  return { log, tunnel, session, receive, events, send: (type: number, value: number) => sendLimit(type, value) };
 }
 
 test("our end waits for the peer's; Chromium takes a session whose request is stopped for cut off", () => {
@@ -120,4 +134,35 @@ test("a CLOSE that is split at each byte, after capsules that nobody knows, is o
   for (const byte of concat(capsule(0x17, new Uint8Array(70)), CLOSE)) receive(Uint8Array.of(byte));
   tunnel.handleFinished();
   expect(events()).toEqual([{ type: "closed", info: BYE, error: undefined }]);
+});
+
+describe("flow control in capsules", () => {
+  test("limits go both ways", () => {
+    const { log, send, receive } = serve(true);
+    send(FlowCapsule.MAX_DATA, 0x4000);
+    receive(capsule(FlowCapsule.MAX_DATA, fromHex("80010000")));
+    receive(capsule(FlowCapsule.MAX_STREAMS_UNI, fromHex("05")));
+    receive(capsule(FlowCapsule.DATA_BLOCKED, fromHex("05")));
+    expect(log).toEqual(["data 990b4d3d0480004000", "limit 3d 65536", "limit 40 5"]);
+  });
+
+  test.each([
+    ["a limit that does not grow", FlowCapsule.MAX_DATA, "00", "flow error"],
+    ["a limit of nothing", FlowCapsule.MAX_DATA, "", "reset 10e"],
+    ["a limit of one and a half integers", FlowCapsule.MAX_STREAMS_BIDI, "0540", "reset 10e"],
+    ["a limit of a stream", FlowCapsule.MAX_STREAM_DATA, "0005", "reset 10e"],
+    ["a limit of a stream that is reached", FlowCapsule.STREAM_DATA_BLOCKED, "0005", "reset 10e"],
+    ["a limit of 17 bytes", FlowCapsule.MAX_DATA, "00".repeat(17), "reset 10e"],
+  ])("%s ends the session", (_, type, value, expected) => {
+    const { log, receive, events } = serve(true);
+    receive(capsule(type, fromHex(value)));
+    expect(log[0]).toBe(expected);
+    expect(events()).toMatchObject([{ type: "closed", error: expect.any(Error) }]);
+  });
+
+  test("without flow control, all of this has no meaning", () => {
+    const { log, receive, events } = serve(false);
+    for (const type of Object.values(FlowCapsule)) receive(capsule(type, fromHex("00")));
+    expect([log, events()]).toEqual([[], []]);
+  });
 });

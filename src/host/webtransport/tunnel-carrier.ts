@@ -3,7 +3,7 @@
 import type { Instant } from "../../base/time.ts";
 import { CapsuleError } from "../../http/capsules/index.ts";
 import type { SendDatagramResult, StreamChunk, StreamDirection, StreamId } from "../../quic/index.ts";
-import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import { FlowCapsule, type SessionError, type SessionStreams } from "../../webtransport/h3/index.ts";
 import {
   type Carrier,
   type CloseInfo,
@@ -15,6 +15,9 @@ import {
   type StreamOrder,
   WebTransportCapsule,
 } from "../../webtransport/index.ts";
+import { varintLength } from "../../wire/varint.ts";
+import { VarintReader } from "../../wire/varint-reader.ts";
+import { Writer } from "../../wire/writer.ts";
 import { DatagramTunnel } from "../http/datagram-tunnel.ts";
 import type { Tunnel } from "../http/tunnel.ts";
 import { endWithServer } from "./server-stops.ts";
@@ -29,6 +32,20 @@ export function sessionIn(tunnel: Tunnel): Session {
   return new TunnelCarrier(tunnel, sessionStreams).session;
 }
 
+const FLOW_CAPSULES = [
+  FlowCapsule.MAX_DATA,
+  FlowCapsule.MAX_STREAMS_BIDI,
+  FlowCapsule.MAX_STREAMS_UNI,
+  FlowCapsule.MAX_STREAM_DATA,
+  FlowCapsule.STREAM_DATA_BLOCKED,
+].map((type) => ({ type, maxLength: 16 }));
+
+function varint(value: number): Uint8Array {
+  const writer = new Writer(new Uint8Array(varintLength(value)));
+  writer.varint(value);
+  return writer.bytes;
+}
+
 class TunnelCarrier implements Carrier {
   readonly session: Session;
   readonly #streams: SessionStreams;
@@ -37,6 +54,14 @@ class TunnelCarrier implements Carrier {
   constructor(tunnel: Tunnel, streams: SessionStreams) {
     this.#streams = streams;
     this.session = new Session(this);
+    let violation: SessionError | undefined;
+    const hasFlow = streams.beginFlow(
+      (type, value) => this.#control.sendCapsule(type, varint(value)),
+      (error) => {
+        if (this.#control === undefined) violation = error;
+        else this.#refuse(error);
+      },
+    );
     streams.handler = this.session;
     endWithServer(this.session, tunnel);
     this.#control = new DatagramTunnel(tunnel, {
@@ -45,12 +70,15 @@ class TunnelCarrier implements Carrier {
       capsules: [
         { type: WebTransportCapsule.CLOSE, maxLength: MAX_CLOSE_LENGTH },
         { type: WebTransportCapsule.DRAIN, maxLength: 0 },
+        // Without flow control, its capsules have no meaning (draft-ietf-webtrans-http3 §5.1).
+        ...(hasFlow ? FLOW_CAPSULES : []),
       ],
       onCapsule: (type, value) => this.#handleCapsule(type, value),
       // §6 of the draft: without a capsule, it is code 0 without a reason.
       onEnd: () => this.#end(PLAIN_CLOSE, undefined),
       onAbort: (reason) => this.#end(PLAIN_CLOSE, reason),
     });
+    if (violation !== undefined) this.#refuse(violation);
   }
 
   get maxDatagramSize(): number {
@@ -102,10 +130,31 @@ class TunnelCarrier implements Carrier {
       this.session.handleDraining();
       return;
     }
+    if (type !== WebTransportCapsule.CLOSE) {
+      this.#handleLimit(type, value);
+      return;
+    }
     const info = parseClose(value);
     if (typeof info === "string") throw new CapsuleError(info);
     this.#control.expectEnd();
     this.#end(info, undefined);
+  }
+
+  #handleLimit(type: number, value: Uint8Array): void {
+    // §5.4 of the draft.
+    if (type === FlowCapsule.MAX_STREAM_DATA || type === FlowCapsule.STREAM_DATA_BLOCKED) {
+      throw new CapsuleError("limits of single streams are those of QUIC");
+    }
+    const reader = new VarintReader();
+    const end = value.length === 0 ? 0 : reader.read(value, 0);
+    if (!reader.done || end !== value.length) throw new CapsuleError(`capsule ${type} is not one integer`);
+    this.#streams.handleLimit(type, reader.value);
+  }
+
+  /** The peer has broken a rule of its session. */
+  #refuse(error: SessionError): void {
+    this.#control.reset(error);
+    this.#end(PLAIN_CLOSE, error);
   }
 
   #end(info: CloseInfo, error: Error | undefined): void {

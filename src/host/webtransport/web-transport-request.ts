@@ -156,8 +156,9 @@ export class WebTransportRequest {
     const exchange = this.#exchange;
     const tunnel = exchange.acceptTunnel(lines);
     this.#tunnel = tunnel;
+    const draft = tunnel.sessionStreams?.terms().draft;
     session.begin(sessionIn(tunnel), {
-      about: this.#about("h3", isDraft02 ? "draft-02" : "draft-07"),
+      about: this.#about("h3", draft ?? (isDraft02 ? "draft-02" : "draft-07")),
       clock: this.#clock,
       onFault: endWith(tunnel),
       protocol: protocol ?? "",

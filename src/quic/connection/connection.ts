@@ -313,6 +313,10 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#options.onWake();
   }
 
+  watchDropped(id: StreamId, onDropped: (bytes: number) => void): void {
+    this.#parts.streams.watchDropped(id, onDropped);
+  }
+
   close(code: VarInt, phrase: string): void {
     this.#close({ type: "local", layer: "application", code, phrase });
   }

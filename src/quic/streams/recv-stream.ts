@@ -35,6 +35,10 @@ export class RecvStream {
   #announced = false;
   /** The reset that the application has not been notified of yet. */
   #reset: { readonly code: VarInt; readonly reliableSize: number } | undefined;
+  /** Bytes that `read` has returned. */
+  #delivered = 0;
+  /** Called with the bytes that `read` never returns, once they are known. */
+  onDropped: ((bytes: number) => void) | undefined;
   #stopCode: VarInt = 0;
   #stopIsDue = false;
 
@@ -112,6 +116,7 @@ export class RecvStream {
     }
     this.#drop(connection);
     this.#state = "reset-read";
+    this.#reportDropped();
     return this.#reset.code;
   }
 
@@ -165,7 +170,12 @@ export class RecvStream {
       this.#drop(connection);
       this.#stopIsDue = false;
       this.#state = "data-read";
+      this.#reportDropped();
     }
+  }
+
+  #reportDropped(): void {
+    this.onDropped?.(this.#finalSize! - this.#delivered);
   }
 
   /** Bytes that no one will read count as consumed for the connection's credit (RFC 9000 §4.5). */
@@ -189,6 +199,7 @@ export class RecvStream {
     if (this.#state === "stopped" || this.isTerminal) return undefined;
     const bytes = this.#data.read(this.#readable(max));
     if (bytes !== undefined) {
+      this.#delivered += bytes.length;
       this.window.consume(bytes.length);
       if (this.#state !== "recv") this.window.cancelAnnouncement();
       connection.changeUnread(-bytes.length);
@@ -213,6 +224,7 @@ export class RecvStream {
     if (this.#finalSize !== undefined) {
       // The peer has sent everything at least once, so stopping it would save almost nothing.
       this.#state = "data-read";
+      this.#reportDropped();
       return false;
     }
     this.#state = "stopped";

@@ -238,6 +238,11 @@ export class StreamSet implements StreamFacts {
     this.#removeIfFinished(stream!);
   }
 
+  watchDropped(id: StreamId, onDropped: (bytes: number) => void): void {
+    const receive = this.#table.receivingPart(this.#table.opened(id), id);
+    if (receive !== undefined) receive.onDropped = onDropped;
+  }
+
   // ── Frames from the peer ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** Returns the number of bytes received for the first time. */

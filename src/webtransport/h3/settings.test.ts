@@ -1,18 +1,47 @@
 import { expect, test } from "vitest";
 import { DEFAULT_SETTINGS } from "../../h3/settings.ts";
-import { requestsSession, takesSessions, webTransportSettings } from "./index.ts";
+import { type NewerDrafts, requestsSession, sessionTerms, takesSessions, webTransportSettings } from "./index.ts";
+import { OWN_FLOW } from "./session-flow.ts";
 
-const announced = (draft15: boolean) =>
-  Object.fromEntries(webTransportSettings(16, { draft15 }).map(({ id, value }) => [id.toString(16), value]));
+const announced = (newer?: NewerDrafts) =>
+  Object.fromEntries(
+    webTransportSettings(16, newer).flatMap(({ id, value }) => (value === undefined ? [] : [[id.toString(16), value]])),
+  );
+const FLOW = { "2b61": OWN_FLOW.maxData, "2b64": OWN_FLOW.maxStreamsUni, "2b65": OWN_FLOW.maxStreamsBidi };
 
-test("drafts 02 and 07 are announced, and draft 15 on request only", () => {
-  expect(announced(false)).toEqual({ "2b603742": 1, c671706a: 16 });
-  expect(announced(true)).toEqual({ "2b603742": 1, c671706a: 16, "2c7cf000": 1 });
+test("drafts 02 and 07 are announced, and newer ones with their flow control on request only", () => {
+  const old = { "2b603742": 1, c671706a: 16 };
+  expect(announced()).toEqual(old);
+  expect(announced({ draft15: true })).toEqual({ ...old, "2c7cf000": 1, ...FLOW });
+  expect(announced({ draft13: true, draft15: true })).toEqual({ ...old, "14e9cd29": 16, "2c7cf000": 1, ...FLOW });
 });
 
 test("SETTINGS_WT_ENABLED is 0 or 1", () => {
-  const { problem } = webTransportSettings(1, { draft15: true }).at(-1)!;
+  const { problem } = webTransportSettings(1).find(({ name }) => name === "SETTINGS_WT_ENABLED")!;
   expect([0, 1, 2].map((value) => problem!(value))).toEqual([undefined, undefined, "neither 0 nor 1"]);
+});
+
+const BOTH = { draft13: true, draft15: true };
+const LIMITS = { 11105: 1000, 11108: 3, 11109: 4 };
+
+test.each<[string, NewerDrafts, Record<number, number>, string | undefined, boolean]>([
+  ["draft 02 by Chromium", BOTH, { 727725890: 1 }, undefined, false],
+  ["draft 13 with several sessions", BOTH, { 350866729: 9 }, "draft-13", true],
+  ["draft 13 with one session", BOTH, { 350866729: 1 }, "draft-13", false],
+  ["draft 14 with limits", BOTH, { 350866729: 1, 11108: 1 }, "draft-13", true],
+  ["draft 13, which we do not offer", { draft15: true }, { 350866729: 9, ...LIMITS }, undefined, false],
+  ["draft 15 without limits", BOTH, { 746385408: 1 }, "draft-15", false],
+  ["draft 15 with limits", BOTH, { 746385408: 1, ...LIMITS }, "draft-15", true],
+  ["both, as webtransport-go does", BOTH, { 746385408: 1, 350866729: 2 ** 50 }, "draft-15", false],
+  ["draft 15, which we do not offer", { draft13: true }, { 746385408: 1, ...LIMITS }, undefined, false],
+])("with a peer that announces %s, the draft and flow control follow", (_, newer, given, draft, hasFlow) => {
+  const extensions = Object.entries(given).map(([id, value]) => ({ id: Number(id), value }));
+  const terms = sessionTerms(newer, { ...DEFAULT_SETTINGS, h3Datagram: true, extensions });
+  expect([terms.draft, terms.flow !== undefined]).toEqual([draft, hasFlow]);
+  if (hasFlow && given[0x2b61] === 1000) {
+    expect(terms.flow?.peer).toEqual({ maxData: 1000, maxStreamsUni: 3, maxStreamsBidi: 4 });
+  }
+  expect(sessionTerms(newer, { ...DEFAULT_SETTINGS, extensions }).draft).toBeUndefined();
 });
 
 test.each([

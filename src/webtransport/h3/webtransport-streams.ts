@@ -10,6 +10,7 @@ import type { VarInt } from "../../wire/varint.ts";
 import { VarintReader } from "../../wire/varint-reader.ts";
 import { WT_ERRORS } from "../error-codes.ts";
 import { abandon, SessionStreams, StreamType } from "./session-streams.ts";
+import { OLD_TERMS, type SessionTerms } from "./settings.ts";
 
 /** Streams that may wait for sessions that have not been requested, or whose requests have not been answered. */
 const MAX_EARLY_STREAMS = 24;
@@ -30,8 +31,17 @@ export class WebTransportStreams implements StreamOwner {
   /** Streams of sessions that have not been requested, in the order in which they came. */
   readonly #early = new Map<StreamId, Early>();
 
+  /** What both sides agreed on, once the peer's settings have arrived. */
+  readonly terms: () => SessionTerms;
+
   /** `nextRequestId` is a server's: requests below it have arrived. */
-  constructor(transport: StreamTransport, claims: StreamClaims, nextRequestId: () => StreamId) {
+  constructor(
+    transport: StreamTransport,
+    claims: StreamClaims,
+    nextRequestId: () => StreamId,
+    terms: () => SessionTerms = () => OLD_TERMS,
+  ) {
+    this.terms = terms;
     this.#transport = transport;
     this.#claims = claims;
     this.#nextRequestId = nextRequestId;
@@ -46,9 +56,8 @@ export class WebTransportStreams implements StreamOwner {
 
   /** Adds the session of a request, answered or not. Close it if the answer opens no session. */
   add(sessionId: StreamId): SessionStreams {
-    const session = new SessionStreams(this.#transport, this.#claims, sessionId, () =>
-      this.#sessions.delete(sessionId),
-    );
+    const onClose = (): void => void this.#sessions.delete(sessionId);
+    const session = new SessionStreams(this.#transport, this.#claims, sessionId, onClose, this.terms);
     this.#sessions.set(sessionId, session);
     for (const [id, early] of this.#early) {
       if (early.sessionId !== sessionId) continue;
@@ -113,6 +122,7 @@ export class WebTransportStreams implements StreamOwner {
     if (session === undefined && !isEarly) {
       this.#refuse(id, WT_ERRORS.WT_SESSION_GONE);
     } else if (this.#waiting >= MAX_EARLY_STREAMS && session?.isAwaited !== false) {
+      session?.countRefused(id);
       this.#refuse(id, WT_ERRORS.WT_BUFFERED_STREAM_REJECTED);
     } else if (session === undefined) {
       this.#early.set(id, { sessionId, first });
