@@ -109,6 +109,7 @@ test("a WebTransport session brings datagrams and streams back", async () => {
     certificate: string;
   };
   const session = new WebTransport(new URL("/session", server.url), {
+    client: { protocols: ["h3"] },
     serverCertificateHashes: [{ algorithm: "sha-256", value: Buffer.from(certificate, "base64") }],
   });
   await session.ready;
@@ -119,6 +120,12 @@ test("a WebTransport session brings datagrams and streams back", async () => {
   void sent.write(new TextEncoder().encode("there and back")).then(() => sent.close());
   const { value: stream } = await session.incomingUnidirectionalStreams.getReader().read();
   expect(await new Response(stream).text()).toBe("there and back");
+  for await (const { data } of eventsOf(await own.fetch(new URL("/api/sessions", server.url)))) {
+    expect(data).toMatchObject([
+      { role: "server", url: "/session", carrier: "h3", state: "open", streams: { incoming: 1, outgoing: 1 } },
+    ]);
+    break;
+  }
   session.close();
 });
 

@@ -54,6 +54,7 @@ async function connect(certificate) {
     serverCertificateHashes: [{ algorithm: "sha-256", value: hash }],
   });
   await session.ready;
+  byId("inspector").open = true;
   const took = milliseconds(performance.now() - started);
   note.textContent = `Open after ${took}, ${CARRIERS[session.reliability]}`;
   return session;

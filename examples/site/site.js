@@ -1,5 +1,6 @@
 // The page's script: no library, no build step. Each part works on its own, or says why it does not.
 import { startFacts } from "./facts.js";
+import { startInspector } from "./inspector.js";
 import { startLive } from "./live.js";
 import { startRace } from "./race.js";
 import { startSession } from "./session.js";
@@ -14,5 +15,6 @@ if (connection === undefined) {
   startRace(connection);
   startLive(connection);
   startSession(connection);
+  startInspector();
   startTour();
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Context, type Handler, serveFiles } from "nagare";
 import type { Client } from "nagare/client";
+import { inspectSessions } from "nagare/webtransport";
 import { download } from "./downloads.ts";
 import { echo } from "./echo.ts";
 import { eventStream } from "./event-stream.ts";
@@ -15,6 +16,7 @@ import { runTour } from "./tour.ts";
 const SESSIONS = fileURLToPath(import.meta.resolve("nagare/webtransport/browser"));
 const SITE = fileURLToPath(new URL("examples/site", import.meta.resolve("nagare/package.json")));
 const SAMPLE_INTERVAL = 250;
+const INSPECTION_INTERVAL = 500;
 
 export interface AppOptions {
   /** Our own client, which connects to this server over HTTP/3. A page loaded over TCP shows its connection. */
@@ -71,6 +73,16 @@ export function createApp({ client, ca, certificate, stopping }: AppOptions): Ap
           }
           send(figures);
           await pause(SAMPLE_INTERVAL, undefined, { signal }).catch(() => undefined); // Aborted: the loop ends.
+        }
+      }),
+    "/api/sessions": (_request, context) =>
+      eventStream(stopping, context.signal, async (send, signal) => {
+        for (let last = ""; !signal.aborted; ) {
+          const sessions = inspectSessions().filter(({ role }) => role === "server");
+          const now = JSON.stringify(sessions);
+          if (now !== last) send(sessions);
+          last = now;
+          await pause(INSPECTION_INTERVAL, undefined, { signal }).catch(() => undefined); // Aborted: the loop ends.
         }
       }),
     "/api/work": async () => {

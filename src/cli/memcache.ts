@@ -9,6 +9,7 @@ Examples:
   nagare memcache -o proxy_config=proxy.lua                     memcached's own configuration, with simple or routelib
   nagare memcache -o proxy_config=routelib,proxy_arg=routes.lua the same, as memcached 1.6.38 spells it
   nagare memcache --config nagare.config.ts                     export default { memcache: { pools, routes } }
+  nagare memcache --config pools.json --metrics-port 9465       with counters for Prometheus
   nagare memcache -p 11211 -l 0.0.0.0 -o proxy_config=proxy.lua on every address of this machine
 
 Configurations in Lua need the package wasmoon: npm install wasmoon. docs/memcache.md describes both kinds.
@@ -44,6 +45,12 @@ export function registerMemcache(program: Command, io: Io): void {
     .addOption(new Option("--backend-ca <file>", "authorities for backends that use TLS"))
     .addOption(new Option("--backend-cert <file>", "certificate chain to show to backends"))
     .addOption(new Option("--backend-key <file>", "its private key"))
+    .addOption(
+      new Option("--dns-servers <list>", "name servers for pools that DNS names, instead of the system's; with commas"),
+    )
+    .addOption(new Option("--workers <n>", "serve with n processes on one port; auto: one per core"))
+    .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
+    .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--grace <time>", "time for active requests when stopping").default("10s"))
     .addOption(new Option("--no-watch", "read the configuration again only on SIGHUP"))
     .addOption(new Option("-v, --verbose", "log what happens to backends"))

@@ -90,7 +90,8 @@ export class Client {
 
   /**
    * Tells the server another priority for the rest of a response (RFC 9218 §7): members that are missing get their default. Returns
-   * false if the server is not told: over HTTP/1.1 and HTTP/2, or if the response has arrived. Throws a ClientError for a
+   * false if the server is not told: over HTTP/1.1, over HTTP/2 without `http2PriorityUpdate` or to a server that does not read the
+   * frame, or if the response has arrived. Throws a ClientError for a
    * priority that does not exist.
    */
   reprioritize(response: Response, priority: RequestPriority): boolean {

@@ -41,8 +41,8 @@ export interface ClientOptions {
   /** Called with each TLS key log line (RFC 9850), for TCP and QUIC. The lines allow decrypting the traffic. */
   readonly keylog?: ((line: string) => void) | undefined;
   /**
-   * Races the addresses of a host as answers arrive (Happy Eyeballs), with HTTPS records if that is wanted. Default:
-   * waits for all addresses, and tries them one after the other.
+   * How the addresses of a host are raced as answers arrive, over QUIC and TCP (Happy Eyeballs): another version, other delays, or
+   * with HTTPS records. Default: version 3 without records.
    */
   readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
@@ -83,6 +83,11 @@ export interface ClientOptions {
   readonly decompress?: boolean;
   /** Default: "nagare". */
   readonly userAgent?: string;
+  /**
+   * True to let `reprioritize` work over HTTP/2, too, with servers that read PRIORITY_UPDATE frames (RFC 9218 §7.1). It costs CPU: all
+   * bytes of such connections go through JavaScript. Default: false.
+   */
+  readonly http2PriorityUpdate?: boolean;
   /** The versions of QUIC, for HTTP/3. */
   readonly quic?: QuicClientOptions | undefined;
   /**
@@ -156,6 +161,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     headersTimeout: duration("headersTimeout", options.headersTimeout ?? 300_000),
     bodyTimeout: duration("bodyTimeout", options.bodyTimeout ?? 300_000),
     idleTimeout: options.idleTimeout === undefined ? undefined : duration("idleTimeout", options.idleTimeout),
+    http2PriorityUpdate: options.http2PriorityUpdate ?? false,
     maxConnections: options.maxConnections ?? 16,
     headStart: duration("headStart", options.headStart ?? 250),
     replaceSilent: options.replaceSilent ?? true,

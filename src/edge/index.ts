@@ -61,6 +61,7 @@ export {
   type HealthCheckConfig,
   type LimitsConfig,
   type ListenConfig,
+  type MemcacheSection,
   type MetricsConfig,
   type PartialPostReplayConfig,
   type PassiveHealthConfig,
@@ -96,6 +97,7 @@ export type {
   RequestIdOptions,
   RequestRecord,
   ServiceStatus,
+  SessionRecord,
   TextRegistry,
   TraceContextOptions,
 } from "./operations/index.ts"; // what operators see

@@ -11,13 +11,15 @@ let origin: string;
 const seen = new Map<string, { readonly before: Priority; readonly context: Context }>();
 
 beforeAll(async () => {
-  server = await serve({ port: 0, host: "127.0.0.1", ...localhostIdentity }, (request, context) => {
+  const options = { port: 0, host: "127.0.0.1", http2PriorityUpdate: true, ...localhostIdentity };
+  server = await serve(options, async (request, context) => {
     const { pathname, searchParams } = new URL(request.url);
     seen.set(pathname, { before: context.priority, context });
     const set = searchParams.get("set");
     if (set !== null) context.priority = JSON.parse(set) as Partial<Priority>;
     const own = searchParams.get("field");
     const headers = own === null ? {} : { priority: own };
+    if (pathname === "/count") return new Response(String((await request.arrayBuffer()).byteLength));
     if (pathname.startsWith("/open")) return new Response(endless(), { headers });
     return new Response(JSON.stringify(context.priority), { headers });
   });
@@ -31,10 +33,15 @@ const endless = (): ReadableStream<Uint8Array> =>
 
 const resolve = (): readonly string[] => ["127.0.0.1"];
 
-describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
+describe.each([
+  ["http/1.1", true],
+  ["h2", false],
+  ["h2", true],
+  ["h3", false],
+] as const)("over %s, http2PriorityUpdate %s", (protocol, http2PriorityUpdate) => {
   let client: Client;
   beforeAll(() => {
-    client = createClient({ protocols: [protocol], ca: localhostIdentity.cert, resolve });
+    client = createClient({ protocols: [protocol], ca: localhostIdentity.cert, resolve, http2PriorityUpdate });
   });
   afterAll(() => client.destroy());
 
@@ -71,7 +78,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     expect(before).toEqual({ urgency: 6, incremental: false });
     expect(() => client.reprioritize(response, { urgency: 9 })).toThrow(/invalid urgency 9/);
     const isSent = client.reprioritize(response, { urgency: 0, incremental: true });
-    expect(isSent).toBe(protocol === "h3");
+    expect(isSent).toBe(protocol === "h3" || (protocol === "h2" && http2PriorityUpdate));
     // A later request comes after the frame on the same connection, unless a packet is lost.
     for (let i = 0; i < 10 && isSent && context.priority.urgency === 6; i += 1)
       await (await client.fetch(`${origin}/after`)).text();
@@ -81,6 +88,25 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     abort.abort();
     await response.body?.cancel().catch(() => {});
     expect(client.reprioritize(response, "high")).toBe(false);
+  });
+
+  test("changes leave between the frames of content that is on its way", async () => {
+    const abort = new AbortController();
+    const path = `/open-beside-${protocol}`;
+    const response = await client.fetch(origin + path, { priority: { urgency: 6 }, signal: abort.signal });
+    const lengths = await Promise.all(
+      [1, 2, 3].map(async (count) => {
+        const sent = client.fetch(`${origin}/count`, { method: "POST", body: new Uint8Array(count * 100_000) });
+        const isSent = client.reprioritize(response, { urgency: count });
+        const length = Number(await (await sent).text());
+        client.reprioritize(response, { urgency: 7 });
+        return [length, isSent];
+      }),
+    );
+    const isSent = client.reprioritize(response, { urgency: 1 });
+    expect(lengths).toEqual([100_000, 200_000, 300_000].map((length) => [length, isSent]));
+    abort.abort();
+    await response.body?.cancel().catch(() => {});
   });
 
   test("an urgency that does not exist cannot be sent or set", async () => {

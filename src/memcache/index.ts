@@ -18,6 +18,7 @@ export {
   type RouteDescription,
   type RoutesConfig,
 } from "./config/config.ts";
+export { type DiscoveredName, discoveredNames, type Endpoint, keyOf, withServers } from "./config/discovery.ts";
 export type { BuildEnvironment, OwnRouters, RouteBuilder } from "./config/environment.ts";
 /** Distribution of keys. */
 export { jumpHash } from "./hash/jump.ts";

@@ -29,6 +29,7 @@ export interface Carrier {
   reset(id: StreamId, code: number): void;
   stopSending(id: StreamId, code: number): void;
   setOrder(id: StreamId, order: StreamOrder): void;
+  /** Copies the payload. */
   sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult;
   /** Asks the peer to end the session soon. */
   drain(): void;
@@ -58,8 +59,15 @@ export type SessionEvent =
   | { readonly type: "closed"; readonly info: CloseInfo; readonly error: Error | undefined };
 
 export interface SessionCounts {
-  /** Streams opened by either side. */
-  streams: number;
+  /** Streams opened by this side, and by the peer. */
+  outgoing: number;
+  incoming: number;
+  /** Parts of streams that the peer reset, and those that it stopped reading. */
+  resets: number;
+  stops: number;
+  /** Content of streams that the application wrote, and that it read. */
+  bytesSent: number;
+  bytesReceived: number;
   datagramsSent: number;
   datagramsReceived: number;
   /** Datagrams that `sendDatagram` did not queue. */
@@ -67,7 +75,17 @@ export interface SessionCounts {
 }
 
 export class Session {
-  readonly counts: SessionCounts = { streams: 0, datagramsSent: 0, datagramsReceived: 0, datagramsRefused: 0 };
+  readonly counts: SessionCounts = {
+    outgoing: 0,
+    incoming: 0,
+    resets: 0,
+    stops: 0,
+    bytesSent: 0,
+    bytesReceived: 0,
+    datagramsSent: 0,
+    datagramsReceived: 0,
+    datagramsRefused: 0,
+  };
   readonly #carrier: Carrier;
   readonly #events: SessionEvent[] = [];
   #onEvent: (() => void) | undefined;
@@ -81,6 +99,10 @@ export class Session {
     return this.#state === "closed";
   }
 
+  get isDraining(): boolean {
+    return this.#state === "draining";
+  }
+
   get maxDatagramSize(): number {
     return this.isClosed ? 0 : this.#carrier.maxDatagramSize;
   }
@@ -92,7 +114,8 @@ export class Session {
   }
 
   pollEvent(): SessionEvent | undefined {
-    return this.#events.shift();
+    // There is seldom more than one, and `pop` costs less than `shift`.
+    return this.#events.length === 1 ? this.#events.pop() : this.#events.shift();
   }
 
   // ── Commands of the application ───────────────────────────────────────────────────────────────────────────────────
@@ -101,16 +124,21 @@ export class Session {
   openStream(direction: StreamDirection): StreamId | undefined {
     if (this.isClosed) return undefined;
     const id = this.#carrier.openStream(direction);
-    if (id !== undefined) this.counts.streams += 1;
+    if (id !== undefined) this.counts.outgoing += 1;
     return id;
   }
 
   write(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
-    return this.isClosed || this.#carrier.write(id, bytes, fin);
+    if (this.isClosed) return true;
+    this.counts.bytesSent += bytes.length;
+    return this.#carrier.write(id, bytes, fin);
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
-    return this.isClosed ? undefined : this.#carrier.read(id, max);
+    if (this.isClosed) return undefined;
+    const chunk = this.#carrier.read(id, max);
+    if (chunk !== undefined) this.counts.bytesReceived += chunk.bytes.length;
+    return chunk;
   }
 
   reset(id: StreamId, code: number): void {
@@ -148,7 +176,7 @@ export class Session {
   // ── Events of the carrier ─────────────────────────────────────────────────────────────────────────────────────────
 
   handleStream(id: StreamId, direction: StreamDirection): void {
-    this.counts.streams += 1;
+    this.counts.incoming += 1;
     this.#emit({ type: "stream", id, direction });
   }
 
@@ -161,10 +189,12 @@ export class Session {
   }
 
   handleReset(id: StreamId, code: number | undefined): void {
+    this.counts.resets += 1;
     this.#emit({ type: "reset", id, code });
   }
 
   handleStopped(id: StreamId, code: number | undefined): void {
+    this.counts.stops += 1;
     this.#emit({ type: "stopped", id, code });
   }
 

@@ -80,3 +80,6 @@ export const addressKey = (bytes: Uint8Array): number | string =>
   bytes.length === 4
     ? ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0
     : String.fromCharCode(...bytes);
+
+/** RFC 3986 §3.2.2: a host and a port; an IPv6 address stands in brackets. */
+export const hostAndPort = (host: string, port: number): string => `${host.includes(":") ? `[${host}]` : host}:${port}`;

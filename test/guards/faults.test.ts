@@ -18,7 +18,6 @@ import { browserExits, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { generated } from "./load-world.ts";
-import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { PROXY_TRAFFIC } from "./proxy-world.ts";
@@ -292,24 +291,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli reloaded": at(reloadServe),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),
-  "memcache connection": at(() => memcacheTraffic()),
-  "memcache listening": at(() => memcacheTraffic()),
-  "memcache server error": at(() => memcacheTraffic("server error")),
-  "memcache client data": at(() => memcacheTraffic()),
-  "memcache client drain": at(() => memcacheTraffic("much")),
-  "memcache client end": at(() => memcacheTraffic("ending")),
-  "memcache client error": at(() => memcacheTraffic("client error")),
-  "memcache client closed": at(() => memcacheTraffic("ending")),
-  "memcache backend connected": at(() => memcacheTraffic()),
-  "memcache backend data": at(() => memcacheTraffic()),
-  "memcache backend error": at(() => memcacheTraffic("backend error")),
-  "memcache backend closed": at(() => memcacheTraffic("backend closed")),
-  "memcache config change": at(reconfigured),
-  "memcache watch error": at(() => reconfigured("watch error")),
-  "memcache reload": at(reconfigured),
-  "memcache reloaded": at(reconfigured),
-  "memcache flush": at(() => memcacheTraffic()),
-  "memcache timer": at(() => memcacheTraffic("silent")),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);
@@ -362,12 +343,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client TCP dialled": at(h2),
   "client session closed": at(h2),
   "client connect timeout": at(() => all(lost(1, NOWHERE))),
-  "client dial abort": at(async () => {
-    const controller = new AbortController();
-    const pending = lost(1, { ...NOWHERE, connectTimeout: 60_000 }, controller.signal);
-    setImmediate(() => controller.abort());
-    await all(pending);
-  }),
   "client lookup": at(h2),
   "client address": at(h3),
   "client inflated": at(h2),

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
 import { MemcacheService } from "../../src/edge/memcache/service.ts";
+import { nameServer } from "../../src/host/dns/testing/name-server.ts";
 import { MemcacheServer } from "../../src/host/memcache/server.ts";
 import { FakeBackend } from "../../src/memcache/testing/fake-backend.ts";
 import { armed } from "./armed.ts";
@@ -15,7 +16,7 @@ import { closers, log } from "./world.ts";
 type Trouble = "server error" | "client error" | "backend error" | "backend closed" | "silent" | "much" | "ending";
 
 /** Stores and fetches through the proxy, until the armed entry has thrown. */
-export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
+async function memcacheTraffic(trouble?: Trouble): Promise<void> {
   const backends: Socket[] = [];
   const store = new FakeBackend();
   const backend = createServer((socket) => {
@@ -75,7 +76,7 @@ export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
 }
 
 /** Changes the configuration of a proxy, until the armed entry has thrown. */
-export async function reconfigured(trouble?: "watch error"): Promise<void> {
+async function reconfigured(trouble?: "watch error"): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-memcache-"));
   const module = join(folder, "memcache.json");
   const write = (name: string): void =>
@@ -104,3 +105,50 @@ export async function reconfigured(trouble?: "watch error"): Promise<void> {
     { timeout: 15_000, interval: 300 },
   );
 }
+
+/** A pool whose name has a short time to live, until the armed entry has thrown. */
+async function followed(): Promise<void> {
+  const server = await nameServer(["cache.test. 0 A 127.0.0.1"]);
+  const folder = mkdtempSync(join(tmpdir(), "nagare-guards-memcache-"));
+  const module = join(folder, "memcache.json");
+  writeFileSync(module, JSON.stringify({ pools: { a: { backends: ["dns:cache.test:1"] } }, routes: { default: "a" } }));
+  const service = await MemcacheService.start({
+    version: "0",
+    source: { module },
+    listen: [{ port: 0 }],
+    watch: false,
+    nameServers: [server.udp],
+    log,
+  });
+  closers.push(
+    () => service.close(0),
+    () => server[Symbol.asyncDispose](),
+    () => rmSync(folder, { recursive: true, force: true }),
+  );
+  await vi.waitUntil(() => armed.entry === undefined, { timeout: 15_000, interval: 20 });
+}
+
+const at = (run: () => Promise<unknown>): { readonly run: () => Promise<unknown> } => ({ run });
+
+export const MEMCACHE_TRAFFIC = {
+  "memcache connection": at(() => memcacheTraffic()),
+  "memcache listening": at(() => memcacheTraffic()),
+  "memcache server error": at(() => memcacheTraffic("server error")),
+  "memcache client data": at(() => memcacheTraffic()),
+  "memcache client drain": at(() => memcacheTraffic("much")),
+  "memcache client end": at(() => memcacheTraffic("ending")),
+  "memcache client error": at(() => memcacheTraffic("client error")),
+  "memcache client closed": at(() => memcacheTraffic("ending")),
+  "memcache backend connected": at(() => memcacheTraffic()),
+  "memcache backend data": at(() => memcacheTraffic()),
+  "memcache backend error": at(() => memcacheTraffic("backend error")),
+  "memcache backend closed": at(() => memcacheTraffic("backend closed")),
+  "memcache config change": at(reconfigured),
+  "memcache watch error": at(() => reconfigured("watch error")),
+  "memcache reload": at(reconfigured),
+  "memcache reloaded": at(reconfigured),
+  "memcache flush": at(() => memcacheTraffic()),
+  "memcache timer": at(() => memcacheTraffic("silent")),
+  "memcache names timer": at(followed),
+  "memcache names": at(followed),
+};

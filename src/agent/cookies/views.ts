@@ -26,6 +26,8 @@ interface Ready {
   readonly paths: readonly ReadyCookies[];
   /** The time at which the first of them expires. */
   readonly until: number;
+  /** When it was prepared: a clock that was set back makes cookies live again. */
+  readonly from: number;
 }
 
 interface HostView {
@@ -73,7 +75,7 @@ export class Views {
     const view = this.#viewOf(target.host);
     if (view === undefined) return [];
     let ready = view[scheme];
-    if (ready === undefined || now >= ready.until) {
+    if (ready === undefined || now < ready.from || now >= ready.until) {
       ready = this.#prepare(view.paths, target, now);
       view[scheme] = ready;
     }
@@ -133,7 +135,7 @@ export class Views {
       this.#text += text.length;
       paths.push({ path: each.path, stored, text });
     }
-    return { paths, until };
+    return { paths, from: now, until };
   }
 }
 

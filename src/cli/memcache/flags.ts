@@ -13,6 +13,10 @@ export interface MemcacheFlags {
   readonly backendCa?: string;
   readonly backendCert?: string;
   readonly backendKey?: string;
+  readonly dnsServers?: string;
+  readonly workers?: string;
+  readonly metricsPort?: string;
+  readonly metricsHost?: string;
   readonly grace: string;
   /** False with --no-watch. */
   readonly watch: boolean;

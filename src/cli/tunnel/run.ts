@@ -1,6 +1,8 @@
 // Runs a local UDP port through a proxy until it is stopped.
+
 import { udpTargetOf, udpTemplateOf } from "../../client/connect-udp/open.ts";
 import { ClientError, type ClientOptions, createClient } from "../../client/index.ts";
+import { hostAndPort } from "../../wire/ip-address.ts";
 import { printable } from "../../wire/printable.ts";
 import { describe, usageError } from "../fail.ts";
 import { readPem } from "../get/flags.ts";
@@ -37,8 +39,8 @@ export async function runTunnel(target: string, flags: TunnelFlags, io: Io): Pro
     const opening = client.forwardUdp(target, { via: flags.via, headers, ...place, onError });
     const forwarder = await Promise.race([opening, stopped.promise]);
     if (forwarder === undefined) return;
-    const { address, port, family } = forwarder.address;
-    const local = `${family === "IPv6" ? `[${address}]` : address}:${port}`;
+    const { address, port } = forwarder.address;
+    const local = hostAndPort(address, port);
     if (json) emit({ event: "listening", address, port, target, via: flags.via, protocol: forwarder.protocol });
     else {
       io.stderr.write(`nagare: to ${target} through ${flags.via} over ${forwarder.protocol}\n`);

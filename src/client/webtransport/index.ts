@@ -4,17 +4,22 @@
  * @module nagare/webtransport
  */
 
-export type { WebTransportDatagramDuplexStream } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
+export type { WebTransportDatagramDuplexStream, WebTransportDatagramStats } from "../../host/webtransport/datagrams.ts"; // `datagrams` of a session
 export { WebTransportError, type WebTransportErrorOptions } from "../../host/webtransport/error.ts"; // its errors
+export {
+  inspectSessions,
+  type SessionAbout,
+  type StreamInspection,
+  type WebTransportInspection,
+} from "../../host/webtransport/inspection.ts"; // what the sessions of this process do
+export type { ReceiveStreamStats, WebTransportReceiveStream } from "../../host/webtransport/receive-stream.ts"; // streams of a session
 export type {
-  ReceiveStreamStats,
   SendStreamOptions,
   SendStreamStats,
-  WebTransportBidirectionalStream,
-  WebTransportReceiveStream,
   WebTransportSendGroup,
   WebTransportSendStream,
-} from "../../host/webtransport/streams.ts"; // streams of a session
+} from "../../host/webtransport/send-stream.ts";
+export type { WebTransportBidirectionalStream } from "../../host/webtransport/streams.ts";
 export type {
   AcceptedWebTransport,
   AcceptWebTransportOptions,

@@ -65,6 +65,40 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (version) => {
   });
 });
 
+test.each(["http/1.1", "h2", "h3"] as const)(
+  "a server that stops asks sessions over %s to end, closes those that stay with 1001, and takes new ones when it is back",
+  async (version) => {
+    const start = (port: number) =>
+      serve({ port, host: "127.0.0.1", tls: identity }, (_request, context) => context.webtransport!.accept().response);
+    const stopping = await start(0);
+    const request = {
+      url: stopping.url,
+      fields: [],
+      protocols: [],
+      client: { rejectUnauthorized: false },
+      certificateHashes: undefined,
+      clock: systemClock,
+    };
+    const connect = async (): Promise<WebTransportSession> => {
+      const session = new WebTransportSession();
+      const opened = await openSession(overWebSocket([version]), request, new AbortController().signal);
+      opened.begin(session);
+      return session;
+    };
+    const first = await connect();
+    const closing = stopping.close({ timeout: 400 });
+    await first.draining;
+    expect(first.inspect()).toMatchObject({ carrier: "websocket", version: "qmux-02" });
+    expect(await first.closed).toEqual({ closeCode: 1001, reason: "the server stops" });
+    await closing;
+    const back = await start(Number(stopping.url.port));
+    const second = await connect();
+    second.close({ closeCode: 9 });
+    expect(await second.closed).toEqual({ closeCode: 9, reason: "" });
+    await back.close({ timeout: 0 });
+  },
+);
+
 describe("the client", () => {
   test("falls back when HTTP/3 fails, but not if it must not", async () => {
     const tcpOnly = await serve(

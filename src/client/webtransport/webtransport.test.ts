@@ -161,6 +161,15 @@ describe("the end", () => {
     expect(await client.closed).toEqual({ closeCode: 1001, reason: "the server stops" });
     expect(await peer.closed).toEqual({ closeCode: 1001, reason: "the server stops" });
     await closing;
+    // A client connects again when the server is back.
+    const back = await serve(
+      { port: Number(server.url.port), host: "127.0.0.1", tls: localhostIdentity },
+      (_request, context) => context.webtransport!.accept().response,
+    );
+    closers.push(() => back.close({ timeout: 0 }));
+    const again = new WebTransport(back.url, { client: { rejectUnauthorized: false, protocols: ["h3"] } });
+    await again.ready;
+    again.close();
   });
 
   test("is asked for by drain", async () => {

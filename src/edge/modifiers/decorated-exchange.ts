@@ -80,6 +80,12 @@ export class DecoratedExchange implements ServerExchange {
   set route(pattern: string | undefined) {
     this.inner.route = pattern;
   }
+  get inspectSession(): ServerExchange["inspectSession"] {
+    return this.inner.inspectSession;
+  }
+  set inspectSession(inspect: ServerExchange["inspectSession"]) {
+    this.inner.inspectSession = inspect;
+  }
   get refusal(): string | undefined {
     return this.inner.refusal;
   }

@@ -2,7 +2,7 @@
 
 export type { AccessLogOptions, InfoLogger } from "./access-log/access-log.ts";
 export { ACCESS_LOG_FORMATS, type AccessLogFormat, formatRecord } from "./access-log/formats.ts";
-export type { AddressPolicy, RequestRecord } from "./access-log/record.ts";
+export type { AddressPolicy, RequestRecord, SessionRecord } from "./access-log/record.ts";
 export type { QueryPolicy } from "./access-log/redaction.ts";
 export type { DeprecationReportOptions } from "./deprecation/report.ts";
 export type { DeprecatedUsage, DeprecatedUse, DeprecationState } from "./deprecation/usage.ts";

@@ -8,6 +8,7 @@ import { Registry } from "../../host/metrics/registry.ts";
 import { StatusListener } from "../../host/metrics/status-listener.ts";
 import type { TraceConnection } from "../../host/quic/tracing.ts";
 import type { ServiceManager } from "../../host/system/service-manager.ts";
+import { hostAndPort } from "../../wire/ip-address.ts";
 import type { Service } from "../running-server.ts";
 import { TrustedProxies } from "../trusted-proxies.ts";
 import { AccessLog } from "./access-log/access-log.ts";
@@ -114,9 +115,7 @@ export class Operations {
   get url(): URL | undefined {
     const address = this.#listener?.address;
     if (address === undefined) return undefined;
-    return new URL(
-      `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}/metrics`,
-    );
+    return new URL(`http://${hostAndPort(address.address, address.port)}/metrics`);
   }
 
   /** For the listeners of the server. */

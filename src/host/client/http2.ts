@@ -5,23 +5,24 @@ import {
   type ClientHttp2Stream,
   connect,
   constants,
-  type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type Settings,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { contentLengthOf, isHttp1Only } from "../../http/index.ts";
+import { isHttp1Only } from "../../http/index.ts";
+import { type PartialPriority, SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
+import { SESSION_SETTINGS, type SettingValues, takesSessions, WT_ENABLED } from "../../webtransport/h2/settings.ts";
+import { WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/settings.ts";
 import { detach, type Fault, guard } from "../guard.ts";
-import { watchEndStream } from "../http/http2-end-stream.ts";
-import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { Timer } from "../timer.ts";
-import { asClientError, ClientError, NoExtendedConnectError } from "./errors.ts";
-import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
+import { ClientError, NoExtendedConnectError } from "./errors.ts";
+import { Http2ClientExchange } from "./http2-client-exchange.ts";
+import { isSpent, requestError } from "./http2-errors.ts";
+import { UpdatingSocket } from "./http2-updates.ts";
 import { MAX_RESPONSE_HEAD } from "./limits.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
-  Field,
   RequestContent,
   ResponseHandler,
   Session,
@@ -35,15 +36,24 @@ import { WaitingExchange } from "./waiting-exchange.ts";
 const STREAMS_BEFORE_SETTINGS = 100;
 const STREAM_WINDOW = 1 << 20;
 const CONNECTION_WINDOW = 1 << 23;
-/** The maximum size of one write to Node, which copies the data. */
-const MAX_WRITE = 64 * 1024;
 /**
  * Megabytes. Node counts queued bytes but does not subtract those of a stream that ends early; above the limit (10 by
- * default) it resets every stream of the connection. Here, flow control and MAX_WRITE limit memory.
+ * default) it resets every stream of the connection. Here, flow control and the size of writes limit memory.
  */
 const UNLIMITED_SESSION_MEMORY = 2 ** 32 - 1;
 /** The maximum number of field lines of a response. Some servers send more than Node's default of 128. */
 const MAX_FIELD_LINES = 2_000;
+
+export interface Http2SessionOptions {
+  readonly origin: string;
+  /** Milliseconds. */
+  readonly idleTimeout: number;
+  /** True to send PRIORITY_UPDATE frames to servers that read them. */
+  readonly sendsUpdates: boolean;
+  /** Settings beyond RFC 9113 to announce for WebTransport, whose settings of the server are then read. */
+  readonly settings?: SettingValues | undefined;
+  readonly onChange: () => void;
+}
 
 export class Http2Session implements Session {
   readonly protocol = "h2";
@@ -56,6 +66,7 @@ export class Http2Session implements Session {
   readonly #idleTimeout: number;
   readonly #onChange: () => void;
   readonly #onIdle: () => void;
+  readonly #updates: UpdatingSocket | undefined;
   #idleTimer: Timer | undefined;
   #limit = STREAMS_BEFORE_SETTINGS;
   #active = 0;
@@ -68,8 +79,13 @@ export class Http2Session implements Session {
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
 
-  constructor(connection: ClientTcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
+  constructor(
+    connection: ClientTcpConnection,
+    { origin, idleTimeout, sendsUpdates, settings, onChange }: Http2SessionOptions,
+  ) {
     const { socket, timings } = connection;
+    const onFault = (fault: Fault): void => this.destroy(fault.error);
+    this.#updates = sendsUpdates ? new UpdatingSocket(socket as TLSSocket, onFault) : undefined;
     this.#connection = connection;
     this.#onChange = onChange;
     this.#idleTimeout = idleTimeout;
@@ -77,20 +93,30 @@ export class Http2Session implements Session {
     this.remoteAddress = socket.remoteAddress ?? "";
     this.remotePort = socket.remotePort ?? 0;
     const session = connect(origin, {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_RESPONSE_HEAD },
+      createConnection: () => this.#updates ?? socket,
+      settings: {
+        enablePush: false,
+        initialWindowSize: STREAM_WINDOW,
+        maxHeaderListSize: MAX_RESPONSE_HEAD,
+        customSettings: { [SETTINGS_NO_RFC7540_PRIORITIES]: 1, ...settings }, // RFC 9218 §2.1
+      },
+      remoteCustomSettings: [SETTINGS_NO_RFC7540_PRIORITIES, ...(settings === undefined ? [] : SESSION_SETTINGS)],
       maxSessionMemory: UNLIMITED_SESSION_MEMORY,
       maxHeaderListPairs: MAX_FIELD_LINES,
     });
     this.#session = session;
-    const onFault = (fault: Fault): void => this.destroy(fault.error);
     session.once(
       "connect",
       guard("client h2 connect", onFault, () => session.setLocalWindowSize(CONNECTION_WINDOW)),
     );
     session.on(
       "remoteSettings",
-      guard("client h2 settings", onFault, ({ maxConcurrentStreams }: Settings) => {
+      guard("client h2 settings", onFault, ({ maxConcurrentStreams, customSettings }: Settings) => {
+        // draft-ietf-webtrans-http2 §3.1
+        if ((customSettings?.[WT_ENABLED] ?? 0) > 1) {
+          session.destroy(new Error("SETTINGS_WT_ENABLED is above 1"), constants.NGHTTP2_PROTOCOL_ERROR);
+          return;
+        }
         if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
         this.#hasSettings = true;
         for (const waiting of this.#waiting) waiting.start();
@@ -158,6 +184,9 @@ export class Http2Session implements Session {
       if (head.protocol !== undefined && !this.#session.remoteSettings.enableConnectProtocol) {
         throw new NoExtendedConnectError();
       }
+      if (head.protocol === WEBTRANSPORT_PROTOCOL && !takesSessions(this.#peerSettings)) {
+        throw new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions over HTTP/2");
+      }
       const options = { endStream: content === undefined, waitForTrailers: content?.trailers !== undefined };
       const { signal } = canceller ?? {};
       stream = this.#session.request(
@@ -180,8 +209,10 @@ export class Http2Session implements Session {
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
     const exchange = new Http2ClientExchange(stream, canceller, handler, {
       isUnprocessed,
+      peerSettings: this.#peerSettings,
       connectionError: () => this.#error,
       retire: () => this.#retire(),
+      update: (priority) => this.#update(stream, priority),
     });
     stream.once(
       "close",
@@ -213,6 +244,19 @@ export class Http2Session implements Session {
     this.#session.destroy(error);
   }
 
+  #update({ id }: ClientHttp2Stream, priority: PartialPriority): boolean {
+    // RFC 9218 §2.1.1: a server that does not announce it does not read the frame.
+    if (id === undefined || this.#updates === undefined || this.#peerSettings[SETTINGS_NO_RFC7540_PRIORITIES] !== 1)
+      return false;
+    this.#updates.update(id, priority);
+    return true;
+  }
+
+  /** The server's settings beyond RFC 9113. */
+  get #peerSettings(): SettingValues {
+    return this.#session.remoteSettings.customSettings ?? {};
+  }
+
   #retire(): void {
     this.#draining = true;
     this.#session.close();
@@ -231,198 +275,6 @@ export class Http2Session implements Session {
     this.#idleTimer?.clear();
     this.#idleTimer = new Timer(this.#onIdle, this.#idleTimeout).unref();
   }
-}
-
-interface Connection {
-  readonly isUnprocessed: () => boolean;
-  readonly connectionError: () => Error | undefined;
-  /** Stops the connection from taking more requests. */
-  readonly retire: () => void;
-}
-
-class Http2ClientExchange implements ClientExchange {
-  readonly #stream: ClientHttp2Stream;
-  readonly #canceller: AbortController | undefined;
-  readonly #handler: ResponseHandler;
-  readonly #connection: Connection;
-  readonly #hasEnded: () => boolean;
-  #trailers: Field[] = [];
-  #headSeen = false;
-  /** Bytes of content that are still to come, if the response has a length. */
-  #left: number | undefined;
-  #done = false;
-
-  constructor(
-    stream: ClientHttp2Stream,
-    canceller: AbortController | undefined,
-    handler: ResponseHandler,
-    connection: Connection,
-  ) {
-    this.#stream = stream;
-    this.#canceller = canceller;
-    this.#handler = handler;
-    this.#connection = connection;
-    this.#hasEnded = watchEndStream(stream);
-    const onFault = this.handleFault;
-    stream.on(
-      "continue",
-      guard("client h2 continue", onFault, () => {
-        if (!this.#done) handler.onInformational(100, []);
-      }),
-    );
-    stream.on(
-      "headers",
-      guard("client h2 headers", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
-        if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromRaw(raw));
-      }),
-    );
-    stream.on(
-      "response",
-      guard("client h2 response", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
-        if (this.#done) return;
-        this.#headSeen = true;
-        const fields = fieldsFromRaw(raw);
-        const length = contentLengthOf(fields);
-        if (typeof length === "number") this.#left = length;
-        handler.onHead(Number(headers[":status"]), fields, "");
-      }),
-    );
-    stream.on(
-      "data",
-      guard("client h2 data", onFault, (chunk: Buffer) => {
-        if (this.#left !== undefined) this.#left -= chunk.byteLength;
-        if (!this.#done) handler.onData(chunk);
-      }),
-    );
-    stream.on(
-      "trailers",
-      guard("client h2 trailers", onFault, (_trailers: unknown, _flags: number, raw?: readonly string[]) => {
-        this.#trailers = fieldsFromRaw(raw);
-      }),
-    );
-    stream.once(
-      "end",
-      guard("client h2 end", onFault, () => this.#end()),
-    );
-    stream.on(
-      "error",
-      guard("client h2 stream error", onFault, (error: Error) => this.#fail(error)),
-    );
-    stream.once(
-      "close",
-      guard("client h2 stream close", onFault, () => this.#fail(connection.connectionError())),
-    );
-  }
-
-  /** An exception ends the request. */
-  readonly handleFault = ({ error }: Fault): void => {
-    this.#cut();
-    if (this.#finish()) this.#handler.onError(error, false);
-  };
-
-  async send(content: RequestContent): Promise<void> {
-    const stream = this.#stream;
-    if (content.trailers !== undefined) this.#sendTrailers(content.trailers);
-    try {
-      for await (const chunk of content.chunks) {
-        for (let start = 0; start < chunk.byteLength; start += MAX_WRITE) {
-          if (stream.destroyed || stream.writableEnded) return;
-          if (!stream.write(chunk.subarray(start, start + MAX_WRITE))) await roomToWrite(stream);
-        }
-      }
-    } catch (error) {
-      if (this.#finish()) {
-        this.#handler.onError(asClientError(error, "REQUEST_BODY_FAILED", "reading the request's body failed"), false);
-      }
-      this.#cut();
-      return;
-    }
-    if (stream.destroyed || stream.writableEnded) return;
-    stream.end();
-    if (!this.#done) this.#handler.onRequestSent();
-  }
-
-  #sendTrailers(trailers: () => readonly Field[]): void {
-    this.#stream.on(
-      "wantTrailers",
-      guard("client h2 wants trailers", this.handleFault, () => {
-        const headers: OutgoingHttpHeaders = {};
-        for (const [name, value] of trailers()) {
-          const before = headers[name];
-          headers[name] = before === undefined ? value : `${before}, ${value}`;
-        }
-        this.#stream.sendTrailers(headers); // without any, Node just ends the stream
-      }),
-    );
-  }
-
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
-  }
-
-  reset(_reason: Error): void {
-    if (!this.#finish()) return;
-    this.#cut();
-  }
-
-  /** RST_STREAM(CANCEL). */
-  #cut(): void {
-    const stream = this.#stream;
-    if (this.#canceller !== undefined && !stream.writableEnded) {
-      this.#canceller.abort();
-      return;
-    }
-    stream.resume();
-    stream.close(constants.NGHTTP2_CANCEL);
-  }
-
-  #end(): void {
-    const { rstCode } = this.#stream;
-    // Node servers send END_STREAM first, then RST_STREAM with an error code.
-    if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) return; // "error" or "close" follows
-    // Node may hide an END_STREAM that arrives while nothing is read. Content of the declared length is complete anyway.
-    if (!(this.#hasEnded() || this.#left === 0) || !this.#headSeen) return;
-    if (this.#finish()) this.#handler.onEnd(this.#trailers);
-  }
-
-  #fail(cause: Error | undefined): void {
-    if (!this.#finish()) return;
-    const { isUnprocessed, connectionError, retire } = this.#connection;
-    const code = this.#stream.rstCode;
-    // RFC 9113 §8.7
-    const unprocessed = isUnprocessed() || code === constants.NGHTTP2_REFUSED_STREAM;
-    if (cause instanceof ClientError) {
-      this.#handler.onError(cause, unprocessed);
-      return;
-    }
-    if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM || isLocal(cause)) retire();
-    this.#handler.onError(explain(code, cause, cause === connectionError()), unprocessed);
-  }
-
-  #finish(): boolean {
-    if (this.#done) return false;
-    this.#done = true;
-    return true;
-  }
-}
-
-function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = guard(
-      "client h2 room",
-      () => resolve(),
-      () => {
-        stream.off("drain", done).off("close", done);
-        resolve();
-      },
-    );
-    stream.on("drain", done).on("close", done);
-    if (stream.destroyed) done();
-  });
 }
 
 function fieldsToNode(head: ClientRequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {

@@ -11,6 +11,7 @@
 import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
 import type { PartialPriority, Priority } from "../../http/priority/index.ts";
+import type { WebTransportInspection } from "../webtransport/inspection.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
@@ -108,6 +109,8 @@ export interface ServerExchange {
   upstream?: string | undefined;
   /** A product with routes sets it to the path pattern that matched, for reports. */
   route?: string | undefined;
+  /** Set if the request opened a WebTransport session, for logs. Returns undefined if it never began. */
+  inspectSession?: (() => WebTransportInspection | undefined) | undefined;
   /** Why a limit refused the request, for metrics. */
   refusal?: string | undefined;
   /** Undefined for TCP. */

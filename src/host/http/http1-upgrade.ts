@@ -8,6 +8,7 @@ import type { Http1Upgrade } from "./http1-exchange.ts";
 import type { Http1Request } from "./http1-request.ts";
 import { Http1Response } from "./http1-response.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
+import type { OpenTunnels } from "./open-tunnels.ts";
 
 /** Creates a response for a request that has none from Node. The connection closes after it. */
 export function responseFor(request: Http1Request, socket: Socket, onFault: (fault: Fault) => void): Http1Response {
@@ -32,6 +33,7 @@ export function responseFor(request: Http1Request, socket: Socket, onFault: (fau
 export interface UpgradeHost {
   /** Resets the TCP connection. */
   readonly cutOff: () => void;
+  readonly tunnels: OpenTunnels;
   readonly onFault: (fault: Fault) => void;
 }
 

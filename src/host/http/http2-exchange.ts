@@ -257,6 +257,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       // deviation: INTERNAL_ERROR instead of CONNECT_ERROR (RFC 9113 §8.5), which Node only sends after END_STREAM.
       cutOff: (reason) => this.#cutOff(reason),
       onFault: this.#tcp.listener.onFault,
+      tunnels: this.#tcp.listener.tunnels,
       onClose: () => this.#close(),
     });
     if (this.#isGone()) tunnel.abort(this.#aborted ?? new Error("the client reset the stream"));

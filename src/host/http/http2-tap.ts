@@ -3,7 +3,6 @@
  * costs CPU, because Node otherwise moves these bytes without JavaScript, so a listener has it only on request.
  */
 import type { Http2SecureServer, ServerHttp2Session } from "node:http2";
-import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import {
   completePriority,
@@ -14,6 +13,7 @@ import {
   parsePriority,
 } from "../../http/priority/index.ts";
 import { type Fault, guard } from "../guard.ts";
+import { TappedSocket } from "./tapped-socket.ts";
 
 /** An HTTP/2 request whose priority may change. */
 interface Prioritized {
@@ -59,74 +59,6 @@ export class Http2Priorities {
         throw new Http2FrameError(HTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE of more streams than may be open");
       }
     }
-  }
-}
-
-/** A TLS connection as node:http2 sees it. One write is outstanding at a time. */
-class TappedSocket extends Duplex {
-  readonly tls: TLSSocket;
-  readonly alpnProtocol = "h2";
-  readonly encrypted = true;
-  readonly servername: string | false | null | undefined;
-  onData: (bytes: Uint8Array) => void = () => {};
-
-  constructor(tls: TLSSocket, onFault: (fault: Fault) => void) {
-    // Half-open as TLS is, so that the session sees the end and answers it.
-    super({ allowHalfOpen: true, autoDestroy: false });
-    this.tls = tls;
-    this.servername = tls.servername;
-    const onTapFault = (fault: Fault): void => {
-      tls.destroy();
-      onFault(fault);
-    };
-    tls.on(
-      "data",
-      guard("http2 tap data", onTapFault, (bytes: Buffer) => {
-        this.onData(bytes);
-        if (!this.push(bytes)) tls.pause();
-      }),
-    );
-    tls.on(
-      "end",
-      guard("http2 tap end", onTapFault, () => this.push(null)),
-    );
-    tls.on(
-      "close",
-      guard("http2 tap close", onTapFault, () => this.destroy()),
-    );
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.tls.remoteAddress;
-  }
-
-  get remotePort(): number | undefined {
-    return this.tls.remotePort;
-  }
-
-  override _read(): void {
-    this.tls.resume();
-  }
-
-  override _write(chunk: Uint8Array, _encoding: unknown, done: (error?: Error | null) => void): void {
-    this.tls.write(chunk, done);
-  }
-
-  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
-    this.tls.write(Buffer.concat(chunks.map(({ chunk }) => chunk)), done);
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    this.tls.end(() => done());
-  }
-
-  override _destroy(_error: Error | null, done: (error?: Error | null) => void): void {
-    this.tls.destroy();
-    done(null);
-  }
-
-  setNoDelay(): this {
-    return this;
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Duplex } from "node:stream";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { NodeBody } from "./node-body.ts";
+import type { OpenTunnels } from "./open-tunnels.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 export interface NodeTunnelOptions {
@@ -13,6 +14,8 @@ export interface NodeTunnelOptions {
   /** Resets the stream, so that the client can tell it from an orderly end. */
   readonly cutOff: (reason: Error) => void;
   readonly onFault: (fault: Fault) => void;
+  /** Those of the listener. */
+  readonly tunnels: OpenTunnels;
   readonly onClose: () => void;
 }
 
@@ -20,6 +23,8 @@ export class NodeTunnel implements Tunnel {
   readonly body: NodeBody;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
+  onShutdown: (() => void) | undefined;
+  onDeadline: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   /** Bytes written so far. */
   written = 0;
@@ -28,8 +33,9 @@ export class NodeTunnel implements Tunnel {
   #isClosed = false;
 
   constructor(options: NodeTunnelOptions) {
-    const { stream, isEmpty, wasCut, onClose } = options;
+    const { stream, isEmpty, wasCut, tunnels, onClose } = options;
     this.#options = options;
+    tunnels.add(this);
     const onFault = this.#handleFault;
     this.body = new NodeBody(stream, isEmpty, onFault, wasCut);
     // Node resets an HTTP/2 stream that is answered completely before a first read.
@@ -53,6 +59,7 @@ export class NodeTunnel implements Tunnel {
         },
         () => {
           this.#isClosed = true;
+          tunnels.delete(this);
           if (wasCut() || !stream.readableEnded || !stream.writableFinished) this.#handleCut();
           onClose();
         },

@@ -21,7 +21,6 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import { openChallengeDoor } from "./challenge-door.ts";
 import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
@@ -47,11 +46,12 @@ import {
   type ManagedListener,
 } from "./listener.ts";
 import { limitUnsent } from "./notsent-lowat.ts";
+import { CutOff } from "./open-tunnels.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
-import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { addressesOf, type ListenerState, listenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
 import { http1Limits, IDLE_TIMEOUT, MAX_CONCURRENT_STREAMS, serverOptions } from "./tls-server-options.ts";
 
@@ -78,7 +78,7 @@ export class TcpListener implements ManagedListener {
   readonly #stallTimeout: number;
   readonly #gate: ProxyProtocolGate | undefined;
   readonly #tap: Http2Tap | undefined;
-  #closing: { promise: Promise<void>; deadline: Timer } | undefined;
+  #closing: { promise: Promise<void>; deadline: CutOff } | undefined;
   #referenced = true;
 
   constructor(options: ListenerOptions) {
@@ -90,7 +90,7 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    this.#state = { draining: false, notice: 0, altSvc: undefined, onFault: this.#onFault };
+    this.#state = listenerState(options.http2WebTransport === true, this.#onFault);
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
@@ -277,6 +277,7 @@ export class TcpListener implements ManagedListener {
   async #drain(notice: number): Promise<void> {
     this.#state.notice = notice;
     this.#state.draining = true;
+    this.#state.tunnels.handleShutdown();
     const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
     // Node's servers would close idle connections and sessions as well, without a notice.
     const stop = (server: Server, done: () => void): void => {
@@ -297,20 +298,12 @@ export class TcpListener implements ManagedListener {
     for (const [socket, connection] of this.#http1) if (!connection.isBusy()) socket.destroySoon();
   }
 
-  #cutOffAfter(timeout: number): Timer {
+  #cutOffAfter(timeout: number): CutOff {
     const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
       this.#gate?.close();
     };
-    const cutOff = guard(
-      "tcp cut-off",
-      (fault) => {
-        destroyAll();
-        this.#onFault(fault);
-      },
-      destroyAll,
-    );
-    return new Timer(cutOff, timeout);
+    return new CutOff(timeout, this.#state.tunnels, destroyAll, this.#onFault);
   }
 
   #track(socket: Socket): void {
@@ -439,6 +432,7 @@ export class TcpListener implements ManagedListener {
     else {
       const upgrade = upgradeOf(request, response, rest, {
         cutOff: () => this.#cutOff(socket),
+        tunnels: this.#state.tunnels,
         onFault: this.#onFault,
       });
       this.#handleHttp1(response, isOffer ? upgrade : undefined);

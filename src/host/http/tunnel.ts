@@ -8,12 +8,15 @@
 import type { Instant } from "../../base/time.ts";
 import type { SendDatagramResult } from "../../quic/index.ts";
 import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import type { MuxLimits } from "../../webtransport/mux/limits.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** A client's request for a tunnel. */
 export interface TunnelOffer {
   /** The token of `:protocol` or `upgrade`; undefined for a plain CONNECT, whose target is the exchange's authority. */
   readonly protocol: string | undefined;
+  /** HTTP/2: what the client allows a WebTransport session at its begin; undefined if the server takes none. */
+  readonly sessionLimits?: (() => MuxLimits) | undefined;
   /** HTTP/1.1: takes the bytes that arrived with the head, which the tunnel otherwise begins with. */
   takeRest?(): Uint8Array;
 }
@@ -46,9 +49,9 @@ export interface Tunnel {
   /** Resets both directions. A `CapsuleError` tells the peer that its message is malformed. */
   reset(reason: Error): void;
   onDrain: (() => void) | undefined;
-  /** Called over HTTP/3 when the server takes no more requests: its tunnels live until it is closed. */
+  /** Called when the server takes no more requests: its tunnels live until it is closed. */
   onShutdown?: (() => void) | undefined;
-  /** Called over HTTP/3 shortly before the server cuts its tunnels off: the last moment to say goodbye. */
+  /** Called shortly before the server cuts its tunnels off: the last moment to say goodbye. */
   onDeadline?: (() => void) | undefined;
   /** Called if the client resets the tunnel, or its connection ends. */
   onAbort: ((reason: Error) => void) | undefined;

@@ -107,8 +107,12 @@ export class BackendSocket {
 }
 
 /** The name to check: TLS must not be given an address as a server name (RFC 6066 §3). */
-function serverNameOf({ host }: BackendOptions, serverName: string | undefined): { readonly servername?: string } {
+function serverNameOf(
+  { host, tlsName }: BackendOptions,
+  serverName: string | undefined,
+): { readonly servername?: string } {
   if (serverName !== undefined) return { servername: serverName };
+  if (tlsName !== undefined) return { servername: tlsName };
   return /^[\d.]+$|[:/]/.test(host) ? {} : { servername: host };
 }
 

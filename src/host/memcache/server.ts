@@ -12,6 +12,7 @@ import type { MemcacheConfig } from "../../memcache/config/config.ts";
 import type { BuildEnvironment } from "../../memcache/config/environment.ts";
 import { type BackendEvent, MemcacheProxy, type Plan } from "../../memcache/proxy/proxy.ts";
 import type { ClientSession } from "../../memcache/proxy/session.ts";
+import { hostAndPort } from "../../wire/ip-address.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -23,6 +24,8 @@ export interface MemcacheListen {
   readonly port?: number;
   /** A Unix socket instead of a port. */
   readonly path?: string;
+  /** Of a socket that is bound already, instead of a place. */
+  readonly descriptor?: number | undefined;
   /** Selects the routes with this tag. */
   readonly tag?: string;
   readonly tls?: SecureContextOptions & { readonly requestCert?: boolean; readonly rejectUnauthorized?: boolean };
@@ -114,7 +117,7 @@ export class MemcacheServer {
 
   /** Listens, and resolves with the address or the path. */
   listen(listen: MemcacheListen): Promise<string> {
-    const { host = "127.0.0.1", port = 11_211, path, tag = "", tls } = listen;
+    const { host = "127.0.0.1", port = 11_211, path, descriptor, tag = "", tls } = listen;
     const server =
       tls === undefined ? createServer({ allowHalfOpen: true }) : createTlsServer({ ...tls, allowHalfOpen: true });
     this.#servers.push(server);
@@ -131,7 +134,8 @@ export class MemcacheServer {
     );
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      const target = path === undefined ? { host, port } : { path };
+      const place = path === undefined ? { host, port } : { path };
+      const target = descriptor === undefined ? place : { fd: descriptor };
       server.listen(
         target,
         guard("memcache listening", this.#onFault, () => {
@@ -143,7 +147,11 @@ export class MemcacheServer {
             }),
           );
           const address = server.address();
-          resolve(typeof address === "object" && address !== null ? formatAddress(address) : String(address));
+          resolve(
+            typeof address === "object" && address !== null
+              ? hostAndPort(address.address, address.port)
+              : String(address),
+          );
         }),
       );
     });
@@ -255,8 +263,4 @@ export class MemcacheServer {
     this.proxy.handleTimeout(this.#clock.now());
     this.#writeAll();
   }
-}
-
-function formatAddress({ address, port, family }: { address: string; port: number; family: string }): string {
-  return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
 }

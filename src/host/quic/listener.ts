@@ -15,6 +15,7 @@ import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts"
 import { wallTime } from "../clock.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
+import { FAREWELL } from "../http/open-tunnels.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { ClientCertificates } from "./client-certificates.ts";
@@ -38,8 +39,6 @@ export interface QuicListenerOptions extends ListenerOptions {
   readonly serverProtocols?: ServerProtocols;
 }
 
-/** Milliseconds before connections are cut off, in which tunnels say goodbye. */
-const FAREWELL = 200;
 /** HTTP/3 needs three; WebTransport's sessions share the rest. */
 const MAX_UNI_STREAMS = 256;
 

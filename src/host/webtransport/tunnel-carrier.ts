@@ -17,9 +17,7 @@ import {
 } from "../../webtransport/index.ts";
 import { DatagramTunnel } from "../http/datagram-tunnel.ts";
 import type { Tunnel } from "../http/tunnel.ts";
-
-/** How a session ends that is still open when its server has to stop: the code is that of a WebSocket that goes away (RFC 6455 §7.4.1). */
-const SERVER_STOPS: CloseInfo = { closeCode: 1001, reason: "the server stops" };
+import { endWithServer } from "./server-stops.ts";
 
 /** As a capsule; frames are smaller. */
 const MAX_DATAGRAM = 65_535;
@@ -40,8 +38,7 @@ class TunnelCarrier implements Carrier {
     this.#streams = streams;
     this.session = new Session(this);
     streams.handler = this.session;
-    tunnel.onShutdown = () => this.drain();
-    tunnel.onDeadline = () => this.session.close(SERVER_STOPS);
+    endWithServer(this.session, tunnel);
     this.#control = new DatagramTunnel(tunnel, {
       maxDatagram: MAX_DATAGRAM,
       onDatagram: (payload) => this.session.handleDatagram(payload),

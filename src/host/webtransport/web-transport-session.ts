@@ -3,21 +3,23 @@
  * server gets it from `context.webtransport`, and the client's `WebTransport` is one that connects first.
  */
 
-import type { StreamDirection, StreamId } from "../../quic/index.ts";
-import type { CloseInfo, Session, SessionEvent } from "../../webtransport/index.ts";
+import { isServerInitiated, isUnidirectional, type StreamDirection, type StreamId } from "../../quic/transport.ts";
+import type { CloseInfo, Session, SessionCounts, SessionEvent } from "../../webtransport/index.ts";
 import type { HostClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
-import { WebTransportDatagramDuplexStream } from "./datagrams.ts";
+import { WebTransportDatagramDuplexStream, type WebTransportDatagramStats } from "./datagrams.ts";
 import { sessionError, type WebTransportError } from "./error.ts";
+import { IncomingStreams } from "./incoming-streams.ts";
 import {
-  ReceiveHalf,
-  SendHalf,
-  type SendStreamOptions,
-  WebTransportBidirectionalStream,
-  type WebTransportReceiveStream,
-  WebTransportSendGroup,
-  type WebTransportSendStream,
-} from "./streams.ts";
+  MAX_SHOWN_STREAMS,
+  SESSIONS,
+  type SessionAbout,
+  type StreamInspection,
+  type WebTransportInspection,
+} from "./inspection.ts";
+import { ReceiveHalf, type WebTransportReceiveStream } from "./receive-stream.ts";
+import { SendHalf, type SendStreamOptions, WebTransportSendGroup, type WebTransportSendStream } from "./send-stream.ts";
+import { WebTransportBidirectionalStream } from "./streams.ts";
 
 /** Why a session closed. */
 export interface WebTransportCloseInfo {
@@ -38,19 +40,12 @@ export interface WebTransportConnectionStats {
   /** Milliseconds; undefined if the carrier does not measure it. */
   readonly smoothedRtt: number | undefined;
   readonly minRtt: number | undefined;
-  readonly datagrams: {
-    readonly sent: number;
-    readonly received: number;
-    /** Dropped because the reader was slow. */
-    readonly droppedIncoming: number;
-    readonly expiredIncoming: number;
-    /** Not sent: too large, or too old, or the session had ended. */
-    readonly droppedOutgoing: number;
-  };
+  readonly datagrams: WebTransportDatagramStats;
 }
 
 /** What a session needs to know of its connection. */
 export interface SessionSurroundings {
+  readonly about: SessionAbout;
   readonly clock: HostClock;
   /** Ends what carries the session. */
   readonly onFault: (fault: Fault) => void;
@@ -78,6 +73,8 @@ export class WebTransportSession {
   #surroundings: SessionSurroundings | undefined;
   readonly #senders = new Map<StreamId, SendHalf>();
   readonly #receivers = new Map<StreamId, ReceiveHalf>();
+  readonly #forgetSender = (id: StreamId): unknown => this.#senders.delete(id);
+  readonly #forgetReceiver = (id: StreamId): unknown => this.#receivers.delete(id);
   readonly #incoming = {
     bidi: new IncomingStreams<WebTransportBidirectionalStream>(),
     uni: new IncomingStreams<WebTransportReceiveStream>(),
@@ -89,7 +86,11 @@ export class WebTransportSession {
   #resolveClosed!: (info: CloseInfo) => void;
   #rejectClosed!: (reason: unknown) => void;
   #resolveDraining!: () => void;
-  #end: { readonly error: WebTransportError | undefined } | undefined;
+  #end: { readonly info: CloseInfo | undefined; readonly error: WebTransportError | undefined } | undefined;
+  #number = 0;
+  /** Milliseconds since 1970. */
+  #openedAt = 0;
+  #endedAt: number | undefined;
 
   constructor() {
     this.ready = new Promise((resolve, reject) => {
@@ -142,17 +143,41 @@ export class WebTransportSession {
   async getStats(): Promise<WebTransportConnectionStats> {
     const { counts } = this.#readySession();
     const { smoothed, min } = this.#surroundings!.rtt();
-    const { droppedIncoming, expiredIncoming, droppedOutgoing } = this.datagrams;
+    return { smoothedRtt: smoothed, minRtt: min, datagrams: this.#datagramStats(counts) };
+  }
+
+  /** Beyond the W3C: everything that is known of the session now, once it is `ready`. */
+  inspect(): WebTransportInspection {
+    const session = this.#readySession();
+    const { about, protocol, rtt } = this.#surroundings!;
+    const { outgoing, incoming, resets, stops, bytesSent, bytesReceived, ...counts } = session.counts;
+    const { bidi, uni } = this.#incoming;
+    const end = this.#end;
+    const going = session.isDraining ? "draining" : "open";
+    const shown = this.#shownStreams();
     return {
-      smoothedRtt: smoothed,
-      minRtt: min,
-      datagrams: {
-        sent: counts.datagramsSent,
-        received: counts.datagramsReceived,
-        droppedIncoming,
-        expiredIncoming,
-        droppedOutgoing,
+      ...about,
+      id: this.#number,
+      protocol,
+      state: end === undefined ? going : end.error === undefined ? "closed" : "cut off",
+      openedAt: this.#openedAt,
+      endedAt: this.#endedAt,
+      closeCode: end?.info?.closeCode,
+      reason: end === undefined ? undefined : (end.error?.message ?? end.info!.reason),
+      smoothedRtt: rtt().smoothed,
+      streams: {
+        outgoing,
+        incoming,
+        open: shown.open,
+        waiting: bidi.waiting + uni.waiting,
+        dropped: bidi.dropped + uni.dropped,
+        reset: resets,
+        stopped: stops,
       },
+      bytesSent,
+      bytesReceived,
+      datagrams: this.#datagramStats(counts),
+      openStreams: shown.first,
     };
   }
 
@@ -182,6 +207,8 @@ export class WebTransportSession {
     }
     this.#session = session;
     this.#surroundings = surroundings;
+    this.#number = SESSIONS.begin(this);
+    this.#openedAt = surroundings.clock.date();
     const { clock } = surroundings;
     const onFault = (fault: Fault): void => {
       surroundings.onFault(fault);
@@ -202,6 +229,27 @@ export class WebTransportSession {
     return this.#session;
   }
 
+  #datagramStats(counts: Pick<SessionCounts, "datagramsSent" | "datagramsReceived">): WebTransportDatagramStats {
+    const { droppedIncoming, expiredIncoming, droppedOutgoing } = this.datagrams;
+    const { datagramsSent: sent, datagramsReceived: received } = counts;
+    return { sent, received, droppedIncoming, expiredIncoming, droppedOutgoing };
+  }
+
+  #shownStreams(): { readonly open: number; readonly first: readonly StreamInspection[] } {
+    const ids = new Set([...this.#senders.keys(), ...this.#receivers.keys()]);
+    const isOurs = (id: StreamId): boolean => isServerInitiated(id) === (this.#surroundings!.about.role === "server");
+    const first = [...ids].slice(0, MAX_SHOWN_STREAMS).map(
+      (id): StreamInspection => ({
+        id,
+        direction: isUnidirectional(id) ? "uni" : "bidi",
+        openedBy: isOurs(id) ? "this side" : "the peer",
+        bytesSent: this.#senders.get(id)?.bytesWritten,
+        bytesReceived: this.#receivers.get(id)?.bytesRead,
+      }),
+    );
+    return { open: ids.size, first };
+  }
+
   async #open(direction: StreamDirection, { waitUntilAvailable = false }: CreateStreamOptions): Promise<StreamId> {
     await this.ready;
     const session = this.#readySession();
@@ -219,19 +267,29 @@ export class WebTransportSession {
   }
 
   #sender(id: StreamId, options: SendStreamOptions): SendHalf {
-    const half = new SendHalf(this.#session!, id, options, () => this.#senders.delete(id));
+    const half = new SendHalf(this.#session!, id, options, this.#forgetSender);
     this.#senders.set(id, half);
     return half;
   }
 
   #receiver(id: StreamId): ReceiveHalf {
-    const half = new ReceiveHalf(this.#session!, id, () => this.#receivers.delete(id));
+    const half = new ReceiveHalf(this.#session!, id, this.#forgetReceiver);
     this.#receivers.set(id, half);
     return half;
   }
 
   #bidi(id: StreamId, options: SendStreamOptions): WebTransportBidirectionalStream {
     return new WebTransportBidirectionalStream(this.#receiver(id).stream, this.#sender(id, options).stream);
+  }
+
+  #handleStream(id: StreamId, direction: StreamDirection): void {
+    const receiver = this.#receiver(id);
+    if (direction === "uni") {
+      this.#incoming.uni.push(receiver.stream, [receiver]);
+      return;
+    }
+    const sender = this.#sender(id, {});
+    this.#incoming.bidi.push(new WebTransportBidirectionalStream(receiver.stream, sender.stream), [receiver, sender]);
   }
 
   #poll(): void {
@@ -242,8 +300,7 @@ export class WebTransportSession {
   #handle(event: SessionEvent): void {
     switch (event.type) {
       case "stream":
-        if (event.direction === "bidi") this.#incoming.bidi.push(this.#bidi(event.id, {}));
-        else this.#incoming.uni.push(this.#receiver(event.id).stream);
+        this.#handleStream(event.id, event.direction);
         break;
       case "readable":
         this.#receivers.get(event.id)?.handleReadable();
@@ -277,12 +334,16 @@ export class WebTransportSession {
 
   #finish(info: CloseInfo | undefined, error: WebTransportError | undefined): void {
     if (this.#end !== undefined) return;
-    this.#end = { error };
+    this.#end = { info, error };
     const ended = error ?? sessionError("the session has ended");
     for (const half of [...this.#senders.values(), ...this.#receivers.values()]) half.fail(ended);
     this.#incoming.bidi.end(error);
     this.#incoming.uni.end(error);
     this.datagrams.end(error);
+    if (this.#session !== undefined) {
+      this.#endedAt = this.#surroundings!.clock.date();
+      SESSIONS.end(this);
+    }
     for (const retry of [...this.#waiting.bidi.splice(0), ...this.#waiting.uni.splice(0)]) retry();
     if (error === undefined) this.#resolveClosed(info!);
     else this.#rejectClosed(error);
@@ -291,55 +352,3 @@ export class WebTransportSession {
 }
 
 const NAMES = { bidi: "bidirectional", uni: "unidirectional" } as const;
-
-/** Streams that the peer opened, and that the application has not taken. The peer's limit bounds their number. */
-class IncomingStreams<T> {
-  readonly readable: ReadableStream<T>;
-  readonly #waiting: T[] = [];
-  #controller!: ReadableStreamDefaultController<T>;
-  #pulled: (() => void) | undefined;
-  #isOver = false;
-
-  constructor() {
-    this.readable = new ReadableStream<T>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () =>
-          new Promise<void>((resolve) => {
-            this.#pulled = resolve;
-            this.#advance();
-          }),
-        cancel: () => {
-          this.#isOver = true;
-        },
-      },
-      { highWaterMark: 0 },
-    );
-  }
-
-  push(stream: T): void {
-    if (this.#isOver) return;
-    this.#waiting.push(stream);
-    this.#advance();
-  }
-
-  end(error: WebTransportError | undefined): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    if (error === undefined) this.#controller.close();
-    else this.#controller.error(error);
-    this.#pulled?.();
-  }
-
-  #advance(): void {
-    if (this.#pulled === undefined || this.#isOver) return;
-    const next = this.#waiting.shift();
-    if (next === undefined) return;
-    const resolve = this.#pulled;
-    this.#pulled = undefined;
-    this.#controller.enqueue(next);
-    resolve();
-  }
-}

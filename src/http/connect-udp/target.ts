@@ -1,6 +1,6 @@
 /** The target of CONNECT-UDP (RFC 9298 §2): a name or an address, and a port. */
 
-import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
+import { formatIpAddress, hostAndPort, parseIpAddress } from "../../wire/ip-address.ts";
 
 export interface UdpTarget {
   /** A name in lower case, or an address: four or sixteen bytes. */
@@ -13,10 +13,7 @@ export const targetHostText = ({ host }: UdpTarget): string =>
   typeof host === "string" ? host : formatIpAddress(host);
 
 /** As people write it: "example.com:443", "[2001:db8::1]:443". */
-export function targetText(target: UdpTarget): string {
-  const host = targetHostText(target);
-  return `${host.includes(":") ? `[${host}]` : host}:${target.port}`;
-}
+export const targetText = (target: UdpTarget): string => hostAndPort(targetHostText(target), target.port);
 
 /** Values of `target_host` and `target_port`, decoded; undefined if they are malformed. */
 export function parseUdpTarget(host: string, portText: string): UdpTarget | undefined {

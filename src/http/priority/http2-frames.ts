@@ -1,10 +1,10 @@
-/** PRIORITY_UPDATE in HTTP/2 (RFC 9218 §7.1): finds the frames in what a client sends, whose other frames it skips. */
+/** PRIORITY_UPDATE in HTTP/2 (RFC 9218 §7.1): finds the frames in what a client sends, whose other frames it skips; writes one. */
 
-import { fromLatin1 } from "../../wire/text.ts";
+import { fromLatin1, utf8 } from "../../wire/text.ts";
 
 /** RFC 9113 §3.4: what a client sends first. */
-const PREFACE_LENGTH = 24;
-const HEADER_LENGTH = 9;
+export const HTTP2_PREFACE_LENGTH = 24;
+export const HTTP2_HEADER_LENGTH = 9;
 export const PRIORITY_UPDATE = 0x10;
 /** RFC 9218 §2.1 */
 export const SETTINGS_NO_RFC7540_PRIORITIES = 0x9;
@@ -31,10 +31,10 @@ export class Http2FrameError extends Error {
 /** Reads a client's side of an HTTP/2 connection, in pieces of any size. */
 export class PriorityUpdateReader {
   readonly #onUpdate: (id: number, value: string) => void;
-  readonly #header = new Uint8Array(HEADER_LENGTH);
+  readonly #header = new Uint8Array(HTTP2_HEADER_LENGTH);
   #headerLength = 0;
   /** Bytes to skip. */
-  #skip = PREFACE_LENGTH;
+  #skip = HTTP2_PREFACE_LENGTH;
   /** The payload of a PRIORITY_UPDATE frame, as far as it has arrived. */
   #payload: Uint8Array | undefined;
   #filled = 0;
@@ -58,11 +58,11 @@ export class PriorityUpdateReader {
         at += count;
         if (this.#filled === this.#payload.length) this.#finish(this.#payload);
       } else {
-        const count = Math.min(HEADER_LENGTH - this.#headerLength, bytes.length - at);
+        const count = Math.min(HTTP2_HEADER_LENGTH - this.#headerLength, bytes.length - at);
         this.#header.set(bytes.subarray(at, at + count), this.#headerLength);
         this.#headerLength += count;
         at += count;
-        if (this.#headerLength === HEADER_LENGTH) this.#begin();
+        if (this.#headerLength === HTTP2_HEADER_LENGTH) this.#begin();
       }
     }
   }
@@ -96,3 +96,15 @@ export class PriorityUpdateReader {
 /** Without the reserved bit. */
 const uint31 = (bytes: Uint8Array, at: number): number =>
   ((bytes[at]! & 0x7f) << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+
+/** The frame that tells the priority of a request's stream: of ASCII, as `emitPriority` writes it. */
+export function emitPriorityUpdate(id: number, value: string): Uint8Array {
+  const text = utf8(value);
+  const frame = new Uint8Array(HTTP2_HEADER_LENGTH + 4 + text.length);
+  const view = new DataView(frame.buffer);
+  view.setUint8(2, 4 + text.length);
+  view.setUint8(3, PRIORITY_UPDATE);
+  view.setUint32(HTTP2_HEADER_LENGTH, id); // RFC 9218 §7.1: on stream 0, without flags
+  frame.set(text, HTTP2_HEADER_LENGTH + 4);
+  return frame;
+}

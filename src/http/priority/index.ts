@@ -12,7 +12,9 @@ export {
   priorityOf,
   withoutDefaults,
 } from "./field.ts";
+export { Http2Boundary } from "./http2-boundary.ts";
 export {
+  emitPriorityUpdate,
   HTTP2_ENHANCE_YOUR_CALM,
   HTTP2_FRAME_SIZE_ERROR,
   HTTP2_PROTOCOL_ERROR,

@@ -24,6 +24,8 @@ export interface BackendOptions {
   readonly depthLimit: number;
   readonly keepalive: boolean;
   readonly tls: boolean;
+  /** The name in its certificate, if that is not the host. */
+  readonly tlsName?: string;
   /** True if the backend is not to be contacted: its requests fail, and its place in the pool stays. */
   readonly down: boolean;
   /** True if a read is sent again, once, when the connection that it was sent on closes. */

@@ -42,6 +42,7 @@ export function backendOptions(config: BackendConfig, defaults: Partial<BackendS
     tls: settings.tls ?? BACKEND_DEFAULTS.tls,
     down: settings.down ?? BACKEND_DEFAULTS.down,
     retryReads: settings.retryReads ?? BACKEND_DEFAULTS.retryReads,
+    ...(settings.tlsName === undefined ? {} : { tlsName: settings.tlsName }),
   };
 }
 
@@ -53,16 +54,23 @@ function checked(name: string, value: number | undefined, otherwise: number): nu
   throw new MemcacheConfigError(`${name} is ${value}: give a number of at least 0`);
 }
 
-/** Parses `host:port`, `host:port label` and `host:port _down_`. A path is a Unix socket. */
-function parseBackend(source: string): BackendSettings {
+/**
+ * Parses `host:port`, `host:port label` and `host:port _down_`. A path is a Unix socket; `srv:name` has its ports in DNS, as
+ * `discovery.ts` says.
+ */
+export function parseBackend(source: string): BackendSettings {
   const down = /_down_$/.test(source);
   if (source.startsWith("/")) {
     const [path = "", label] = source.split(/\s+/);
     return { host: path, down, ...(label === undefined || down ? {} : { label }) };
   }
+  const [, service] = /^(srv:\S+)(?:\s|$)/.exec(source) ?? [];
+  if (service !== undefined) return { host: service, down };
   const [, host, port, label] = /^(.+):(\d+)(?:\s+([A-Za-z]+))?/.exec(source) ?? [];
   if (host === undefined || port === undefined) {
-    throw new MemcacheConfigError(`"${source}" is no backend: write host:port, or the path of a Unix socket`);
+    throw new MemcacheConfigError(
+      `"${source}" is no backend: write host:port, dns:name:port, srv:name, or the path of a Unix socket`,
+    );
   }
   // An IPv6 address stands in brackets.
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port, down, ...(label === undefined ? {} : { label }) };

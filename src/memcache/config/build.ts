@@ -90,9 +90,12 @@ class PlanBuilder {
 
   build(): Plan {
     for (const [name, pool] of Object.entries(this.#config.pools)) this.#addPool(name, pool);
-    const { routes, activeRequestLimit = 0, counters = [] } = this.#config;
+    const { routes, activeRequestLimit = 0, multigetErrors = "line", counters = [] } = this.#config;
+    if (!["line", "key", "miss"].includes(multigetErrors)) {
+      throw new MemcacheConfigError(`multigetErrors is "${multigetErrors}": use line, key or miss`);
+    }
     for (const name of counters) this.#environment.counters.counter(name);
-    return { routers: this.#routers(routes), backends: this.#poolBuilder.backends, activeRequestLimit };
+    return { routers: this.#routers(routes), backends: this.#poolBuilder.backends, activeRequestLimit, multigetErrors };
   }
 
   #routers(routes: MemcacheConfig["routes"]): ReadonlyMap<string, RequestRouter> {

@@ -9,7 +9,10 @@ import type { OwnRouters, RouteBuilder } from "./environment.ts";
 
 export interface BackendSettings {
   readonly label?: string;
-  /** A name, an address, or the absolute path of a Unix socket. */
+  /**
+   * A name, an address, or the absolute path of a Unix socket. `dns:NAME` stands for every address of a name, and `srv:NAME` for
+   * the targets of its SRV records: the pool follows DNS.
+   */
   readonly host: string;
   readonly port?: number | string;
   readonly connections?: number;
@@ -23,12 +26,14 @@ export interface BackendSettings {
   readonly depthLimit?: number;
   readonly keepalive?: boolean;
   readonly tls?: boolean;
+  /** The name in the backend's certificate, if that is not its host. */
+  readonly tlsName?: string;
   readonly down?: boolean;
   readonly retryReads?: boolean;
 }
 
 export type BackendConfig =
-  /** `host:port`, optionally followed by a label, or by `_down_`. */
+  /** `host:port`, `dns:name:port` or `srv:name`, optionally followed by a label, or by `_down_`. */
   string | BackendSettings;
 
 export interface PoolConfig {
@@ -139,10 +144,17 @@ export interface RoutesConfig {
   readonly default?: RouteConfig;
 }
 
+export type MultigetErrors = "line" | "key" | "miss";
+
 export interface MemcacheConfig {
   /** Requests that may be active at a time; 0 for no limit. */
   readonly activeRequestLimit?: number;
   readonly localZone?: string;
+  /**
+   * What a multiget shows of a key whose backend fails: `line`, as memcached does, is an error that does not name the key; `key`
+   * names it; `miss` leaves the key out, so that clients get the others.
+   */
+  readonly multigetErrors?: MultigetErrors;
   /** Counters that `stats proxy` shows from the beginning. */
   readonly counters?: readonly string[];
   readonly pools: Readonly<Record<string, PoolConfig | Readonly<Record<string, PoolConfig>>>>;

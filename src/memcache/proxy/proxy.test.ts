@@ -124,6 +124,21 @@ describe("bad input", () => {
     expect(answers).toBe("VALUE foo/2999 0 1\r\n1\r\nEND\r\n");
   });
 
+  test.each([
+    ["line", "SERVER_ERROR backend failure\r\n"],
+    ["key", "SERVER_ERROR backend failure: foo/b\r\n"],
+    ["miss", ""],
+  ] as const)("a multiget shows the error of one key as %s", (multigetErrors, shown) => {
+    const proxy = world({
+      ...CONFIG,
+      multigetErrors,
+      pools: { up: { backends: ["one:1"] }, gone: { backends: [] } },
+      routes: { map: { foo: "gone" }, default: "up" },
+    });
+    proxy.ask("set a 0 0 1\r\n1\r\n");
+    expect(proxy.ask("get a foo/b c a\r\n")).toBe(`VALUE a 0 1\r\n1\r\n${shown}VALUE a 0 1\r\n1\r\nEND\r\n`);
+  });
+
   test("a client that sends and does not read is not read from any more", () => {
     const proxy = world();
     const session = proxy.open();

@@ -11,6 +11,7 @@ import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import { Backend } from "../backend/backend.ts";
 import type { BackendConnection, ConnectionObserver, FailureReason } from "../backend/connection.ts";
 import { type BackendOptions, backendKey } from "../backend/options.ts";
+import type { MultigetErrors } from "../config/config.ts";
 import type { HandlerLog } from "../config/environment.ts";
 import { COMMANDS } from "../protocol/command.ts";
 import { ERRORS } from "../protocol/errors.ts";
@@ -28,6 +29,7 @@ export interface Plan {
   readonly backends: readonly Backend[];
   /** Requests that may be active at a time; 0 for no limit. */
   readonly activeRequestLimit: number;
+  readonly multigetErrors: MultigetErrors;
 }
 
 /** An event for `watch proxyevents` and the log. */
@@ -66,7 +68,7 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
   readonly stats = new ProxyStats();
   readonly #facts: ProcessFacts;
   readonly #onEvent: ((event: BackendEvent) => void) | undefined;
-  #plan: Plan = { routers: new Map(), backends: [], activeRequestLimit: 0 };
+  #plan: Plan = { routers: new Map(), backends: [], activeRequestLimit: 0, multigetErrors: "line" };
   readonly #backends = new Map<string, Backend>();
   readonly #timers = new TimerHeap<Alarm>();
   readonly #connectionTimers = new Map<BackendConnection, HeapTimer<Alarm>>();
@@ -90,6 +92,10 @@ export class MemcacheProxy implements SessionHost, ConnectionObserver, Alarms {
   /** Where handlers write. */
   get handlerLog(): HandlerLog {
     return this.#watchers.log;
+  }
+
+  get multigetErrors(): MultigetErrors {
+    return this.#plan.multigetErrors;
   }
 
   get plan(): Plan {

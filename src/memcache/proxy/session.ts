@@ -5,6 +5,7 @@
 
 import { Fifo } from "../../base/fifo.ts";
 import type { Instant } from "../../base/time.ts";
+import type { MultigetErrors } from "../config/config.ts";
 import { COMMANDS } from "../protocol/command.ts";
 import { ERRORS } from "../protocol/errors.ts";
 import { MAX_KEY, MAX_LINE, MAX_MULTIGET_LINE, MAX_MULTIGET_PREFIX, MAX_UNFINISHED_LINE } from "../protocol/limits.ts";
@@ -21,6 +22,7 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const BINARY_MAGIC = 0x80;
 const LF = 0x0a;
 const CR = 0x0d;
+const NOTHING = new Uint8Array(0);
 const END = latin1("END\r\n");
 const NOP = latin1("MN\r\n");
 const GET_PREFIX = /^ {0,100}gets? /;
@@ -28,6 +30,7 @@ const GET_PREFIX = /^ {0,100}gets? /;
 /** What a session needs from the proxy. */
 export interface SessionHost {
   readonly maxValue: number;
+  readonly multigetErrors: MultigetErrors;
   /** The route of a request; undefined if none takes it. */
   routeOf(request: Request, tag: string): Route | undefined;
   /** Counts a request; returns false if no more may be active. */
@@ -115,6 +118,19 @@ export class ClientSession implements SlotOwner {
   slotDone(slot: Slot): void {
     this.#waitingBytes += slot.end - slot.start;
     if (this.#slots.first === slot) this.#host.sessionChanged(this);
+  }
+
+  partError(part: Request, error: Uint8Array): Uint8Array {
+    switch (this.#host.multigetErrors) {
+      case "line":
+        return error;
+      case "miss":
+        return NOTHING;
+      case "key": {
+        const key = text(part.bytes, part.keyStart, part.keyEnd);
+        return latin1(`${text(error, 0, error.length).trimEnd()}: ${key}\r\n`);
+      }
+    }
   }
 
   /** Sends bytes that answer no request, such as events. */

@@ -11,6 +11,8 @@ const NOTHING = new Uint8Array(0);
 
 export interface SlotOwner {
   slotDone(slot: Slot, now: Instant): void;
+  /** What the client sees of an error of one key of a multiget. */
+  partError(part: Request, error: Uint8Array): Uint8Array;
 }
 
 export class Slot implements ResponseSink {
@@ -29,8 +31,9 @@ export class Slot implements ResponseSink {
 
   handleResponse(response: Response | undefined, _tag: number, now: Instant): void {
     if (this.isDone) return;
-    if (response === undefined) this.#fill(ERRORS.badResponse);
-    else if (response.type === "failure") this.#fill(ERRORS.backendFailure);
+    if (response === undefined) this.#fail(ERRORS.badResponse);
+    else if (response.type === "failure") this.#fail(ERRORS.backendFailure);
+    else if (!response.ok && this.request!.isPart) this.#fail(response.bytes.subarray(response.start, response.end));
     else if (!isHidden(response, this.request!)) {
       this.bytes = response.bytes;
       this.start = response.start;
@@ -45,6 +48,11 @@ export class Slot implements ResponseSink {
     this.#fill(bytes);
     this.isDone = true;
     return this;
+  }
+
+  #fail(error: Uint8Array): void {
+    const { request } = this;
+    this.#fill(request?.isPart === true ? this.#owner.partError(request, error) : error);
   }
 
   #fill(bytes: Uint8Array): void {

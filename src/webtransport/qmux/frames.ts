@@ -14,6 +14,8 @@ import { parseParameters, type QmuxParameters } from "./parameters.ts";
 const PARAMETERS = wideInt(0x3f515330, 0x0d0a0d0a);
 const PING = wideInt(0x348c6752, 0x9ef8c7bd);
 const PONG = wideInt(0x348c6752, 0x9ef8c7be);
+/** Ours, without content: sent only to peers that announce that they take it. */
+const DRAIN = wideInt(0x2e616761, 0x72654473);
 
 /** Frames of QUIC that QMux has. RESET_STREAM_AT needs an announcement, which we do not make. */
 const ALLOWED: ReadonlySet<FrameType> = new Set<FrameType>([
@@ -34,9 +36,11 @@ const ALLOWED: ReadonlySet<FrameType> = new Set<FrameType>([
 export type QmuxFrame =
   | Frame
   | { readonly type: "parameters"; readonly parameters: QmuxParameters }
-  | { readonly type: "qmux-ping" | "qmux-pong"; readonly sequence: number };
+  | { readonly type: "qmux-ping" | "qmux-pong"; readonly sequence: number }
+  /** The peer would like the session to end soon. */
+  | { readonly type: "qmux-drain" };
 
-/** The first byte of the three types that are 8 bytes long. */
+/** The first byte of the types that are 8 bytes long. */
 const LONG = 0xc0;
 
 /** Parses the frame at the reader's position. The data of STREAM and DATAGRAM frames are views of its bytes. */
@@ -55,6 +59,7 @@ function parseOwn(reader: Reader): QmuxFrame {
     }
     if (sameVarInt(type, PING)) return { type: "qmux-ping", sequence: reader.varint() };
     if (sameVarInt(type, PONG)) return { type: "qmux-pong", sequence: reader.varint() };
+    if (sameVarInt(type, DRAIN)) return { type: "qmux-drain" };
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw transportError("FRAME_ENCODING_ERROR", "frame", error.message);
@@ -76,5 +81,11 @@ export function pingFrame(sequence: number, isAnswer: boolean): Uint8Array {
   const writer = new Writer(new Uint8Array(8 + varintLength(sequence)));
   writer.varint(isAnswer ? PONG : PING);
   writer.varint(sequence);
+  return writer.bytes;
+}
+
+export function drainFrame(): Uint8Array {
+  const writer = new Writer(new Uint8Array(8));
+  writer.varint(DRAIN);
   return writer.bytes;
 }

@@ -5,25 +5,20 @@ import { TRANSPORT_ERRORS, transportError } from "../../quic/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
 import { formatVarInt, type VarInt, varintLength, wideInt } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
+import type { MuxLimits } from "../mux/index.ts";
 
 /** Bytes of a record that every receiver takes, and the least that may be announced. */
 export const DEFAULT_RECORD_SIZE = 16_382;
 
-/** Limits of the side that announces them. Bytes and numbers of streams; 0 is the default of all but `maxRecordSize`. */
-export interface QmuxParameters {
+/** Limits of the side that announces them; 0 is the default of all but `maxRecordSize`. */
+export interface QmuxParameters extends MuxLimits {
   /** Milliseconds; 0 for none. */
   readonly maxIdleTimeout: number;
-  readonly maxData: number;
-  /** For streams that the announcing side opens. */
-  readonly maxStreamDataBidiLocal: number;
-  /** For streams that the receiver of the parameters opens. */
-  readonly maxStreamDataBidiRemote: number;
-  readonly maxStreamDataUni: number;
-  readonly maxStreamsBidi: number;
-  readonly maxStreamsUni: number;
   /** The largest DATAGRAM frame, its type and length included; 0 if datagrams are not accepted. */
   readonly maxDatagramFrameSize: number;
   readonly maxRecordSize: number;
+  /** Beyond the draft: 1 if the side understands our DRAIN frame. Others ignore the parameter, and are sent none. */
+  readonly takesDrain: number;
 }
 
 /** Numbers of RFC 9000 §18.2, RFC 9221 §3, and the draft's own. */
@@ -37,6 +32,7 @@ const IDS: readonly (readonly [keyof QmuxParameters, VarInt])[] = [
   ["maxStreamsUni", 0x09],
   ["maxDatagramFrameSize", 0x20],
   ["maxRecordSize", wideInt(0x0571c594, 0x29cd0845)],
+  ["takesDrain", wideInt(0x2e616761, 0x72654472)],
 ];
 
 const NAMES = new Map(IDS.map(([name, id]) => [formatVarInt(id), name]));
@@ -58,6 +54,7 @@ const DEFAULTS: QmuxParameters = {
   maxStreamsUni: 0,
   maxDatagramFrameSize: 0,
   maxRecordSize: DEFAULT_RECORD_SIZE,
+  takesDrain: 0,
 };
 
 /** The content of the frame, without its type and length. Values that are the default are left out. */

@@ -300,6 +300,31 @@ test("a reset with a final size below what arrived, as drafts 00 to 02 were impl
   expect(ofType(pair.server.poll(), "reset")).toEqual([{ type: "reset", id: 0, code: 5 }]);
 });
 
+describe("DRAIN, beyond the draft", () => {
+  test("reaches peers that announce that they take it, once, however early it is said", () => {
+    const pair = new QmuxPair();
+    pair.server.connection.session.drain();
+    pair.run();
+    pair.server.connection.session.drain();
+    pair.run();
+    expect(ofType(pair.client.poll(), "draining")).toHaveLength(1);
+    const id = pair.client.connection.session.openStream("uni")!;
+    pair.client.connection.session.write(id, utf8("still works"), true);
+    pair.run();
+    expect(pair.server.read(id).bytes).toEqual(utf8("still works"));
+  });
+
+  test("is not sent to others", () => {
+    const { now, server } = new QmuxPair();
+    const { connection } = server;
+    const messages = (): Uint8Array[] => [connection.pollMessage(now)].filter((each) => each !== undefined);
+    expect(messages()).toHaveLength(1);
+    connection.handleMessage(parametersFrame(emitParameters({ ...OWN_PARAMETERS, takesDrain: 0 })), now);
+    connection.session.drain();
+    expect(messages()).toEqual([]);
+  });
+});
+
 test("a carrier that ends without a farewell cuts the session off", () => {
   const pair = begun();
   pair.client.connection.handleEnd(new Error("the WebSocket closed with status 1006"));

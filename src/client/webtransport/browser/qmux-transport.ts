@@ -20,7 +20,7 @@ export class QmuxTransport extends WebTransportSession {
     const socket = new WebSocket(address.href, [...offerOf(protocols)]);
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.#begin();
+    socket.onopen = () => this.#begin(url);
     socket.onclose = () => this.fail(sessionError("the WebSocket could not be opened"));
   }
 
@@ -30,7 +30,7 @@ export class QmuxTransport extends WebTransportSession {
     this.#socket?.close();
   }
 
-  #begin(): void {
+  #begin(url: URL): void {
     const chosen = parseSubprotocol(this.#socket.protocol);
     if (chosen === undefined) {
       this.fail(sessionError("the server does not speak QMux"));
@@ -44,6 +44,7 @@ export class QmuxTransport extends WebTransportSession {
       onFault,
       onReady: (session) =>
         this.begin(session, {
+          about: { role: "client", url: url.href, origin: null, carrier: "websocket", version: chosen.version },
           clock: pageClock,
           onFault,
           protocol: chosen.protocol,

@@ -24,6 +24,7 @@ const RECORD: RequestRecord = {
   userAgent: 'agent "quoted" \\ 流れ',
   referer: undefined,
   upstream: "http://127.0.0.1:3000",
+  session: undefined,
   fields: undefined,
 };
 
@@ -51,6 +52,21 @@ describe("a record as", () => {
   test("text for people", () => {
     const line = "2026-11-05T09:08:07.123Z 192.0.2.7 h3 GET example.com/a?b=* 200 from http://127.0.0.1:3000 1.3 ms";
     expect(formatRecord(RECORD, "text")).toBe(line);
+  });
+
+  test("text with a WebTransport session", () => {
+    const [streams, bytes] = [
+      { streamsIn: 3, streamsOut: 1 },
+      { bytesIn: 10, bytesOut: 20 },
+    ];
+    const datagrams = { datagramsIn: 7, datagramsOut: 6, datagramsDropped: 2 };
+    const end = { closeCode: 5, reason: "bye\n" };
+    const session = { carrier: "h3 draft-02", protocol: "", ...streams, ...bytes, ...datagrams, ...end };
+    expect(formatRecord({ ...RECORD, session }, "text")).toContain(
+      "1.3 ms; WebTransport over h3 draft-02: streams 3 in 1 out, bytes 10 in 20 out, datagrams 7 in 6 out 2 dropped, closed with 5 (bye",
+    );
+    const cut = { ...session, closeCode: undefined, reason: undefined };
+    expect(formatRecord({ ...RECORD, session: cut }, "text")).toMatch(/dropped, cut off$/);
   });
 });
 

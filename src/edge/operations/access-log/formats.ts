@@ -41,7 +41,20 @@ function textLine(record: RequestRecord): string {
   const outcome = `${status ?? "no response"}${aborted ? " aborted" : ""}`;
   const upstream = record.upstream === undefined ? "" : ` from ${record.upstream}`;
   return printable(
-    `${time} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome}${upstream} ${milliseconds.toFixed(1)} ms`,
+    `${time} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome}${upstream} ${milliseconds.toFixed(1)} ms${sessionText(record)}`,
+  );
+}
+
+/** Of a WebTransport session: what went each way, what was dropped, and how it ended. */
+function sessionText({ session }: RequestRecord): string {
+  if (session === undefined) return "";
+  const { carrier, streamsIn, streamsOut, bytesIn, bytesOut, datagramsIn, datagramsOut, datagramsDropped } = session;
+  const { closeCode, reason } = session;
+  const end = closeCode === undefined ? "cut off" : `closed with ${closeCode}`;
+  const said = reason === undefined || reason === "" ? "" : ` (${reason})`;
+  return (
+    `; WebTransport over ${carrier}: streams ${streamsIn} in ${streamsOut} out, bytes ${bytesIn} in ${bytesOut} out, ` +
+    `datagrams ${datagramsIn} in ${datagramsOut} out ${datagramsDropped} dropped, ${end}${said}`
   );
 }
 

@@ -21,6 +21,27 @@ export interface RecordOptions {
   readonly fields?: readonly string[] | undefined;
 }
 
+/** What the access log says about a WebTransport session. */
+export interface SessionRecord {
+  /** "h3 draft-02", "websocket qmux-02". */
+  readonly carrier: string;
+  /** The subprotocol; "" if none. */
+  readonly protocol: string;
+  /** Opened by the client, and by the server. */
+  readonly streamsIn: number;
+  readonly streamsOut: number;
+  /** Content of streams. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly datagramsIn: number;
+  readonly datagramsOut: number;
+  /** Of either direction: full queues, old ones, and those that were too large. */
+  readonly datagramsDropped: number;
+  /** Undefined if the session was cut off. */
+  readonly closeCode: number | undefined;
+  readonly reason: string | undefined;
+}
+
 /** One line of the access log. Members that are undefined are left out. */
 export interface RequestRecord {
   /** ISO 8601, in UTC: when the request arrived. */
@@ -51,6 +72,8 @@ export interface RequestRecord {
   readonly referer: string | undefined;
   /** The origin that answered, if the request was proxied. */
   readonly upstream: string | undefined;
+  /** The WebTransport session that the request opened, as it was when the request ended. */
+  readonly session: SessionRecord | undefined;
   /** The fields that `fields` names. */
   readonly fields: Readonly<Record<string, string>> | undefined;
 }
@@ -80,7 +103,27 @@ export function recordOf(exchange: ObservedExchange, options: RecordOptions = {}
     userAgent: fieldValue(receivedFields, "user-agent"),
     referer: referer === undefined ? undefined : redactedReferer(referer, query),
     upstream,
+    session: sessionOf(exchange),
     fields: wanted.length === 0 ? undefined : chosenFields(exchange, wanted),
+  };
+}
+
+function sessionOf(exchange: ObservedExchange): SessionRecord | undefined {
+  const session = exchange.inspectSession?.();
+  if (session === undefined) return undefined;
+  const { carrier, version, protocol, streams, bytesSent, bytesReceived, datagrams, closeCode, reason } = session;
+  return {
+    carrier: `${carrier} ${version}`,
+    protocol,
+    streamsIn: streams.incoming,
+    streamsOut: streams.outgoing,
+    bytesIn: bytesReceived,
+    bytesOut: bytesSent,
+    datagramsIn: datagrams.received,
+    datagramsOut: datagrams.sent,
+    datagramsDropped: datagrams.droppedIncoming + datagrams.expiredIncoming + datagrams.droppedOutgoing,
+    closeCode,
+    reason,
   };
 }
 
