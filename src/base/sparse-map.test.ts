@@ -24,6 +24,24 @@ test("entries are kept in the order of insertion", () => {
   ]);
 });
 
+test("a single entry is kept like several", () => {
+  const map = new SparseMap<string, number | undefined>();
+  map.set("a", undefined);
+  expect([map.size, map.has("a"), map.has("b"), map.get("a"), map.delete("b")]).toEqual([
+    1,
+    true,
+    false,
+    undefined,
+    false,
+  ]);
+  map.set("a", 1);
+  expect([[...map.keys()], [...map.values()], [...map], map.get("a")]).toEqual([["a"], [1], [["a", 1]], 1]);
+  map.set("b", 2);
+  expect([map.delete("a"), map.delete("a"), map.size, [...map]]).toEqual([true, false, 1, [["b", 2]]]);
+  map.set("c", 3);
+  expect([...map.values()]).toEqual([2, 3]);
+});
+
 test("a map that was emptied can be filled again", () => {
   const map = new SparseMap<string, number>();
   map.set("a", 1);

@@ -11,7 +11,10 @@ import { Writer } from "../wire/writer.ts";
 import { FrameType } from "./frames.ts";
 import type { LocalStream } from "./local-streams.ts";
 
-/** Slabs double in size up to a maximum, so that a connection with few requests holds little memory. */
+/**
+ * The first frame has its own bytes. Then slabs double in size up to a maximum, so that a connection with few requests holds
+ * little memory.
+ */
 const FIRST_SLAB_SIZE = 256;
 const MAX_SLAB_SIZE = 16_384;
 const SMALLEST_ROOM = 128;
@@ -28,7 +31,7 @@ export class HeadersFrames {
   readonly #encoder: QpackEncoder;
   readonly #encoderStream: LocalStream;
   #writer = NO_ROOM;
-  #slabSize = FIRST_SLAB_SIZE;
+  #slabSize = 0;
 
   constructor(encoder: QpackEncoder, encoderStream: LocalStream) {
     this.#encoder = encoder;
@@ -45,9 +48,10 @@ export class HeadersFrames {
   write(id: StreamId, fields: FieldSection, content: Uint8Array = NOTHING): Uint8Array {
     const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
     const length = before + maxEncodedLength(fields) + FRAME_HEADER_ROOM + content.length;
+    const isFirst = this.#slabSize === 0;
     if (length > this.#writer.remaining) {
       this.#writer = new Writer(new Uint8Array(Math.max(this.#slabSize, length)));
-      this.#slabSize = Math.min(2 * this.#slabSize, MAX_SLAB_SIZE);
+      this.#slabSize = Math.min(Math.max(2 * this.#slabSize, FIRST_SLAB_SIZE), MAX_SLAB_SIZE);
     }
     const writer = this.#writer;
     const encoder = this.#encoder;
@@ -69,8 +73,8 @@ export class HeadersFrames {
       writer.varint(content.length);
       writer.write(content);
     }
-    // Too little for another head.
-    if (writer.remaining < SMALLEST_ROOM) this.#writer = NO_ROOM;
+    // Too little for another head, or perhaps the only one.
+    if (writer.remaining < SMALLEST_ROOM || isFirst) this.#writer = NO_ROOM;
     return writer.written(start);
   }
 }

@@ -66,10 +66,10 @@ export class Priorities {
   readonly #host: PrioritiesHost;
   readonly #states = new SparseMap<StreamId, State>();
   /** RFC 9218 §7.2: the newest update of each request whose head has not arrived. */
-  readonly #early = new Map<StreamId, Priority>();
+  readonly #early = new SparseMap<StreamId, Priority>();
   /** Of intermediaries' connections: a fair share for each client. */
   #clients: SendSession | undefined;
-  readonly #groups = new Map<string, ClientGroup>();
+  readonly #groups = new SparseMap<string, ClientGroup>();
 
   constructor(host: PrioritiesHost) {
     this.#host = host;
@@ -174,7 +174,10 @@ export class Priorities {
 
   #keepEarly(id: StreamId, priority: Priority): void {
     this.#early.delete(id);
-    if (this.#early.size === MAX_EARLY) this.#early.delete(this.#early.keys().next().value!);
+    if (this.#early.size === MAX_EARLY) {
+      const [oldest] = this.#early.keys();
+      this.#early.delete(oldest!);
+    }
     this.#early.set(id, priority);
   }
 

@@ -102,7 +102,7 @@ export class RemoteIds implements SequenceOwner {
 
   /** The id of the server's preferred address, with sequence number 1 (RFC 9000 §5.1.1). */
   addPreferred(connectionId: Uint8Array, resetToken: Uint8Array): void {
-    this.#spare.push({ sequence: 1, id: ConnectionId.from(connectionId), resetToken: connectionIdKey(resetToken) });
+    this.#addSpare(1, connectionId, resetToken);
     this.#note(1);
   }
 
@@ -126,24 +126,27 @@ export class RemoteIds implements SequenceOwner {
         );
       }
     }
-    if (frame.retirePriorTo > this.#retirePriorTo) this.#retirePriorTo = frame.retirePriorTo;
+    const retiresMore = frame.retirePriorTo > this.#retirePriorTo;
+    if (retiresMore) this.#retirePriorTo = frame.retirePriorTo;
     if (this.#seen.has(frame.sequence)) {
       // RFC 9000 §19.15: a copy. A thousand of them cost nothing.
     } else if (frame.sequence < this.#retirePriorTo) {
       // RFC 9000 §19.15: retired on arrival.
       this.#retire(frame.sequence);
     } else {
-      this.#spare.push({
-        sequence: frame.sequence,
-        id: ConnectionId.from(frame.connectionId),
-        resetToken: connectionIdKey(frame.resetToken),
-      });
+      this.#addSpare(frame.sequence, frame.connectionId, frame.resetToken);
     }
     this.#note(frame.sequence);
-    this.#retireOld();
+    if (retiresMore) this.#retireOld();
     if (this.#spare.length + this.#bound.size + 1 > this.#limit) {
       throw transportError("CONNECTION_ID_LIMIT_ERROR", where, `more than ${this.#limit} connection ids`);
     }
+  }
+
+  #addSpare(sequence: number, connectionId: Uint8Array, resetToken: Uint8Array): void {
+    const added = { sequence, id: ConnectionId.from(connectionId), resetToken: connectionIdKey(resetToken) };
+    // Not `push`, nor a spread, which make room for sixteen more.
+    this.#spare = this.#spare.concat(added);
   }
 
   /** Sequence numbers go up by one (RFC 9000 §5.1.1), so gaps are few; of too many, the oldest are filled. */

@@ -5,6 +5,9 @@
 
 import { Queue, QueueNode } from "../../base/queue.ts";
 
+/** A heap that grows beyond this gets room for more. */
+const MAX_EXACT = 4;
+
 /** What the policies need to know about a child. */
 export interface Ranked {
   /** Higher goes first if children have an order. */
@@ -55,7 +58,9 @@ export class RoundRobin<N extends Ranked> implements Turns<N> {
 
 /** The highest order first, with turns among equal orders: a binary heap whose members know their index. */
 export class InOrder<N extends Ranked> implements Turns<N> {
-  readonly #heap: Seat<N>[] = [];
+  #heap: Seat<N>[] = [];
+  /** The room of the heap, while it is small. */
+  #room = 0;
   #turns = 0;
 
   get first(): N | undefined {
@@ -65,7 +70,7 @@ export class InOrder<N extends Ranked> implements Turns<N> {
   place(seat: Seat<N>, isAhead: boolean): void {
     seat.isAhead = isAhead;
     seat.turn = this.#nextTurn();
-    this.#heap.push(seat);
+    this.#append(seat);
     this.#siftUp(seat, this.#heap.length - 1);
   }
 
@@ -82,6 +87,16 @@ export class InOrder<N extends Ranked> implements Turns<N> {
   rotate(seat: Seat<N>): void {
     seat.turn = this.#nextTurn();
     this.#siftDown(seat, seat.index);
+  }
+
+  /** `push` makes room for sixteen more than there are, and there are many heaps of one or two. */
+  #append(seat: Seat<N>): void {
+    const length = this.#heap.length;
+    if (length < this.#room || length >= MAX_EXACT) this.#heap.push(seat);
+    else {
+      this.#heap = this.#heap.concat(seat);
+      this.#room = length + 1;
+    }
   }
 
   #nextTurn(): number {

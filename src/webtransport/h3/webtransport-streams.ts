@@ -23,13 +23,13 @@ interface Early {
 export class WebTransportStreams implements StreamOwner {
   readonly #transport: StreamTransport;
   readonly #claims: StreamClaims;
-  readonly #sessions = new Map<StreamId, SessionStreams>();
+  readonly #sessions = new SparseMap<StreamId, SessionStreams>();
   /** The lowest id that the peer has used for no request yet. A client makes its requests itself. */
   readonly #nextRequestId: () => StreamId;
   /** Streams whose session id has not arrived completely. */
   readonly #headless = new SparseMap<StreamId, VarintReader>();
   /** Streams of sessions that have not been requested, in the order in which they came. */
-  readonly #early = new Map<StreamId, Early>();
+  readonly #early = new SparseMap<StreamId, Early>();
 
   /** What both sides agreed on, once the peer's settings have arrived. */
   readonly terms: () => SessionTerms;
