@@ -8,6 +8,7 @@ import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
+import { moq } from "./moq.ts";
 import { qmux } from "./qmux.ts";
 import { webtransport } from "./webtransport.ts";
 
@@ -23,4 +24,5 @@ export const TARGETS: readonly Target[] = [
   qmux,
   dns,
   bmff,
+  moq,
 ];
