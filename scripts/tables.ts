@@ -29,7 +29,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
-  memcached: { en: "workers, a listener of `serve`", ja: "ワーカー、`serve` のリスナー" },
+  memcached: { en: "a listener of `serve`", ja: "`serve` のリスナー" },
   "https-records": {
     en: "DNSSEC, connecting ahead",
     ja: "DNSSEC、事前接続",

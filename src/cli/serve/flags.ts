@@ -352,6 +352,11 @@ function workers(
     if (drainTimeout !== undefined) throw usageError("--drain-timeout without --workers", "give both");
     return undefined;
   }
+  return parseWorkers(text);
+}
+
+/** Parses a number of processes, or "auto". */
+export function parseWorkers(text: string): WorkersOption {
   if (text === "auto") return text;
   const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= MAX_WORKERS) return number;

@@ -125,16 +125,21 @@ export class TcpConnection implements Holder {
     return false;
   }
 
+  awaitsReader(): boolean {
+    for (const { pending } of this.exchanges) if (pending > 0) return true;
+    return false;
+  }
+
   isBusy(): boolean {
     return this.exchanges.size > 0;
   }
 
   progress(): number {
-    return (
-      this.#done +
-      this.#sum(({ written, pending, consumed }) => written - pending + consumed) +
-      (this.countSentBytes?.() ?? 0)
-    );
+    return this.#done + this.#sum(({ consumed }) => consumed) + this.read();
+  }
+
+  read(): number {
+    return this.#sum(({ written, pending }) => written - pending) + (this.countSentBytes?.() ?? 0);
   }
 
   shed(reason: string): void {

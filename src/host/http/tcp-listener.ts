@@ -348,7 +348,8 @@ export class TcpListener implements ManagedListener {
 
   #sessionConnection(session: Http2Session): TcpConnection {
     const tapped = this.#tap?.socketOf(session as ServerHttp2Session);
-    return this.#connectionOf(session, tapped ?? (session.socket as unknown as Socket), () => cutOffSession(session));
+    const socket = tapped ?? (session.socket as unknown as Socket);
+    return this.#connectionOf(session, socket, () => cutOffSession(session, this.#onFault));
   }
 
   #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
@@ -377,7 +378,7 @@ export class TcpListener implements ManagedListener {
     connection.countSentBytes = sentBytesCounter(session);
     connection.intake = new Http2Intake({
       onExchange: this.#onExchange,
-      cutOff: () => cutOffSession(session),
+      cutOff: () => cutOffSession(session, this.#onFault),
       onFault: this.#onFault,
     });
     this.#budget.add(connection, this.#stallTimeout);
