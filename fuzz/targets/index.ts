@@ -10,6 +10,7 @@ import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { moq } from "./moq.ts";
 import { qmux } from "./qmux.ts";
+import { baseDraft, warp } from "./warp.ts";
 import { webtransport } from "./webtransport.ts";
 
 export const TARGETS: readonly Target[] = [
@@ -25,4 +26,6 @@ export const TARGETS: readonly Target[] = [
   dns,
   bmff,
   moq,
+  warp,
+  baseDraft,
 ];
