@@ -1,4 +1,4 @@
-/** MoQ Transport: the codecs of drafts 14, 16, 18 and 20. */
+/** MoQ Transport: the codecs of drafts 14, 16, 18 and 20, and sessions from 18 on. */
 
 export { ControlCodec, MAX_MESSAGE } from "./codec.ts";
 export { ControlReader } from "./control-reader.ts";
@@ -19,3 +19,4 @@ export {
   type Token,
   type TrackName,
 } from "./model.ts";
+export * from "./session/index.ts";
