@@ -18,6 +18,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "large uploads when an origin has little time to end; replays after a crash",
     ja: "オリジンの終了猶予が短い場合の大きなアップロード、クラッシュ後の再送",
   },
+  memcached: { en: "`mcp.internal`, the binary protocol", ja: "`mcp.internal`、バイナリプロトコル" },
   priorities: { en: "the frame from our HTTP/2 client", ja: "HTTP/2 クライアントからのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
@@ -29,15 +30,14 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
-  memcached: { en: "a listener of `serve`", ja: "`serve` のリスナー" },
   "https-records": {
     en: "DNSSEC, connecting ahead",
     ja: "DNSSEC、事前接続",
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": {
-    en: "one race for QUIC and TCP, the history of round trips",
-    ja: "QUIC と TCP を合わせた 1 つの競争、往復時間の履歴",
+    en: "the testbed between namespaces",
+    ja: "名前空間の間のテストベッド",
   },
 };
 

@@ -24,6 +24,8 @@ export interface ChoiceRules {
   readonly maxConnections: number;
   /** How long HTTP/3 is tried before TCP joins. */
   readonly headStart: Micros;
+  /** True if one race can be over QUIC and TCP; the head start is then its own. */
+  readonly racesBoth?: boolean | undefined;
 }
 
 /**
@@ -39,6 +41,8 @@ export interface Standing {
 export type ChoiceCommand =
   | { readonly type: "connect-http3"; readonly alternative: Alternative }
   | { readonly type: "connect-tcp" }
+  /** One race over QUIC and TCP: an attempt of each, of which either may succeed or fail first. */
+  | { readonly type: "connect-both"; readonly alternative: Alternative; readonly isAdvertised: boolean }
   /** Cancels the current attempt; nothing more is reported about it. */
   | { readonly type: "cancel-http3" }
   /** Cancels all TCP attempts. */
@@ -50,8 +54,11 @@ export type ChoiceCommand =
 
 type Http3State =
   | { readonly type: "idle" }
-  /** `headStart` is its end; "pending" until packets are sent, "over" if there is none or it has ended. */
-  | { readonly type: "connecting"; readonly headStart: Instant | "pending" | "over" }
+  /**
+   * `headStart` is its end; "pending" until packets are sent, "over" if there is none or it has ended, "race" while TCP is
+   * part of the same race.
+   */
+  | { readonly type: "connecting"; readonly headStart: Instant | "pending" | "over" | "race" }
   | { readonly type: "failed" };
 
 const IDLE: Http3State = { type: "idle" };
@@ -100,6 +107,11 @@ export class ConnectionChoice {
     this.#cancelTcp();
   }
 
+  /** No endpoint of the race speaks HTTP/3. */
+  handleHttp3Untried(): void {
+    if (this.#http3.type === "connecting") this.#http3 = IDLE;
+  }
+
   handleHttp3Failed(standing: Standing, now: Instant): void {
     this.#http3 = { type: "failed" };
     if (isUsable(standing)) this.#markBroken(now);
@@ -108,11 +120,13 @@ export class ConnectionChoice {
   /** A TCP attempt succeeded. */
   handleTcpConnected(now: Instant): void {
     this.#tcpAttempts -= 1;
+    this.#endRace();
     if (this.#http3.type === "failed") this.#markBroken(now);
   }
 
   handleTcpFailed(standing: Standing): void {
     this.#tcpAttempts -= 1;
+    this.#endRace();
     this.#hasTcpFailed = true;
     this.#considerFailing(standing);
   }
@@ -136,7 +150,7 @@ export class ConnectionChoice {
     const { type } = this.#http3;
     if (type !== "connecting") return undefined;
     const { headStart } = this.#http3;
-    return headStart === "pending" || headStart === "over" ? undefined : headStart;
+    return typeof headStart === "string" ? undefined : headStart;
   }
 
   pollCommand(): ChoiceCommand | undefined {
@@ -145,18 +159,35 @@ export class ConnectionChoice {
 
   #considerHttp3(standing: Standing, now: Instant): void {
     if (!this.#rules.protocols.includes("h3") || this.#http3.type !== "idle" || standing.http3 > 0) return;
-    const alternative = this.#http3Target(standing, now);
-    if (alternative === undefined) return;
+    const target = this.#http3Target(standing, now);
+    if (target === undefined) return;
+    const { alternative, isAdvertised } = target;
+    if (this.#rules.racesBoth === true && this.#allowsTcp && !isUsable(standing) && this.#tcpAttempts === 0) {
+      this.#http3 = { type: "connecting", headStart: "race" };
+      this.#tcpAttempts = 1;
+      this.#commands.push({ type: "connect-both", alternative, isAdvertised });
+      return;
+    }
     this.#http3 = { type: "connecting", headStart: isUsable(standing) ? "over" : "pending" };
     this.#commands.push({ type: "connect-http3", alternative });
   }
 
+  /** TCP's part of a race is decided: HTTP/3 goes on alone. */
+  #endRace(): void {
+    if (this.#http3.type === "connecting" && this.#http3.headStart === "race") {
+      this.#http3 = { type: "connecting", headStart: "over" };
+    }
+  }
+
   /** The alternative at which to try HTTP/3 now, if any. */
-  #http3Target(standing: Standing, now: Instant): Alternative | undefined {
+  #http3Target(
+    standing: Standing,
+    now: Instant,
+  ): { readonly alternative: Alternative; readonly isAdvertised: boolean } | undefined {
     const { origin, port, protocols } = this.#rules;
-    const own = { host: "", port };
+    const own = { alternative: { host: "", port }, isAdvertised: false };
     const known = this.#alternatives.http3(origin, now);
-    if (known.kind === "advertised") return known.alternative;
+    if (known.kind === "advertised") return { alternative: known.alternative, isAdvertised: true };
     if (!this.#allowsTcp) return own;
     if (known.kind === "broken" || isUsable(standing)) return undefined;
     return protocols[0] === "h3" ? own : undefined;

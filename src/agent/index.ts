@@ -14,9 +14,11 @@ export {
 /** From a host name to one connection: Happy Eyeballs. */
 export type { AddressHistory, PolicyRow } from "./happy-eyeballs/address-order.ts";
 export type { RaceEvent, RaceTrace } from "./happy-eyeballs/events.ts";
+export { NetworkHistory } from "./happy-eyeballs/history.ts";
 export { type AttemptReport, Race, type RaceCommand, type RaceOutcome } from "./happy-eyeballs/race.ts";
 export type { RecordKind } from "./happy-eyeballs/resolution.ts";
 export {
+  type AlternativePlace,
   DEFAULT_ATTEMPT_DELAY,
   DEFAULT_RESOLUTION_DELAY,
   type Endpoint,

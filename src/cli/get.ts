@@ -143,7 +143,7 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(
       new Option(
         "--happy-eyeballs-timeout-ms <ms>",
-        "race addresses, each this long after the one before (Happy Eyeballs)",
+        "try the next address after this long, without giving up the one before (Happy Eyeballs)",
       ).argParser(number),
     )
     .addOption(

@@ -1,6 +1,6 @@
 // Happy Eyeballs in the client, with servers, name servers and attempts of our own.
 import { afterEach, describe, expect, test } from "vitest";
-import { DEFAULT_RESOLUTION_DELAY, type Endpoint } from "../agent/index.ts";
+import { DEFAULT_RESOLUTION_DELAY, type Endpoint, NetworkHistory } from "../agent/index.ts";
 import { millis } from "../base/time.ts";
 import { type ServeOptions, serve } from "../edge/serve.ts";
 import { race } from "../host/client/race.ts";
@@ -132,6 +132,7 @@ describe("a race", () => {
     resolutionDelay: DEFAULT_RESOLUTION_DELAY,
     attemptDelay: millis(10),
     records: undefined,
+    history: new NetworkHistory(),
   } as const;
   const aborted: string[] = [];
   const options = (attempt: (endpoint: Endpoint, signal: AbortSignal) => Promise<string>, signal: AbortSignal) => ({

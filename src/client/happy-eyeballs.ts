@@ -1,5 +1,5 @@
 // The option happyEyeballs of createClient: its defaults, and the resolver for HTTPS records.
-import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY } from "../agent/index.ts";
+import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY, NetworkHistory } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
 import { DNS_PORTS, type DnsServer } from "../dns/index.ts";
 import type { RaceSettings } from "../host/client/race.ts";
@@ -24,12 +24,13 @@ export interface HappyEyeballsOptions {
   readonly httpsRecords?: boolean | readonly string[];
 }
 
-export function raceSettings(
-  options: true | HappyEyeballsOptions | undefined,
-  clock: HostClock,
-): RaceSettings | undefined {
-  if (options === undefined) return undefined;
-  const { version = 3, resolutionDelay, attemptDelay, httpsRecords = false } = options === true ? {} : options;
+export function raceSettings(options: true | HappyEyeballsOptions | undefined, clock: HostClock): RaceSettings {
+  const {
+    version = 3,
+    resolutionDelay,
+    attemptDelay,
+    httpsRecords = false,
+  } = options === undefined || options === true ? {} : options;
   if (version !== 2 && version !== 3)
     throw new TypeError(`happyEyeballs: there is no version ${String(version)}; 2 or 3`);
   const delay = (name: string, value: number | undefined, byDefault: Micros): Micros =>
@@ -38,6 +39,7 @@ export function raceSettings(
     version,
     resolutionDelay: delay("resolutionDelay", resolutionDelay, DEFAULT_RESOLUTION_DELAY),
     attemptDelay: delay("attemptDelay", attemptDelay, DEFAULT_ATTEMPT_DELAY),
+    history: new NetworkHistory(),
     records: httpsRecords === false ? undefined : recordResolver(httpsRecords, clock),
   };
 }

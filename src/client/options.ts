@@ -41,8 +41,8 @@ export interface ClientOptions {
   /** Called with each TLS key log line (RFC 9850), for TCP and QUIC. The lines allow decrypting the traffic. */
   readonly keylog?: ((line: string) => void) | undefined;
   /**
-   * Races the addresses of a host as answers arrive (Happy Eyeballs), with HTTPS records if that is wanted. Default:
-   * waits for all addresses, and tries them one after the other.
+   * How the addresses of a host are raced as answers arrive, over QUIC and TCP (Happy Eyeballs): another version, other delays, or
+   * with HTTPS records. Default: version 3 without records.
    */
   readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */

@@ -129,7 +129,8 @@ describe("HTTP/3 first, with an unknown origin", () => {
       server.dropConnections();
       while (client.connections().length > 0) await new Promise(setImmediate);
     }
-    expect(connector.attempts).toHaveLength(1);
+    // At both addresses of localhost.
+    expect(connector.attempts).toHaveLength(2);
   });
 
   test("if nothing works, the error is TCP's", async () => {
@@ -146,9 +147,9 @@ describe("HTTP/3 first, with an unknown origin", () => {
     for (let i = 1; i <= 2; i++) {
       await expect(client.fetch("https://localhost:1/")).rejects.toMatchObject({
         code: "CONNECTION_FAILED",
-        message: "cannot connect over HTTP/3 to localhost port 1: UDP is blocked",
+        message: expect.stringContaining("cannot connect over HTTP/3 to localhost port 1: UDP is blocked"),
       });
-      expect(connector.attempts).toHaveLength(i);
+      expect(connector.attempts).toHaveLength(2 * i);
     }
   });
 

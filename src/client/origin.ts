@@ -1,7 +1,7 @@
 // One origin: its sessions, and the requests waiting for one. agent/connection-choice.ts decides which connections to
 // open and when to give up; this file dials, keeps the sessions, and shares them between requests.
 import { type Alternatives, type ChoiceCommand, ConnectionChoice, type Standing } from "../agent/index.ts";
-import { millis } from "../base/time.ts";
+import { type Micros, millis } from "../base/time.ts";
 import { type Attempt, Dialer } from "../host/client/dialer.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Field, Session } from "../host/client/session.ts";
@@ -38,6 +38,7 @@ export class Origin {
   /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
   readonly #replacesSilent: boolean;
+  readonly #headStart: Micros;
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
   #http3Attempt: Attempt | undefined;
@@ -54,9 +55,12 @@ export class Origin {
     this.#clock = settings.clock;
     this.#replacesSilent = settings.replaceSilent;
     const { origin, port, protocols } = this.dialer;
-    const { maxConnections, headStart } = settings;
+    const { maxConnections } = settings;
+    const headStart = millis(settings.headStart);
+    this.#headStart = headStart;
+    const racesBoth = this.dialer.canRaceBoth;
     this.#choice = new ConnectionChoice(
-      { origin, port, protocols, maxConnections, headStart: millis(headStart) },
+      { origin, port, protocols, maxConnections, headStart, racesBoth },
       alternatives,
     );
     this.#timer = new MachineTimer(
@@ -214,6 +218,9 @@ export class Origin {
       case "connect-http3":
         this.#openHttp3(this.dialer.dialHttp3(command.alternative), command.alternative);
         break;
+      case "connect-both":
+        this.#openBoth(command.alternative, command.isAdvertised);
+        break;
       case "connect-tcp":
         this.#openTcp(this.dialer.dialTcp());
         break;
@@ -249,6 +256,62 @@ export class Origin {
     detach("client TCP dialled", this.#handleFault, dialled);
   }
 
+  /** One race over QUIC and TCP. What it says about HTTP/3 may come before or after TCP's outcome. */
+  #openBoth(alternative: Alternative, isAdvertised: boolean): void {
+    const choice = this.#choice;
+    const isWanted = (): boolean => this.#http3Attempt === attempt;
+    const http3Failed = (error: Error): void => {
+      this.#http3Attempt = undefined;
+      this.#http3Error = error;
+      choice.handleHttp3Failed(this.#standing(), this.#clock.now());
+    };
+    const attempt = this.dialer.dialBoth(isAdvertised ? alternative : undefined, this.#headStart, (outcome) => {
+      if (!isWanted()) {
+        if (outcome.type === "late") discard(outcome.outcome);
+        return;
+      }
+      if (outcome.type === "late") {
+        this.#http3Attempt = undefined;
+        this.#addHttp3(outcome.outcome, alternative);
+        return;
+      }
+      if (outcome.type === "failed") http3Failed(outcome.error as Error);
+      else {
+        this.#http3Attempt = undefined;
+        choice.handleHttp3Untried();
+      }
+      this.#pump();
+    });
+    this.#http3Attempt = attempt;
+    this.#tcpAttempts.add(attempt);
+    const dialled = attempt.session.then(
+      (session) => {
+        if (!this.#tcpAttempts.delete(attempt)) return discard(session);
+        if (session.protocol === "h3") {
+          this.#http3Attempt = undefined;
+          this.#addHttp3(session, alternative);
+          return;
+        }
+        choice.handleTcpConnected(this.#clock.now());
+        this.#add(session);
+      },
+      (error: Error) => {
+        if (!this.#tcpAttempts.delete(attempt)) return;
+        if (isWanted()) http3Failed(error);
+        this.#tcpError = error;
+        choice.handleTcpFailed(this.#standing());
+        this.#runCommands();
+      },
+    );
+    detach("client dialled", this.#handleFault, dialled);
+  }
+
+  #addHttp3(session: Session, alternative: Alternative): void {
+    if (alternative.host !== "" || alternative.port !== this.dialer.port) this.#alternativeOf.set(session, alternative);
+    this.#choice.handleHttp3Connected();
+    this.#add(session);
+  }
+
   #openHttp3(attempt: Attempt, alternative: Alternative): void {
     this.#http3Attempt = attempt;
     const begun = attempt.started.then(() => {
@@ -261,11 +324,7 @@ export class Origin {
       (session) => {
         if (this.#http3Attempt !== attempt) return discard(session);
         this.#http3Attempt = undefined;
-        if (alternative.host !== "" || alternative.port !== this.dialer.port) {
-          this.#alternativeOf.set(session, alternative);
-        }
-        this.#choice.handleHttp3Connected();
-        this.#add(session);
+        this.#addHttp3(session, alternative);
       },
       (error: Error) => {
         if (this.#http3Attempt !== attempt) return;

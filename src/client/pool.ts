@@ -46,14 +46,14 @@ export class ConnectionPool {
   readonly #origins = new Map<string, Origin>();
   #closed = false;
 
-  /** `clock` enables virtual time. `certificateHashes` are those of `DialerSettings`. */
+  /** `clock` enables virtual time. `own` is for users within this package. */
   constructor(
     options: ClientOptions = {},
     clock: HostClock = systemClock,
-    certificateHashes?: readonly Uint8Array[] | undefined,
+    own: Pick<ClientSettings, "certificateHashes" | "http2Settings"> = {},
   ) {
-    const through = tunnelSockets(options, clock, (own) => new ConnectionPool(own, clock));
-    this.settings = { ...settingsFrom(options, clock, through), certificateHashes };
+    const through = tunnelSockets(options, clock, (inner) => new ConnectionPool(inner, clock));
+    this.settings = { ...settingsFrom(options, clock, through), ...own };
     this.#clock = clock;
   }
 
@@ -83,6 +83,7 @@ export class ConnectionPool {
 
   networkChanged(): void {
     this.#alternatives.networkChanged();
+    this.settings.race?.history.forget();
   }
 
   connections(): readonly ConnectionFacts[] {

@@ -63,6 +63,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** HTTP/2: reads PRIORITY_UPDATE frames. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** HTTP/2: takes WebTransport sessions in capsules. */
+  readonly http2WebTransport?: boolean | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;

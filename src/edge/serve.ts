@@ -106,6 +106,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
    * connection, and lets the kernel hold less, where it can be told. The priority field works without it. Default: false.
    */
   readonly http2PriorityUpdate?: boolean;
+  /**
+   * True to take WebTransport sessions over HTTP/2 too, in capsules (draft-ietf-webtrans-http2). Browsers have none; the WebSocket that
+   * our client and our class for pages fall back to needs nothing. Experimental. Default: false.
+   */
+  readonly http2WebTransport?: boolean;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -147,6 +152,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   group: true,
   host: true,
   http2PriorityUpdate: true,
+  http2WebTransport: true,
   hostname: true,
   key: true,
   limits: true,
@@ -222,6 +228,7 @@ async function start(
     metrics,
     altSvc,
     http2PriorityUpdate,
+    http2WebTransport,
     nativeRequest,
     stallTimeout,
     memoryLimit,
@@ -250,6 +257,7 @@ async function start(
       altSvc,
       handBack: options.handBack,
       http2PriorityUpdate,
+      http2WebTransport,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,

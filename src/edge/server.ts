@@ -157,6 +157,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               onKeyLog,
               proxyProtocol: options.proxyProtocol,
               http2PriorityUpdate: options.http2PriorityUpdate,
+              http2WebTransport: options.http2WebTransport,
               retry,
               resetKey,
               earlyData,

@@ -344,9 +344,12 @@ export const ENTRIES = [
   "client dns abort",
   "client dns quic abort",
   "client dns quic closed",
+  "client dialled",
   "client race lookup",
   "client race attempt",
   "client race abort",
+  "client route",
+  "client route failed",
   // UDP through a proxy
   "client udp early",
   "client udp turn",

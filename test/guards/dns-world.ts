@@ -7,9 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
+import { settingsFrom } from "../../src/client/options.ts";
 import { emitMessage, parseMessage, queryMessage, withLength } from "../../src/dns/index.ts";
 import { DnsService, zoneFileOf } from "../../src/edge/dns/index.ts";
 import { loadIdentity } from "../../src/host/certificates/index.ts";
+import { Dialer } from "../../src/host/client/dialer.ts";
+import { sourceTowards } from "../../src/host/client/routes.ts";
+import { systemClock } from "../../src/host/clock.ts";
 import { quicCarrier } from "../../src/host/dns/quic.ts";
 import { DnsResolver } from "../../src/host/dns/resolver.ts";
 import { nameServer } from "../../src/host/dns/testing/name-server.ts";
@@ -132,6 +136,12 @@ const raced = async (): Promise<void> => {
   await all(client.fetch(`https://localhost:${new URL(server.url).port}/`));
 };
 
+const racedBoth = async (): Promise<void> => {
+  const server = await openServer(["h2"]);
+  await using client = createClient({ rejectUnauthorized: false });
+  await all(client.fetch(`https://localhost:${new URL(server.url).port}/`));
+};
+
 const raceAborted = async (): Promise<void> => {
   const silent = createServer();
   silent.listen(0, "127.0.0.1");
@@ -146,6 +156,15 @@ const raceAborted = async (): Promise<void> => {
   });
   await all(client.fetch(`https://127.0.0.1:${port}/`, { signal: controller.signal }));
   silent.close();
+};
+
+/** Without a race, as gateways connect. */
+const lookupAborted = async (): Promise<void> => {
+  const resolve = (): Promise<never> => new Promise(() => {});
+  const settings = { ...settingsFrom({ resolve }, systemClock), race: undefined };
+  const { session, abort } = new Dialer(new URL("https://nowhere.test/"), settings, () => {}).dialTcp();
+  setImmediate(() => abort(new Error("enough")));
+  await all(session);
 };
 
 export const DNS_TRAFFIC = {
@@ -169,4 +188,8 @@ export const DNS_TRAFFIC = {
   "client race lookup": { run: raced },
   "client race attempt": { run: raced },
   "client race abort": { run: raceAborted },
+  "client dial abort": { run: lookupAborted },
+  "client dialled": { run: racedBoth },
+  "client route": { run: () => all(sourceTowards("127.0.0.1")) },
+  "client route failed": { run: () => all(sourceTowards("255.255.255.255")) },
 };

@@ -343,12 +343,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client TCP dialled": at(h2),
   "client session closed": at(h2),
   "client connect timeout": at(() => all(lost(1, NOWHERE))),
-  "client dial abort": at(async () => {
-    const controller = new AbortController();
-    const pending = lost(1, { ...NOWHERE, connectTimeout: 60_000 }, controller.signal);
-    setImmediate(() => controller.abort());
-    await all(pending);
-  }),
   "client lookup": at(h2),
   "client address": at(h3),
   "client inflated": at(h2),

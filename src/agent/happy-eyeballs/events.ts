@@ -17,7 +17,7 @@ export type RaceEvent =
       readonly type: "race:attempt_started";
       readonly attempt: number;
       readonly endpoint: Endpoint;
-      readonly why: "first" | "delay" | "failure" | "new address";
+      readonly why: "first" | "delay" | "failure" | "new address" | "head start";
     }
   /** The transport is established; the handshake above it gets more time. */
   | { readonly type: "race:attempt_progress"; readonly attempt: number; readonly nextIn: Micros | undefined }

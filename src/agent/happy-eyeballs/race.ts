@@ -1,8 +1,8 @@
 /**
  * Happy Eyeballs as a machine: version 2 (RFC 8305) and version 3 (draft-ietf-happy-happyeyeballs-v3). It asks for records
  * and addresses, waits for the better ones no longer than the Resolution Delay, and starts attempts one after the other,
- * each when the Connection Attempt Delay has passed or the one before has failed. No attempt ends another before one
- * succeeds.
+ * each when the Connection Attempt Delay has passed or the one before has failed. Each transport has its own order and delay;
+ * the second begins when the first has had a head start or has nothing left. No attempt ends another before one succeeds.
  *
  * Calling order: `start`, then answers, outcomes and timeouts as they happen; after each, drain `pollCommand`, check
  * `outcome`, and ask `nextTimeout`, also after the outcome: late answers are welcome for a second.
@@ -10,6 +10,7 @@
 
 import { after, earliest, type Instant, type Micros, since, toMillis } from "../../base/time.ts";
 import type { RaceTrace } from "./events.ts";
+import { Lane } from "./lane.ts";
 import { type Question, Resolution } from "./resolution.ts";
 import {
   attemptDelay,
@@ -18,8 +19,8 @@ import {
   LAST_RESORT_DELAY,
   LATE_ANSWERS,
   MAX_ATTEMPT_DELAY,
-  MIN_ATTEMPT_DELAY,
   type RaceRules,
+  type Transport,
 } from "./rules.ts";
 import type { ServiceInfo } from "./services.ts";
 
@@ -37,12 +38,14 @@ export interface AttemptReport {
   readonly endpoint: Endpoint;
   readonly started: Instant;
   readonly ended: Instant;
+  /** True if its transport was established: the server was reached. */
+  readonly isEstablished: boolean;
   readonly error: unknown;
 }
 
 export type RaceOutcome =
   | { readonly type: "connected"; readonly attempt: number; readonly endpoint: Endpoint }
-  /** `error` is the one to report: a final one, or that of the first attempt. */
+  /** `error` is the one to report: a final one, or that of the attempt that got furthest. */
   | {
       readonly type: "failed";
       readonly why: string;
@@ -54,25 +57,20 @@ export type RaceOutcome =
 interface Running {
   readonly endpoint: Endpoint;
   readonly started: Instant;
+  isEstablished: boolean;
 }
-
-type StartReason = "first" | "delay" | "failure" | "new address";
 
 export class Race {
   readonly #rules: RaceRules;
-  readonly #delay: Micros;
   readonly #trace: RaceTrace | undefined;
   readonly #resolution: Resolution;
   readonly #commands: RaceCommand[] = [];
   readonly #running = new Map<number, Running>();
   readonly #reports: AttemptReport[] = [];
   readonly #tried = new Set<string>();
-  #waiting: Endpoint[] = [];
+  /** One per transport, the preferred one first. */
+  readonly #lanes: readonly Lane[];
   #isRacing = false;
-  #lastStart: Instant | undefined;
-  #nextAt: Instant | undefined;
-  /** Why the next attempt starts at `#nextAt`. */
-  #nextReason: StartReason = "delay";
   #resolutionEnds: Instant | undefined;
   #lastResortAt: Instant | undefined;
   #queriesEndAt: Instant | undefined;
@@ -80,13 +78,15 @@ export class Race {
 
   constructor(rules: RaceRules, trace?: RaceTrace) {
     this.#rules = rules;
-    this.#delay = attemptDelay(rules.attemptDelay);
+    const delay = attemptDelay(rules.attemptDelay);
+    this.#lanes = rules.transports.map((transport) => new Lane(transport, delay));
+    if (!(rules.headStart >= 0)) throw new RangeError(`${rules.headStart} is not a delay`);
     if (!(rules.resolutionDelay >= 0)) throw new RangeError(`${rules.resolutionDelay} is not a delay`);
     this.#trace = trace;
     this.#resolution = new Resolution(rules);
   }
 
-  /** Set once; after that no attempt is started. */
+  /** Set once; after that no attempt is started, and only those that `keepsPreferred` spares go on. */
   get outcome(): RaceOutcome | undefined {
     return this.#outcome;
   }
@@ -94,6 +94,17 @@ export class Race {
   /** What HTTPS records said, once it is known. */
   get serviceInfo(): ServiceInfo | undefined {
     return this.#resolution.serviceInfo;
+  }
+
+  /** Reports of failed attempts so far. */
+  get failures(): readonly AttemptReport[] {
+    return this.#reports;
+  }
+
+  /** True once nothing more will come of a transport: none of its attempts runs, and none will start. */
+  isOver(transport: Transport): boolean {
+    const lane = this.#lanes.find((each) => each.transport === transport);
+    return lane === undefined || (lane.isEmpty && (this.#outcome !== undefined || this.#resolution.isComplete));
   }
 
   start(now: Instant): void {
@@ -142,21 +153,28 @@ export class Race {
   handleProgress(attempt: number, now: Instant, estimate?: Micros): void {
     const running = this.#running.get(attempt);
     if (running === undefined) return;
+    running.isEstablished = true;
     const more = Math.min(estimate ?? since(running.started, now), MAX_ATTEMPT_DELAY) as Micros;
-    if (this.#nextAt !== undefined) this.#nextAt = Math.max(this.#nextAt, after(now, more)) as Instant;
-    const nextIn = this.#nextAt === undefined ? undefined : since(now, this.#nextAt);
+    // The transports after it wait too.
+    const from = this.#lanes.findIndex(({ transport }) => transport === running.endpoint.transport);
+    for (const lane of this.#lanes.slice(from)) lane.hold(after(now, more));
+    const { nextAt } = this.#lanes[from]!;
+    const nextIn = nextAt === undefined ? undefined : since(now, nextAt);
     this.#trace?.({ type: "race:attempt_progress", attempt, nextIn }, now);
   }
 
   handleConnected(attempt: number, now: Instant): void {
     const running = this.#running.get(attempt);
-    if (running === undefined || this.#outcome !== undefined) return;
+    if (running === undefined) return;
     this.#running.delete(attempt);
     const { endpoint, started } = running;
-    this.#outcome = { type: "connected", attempt, endpoint };
+    this.#laneOf(endpoint).running -= 1;
     const took = toMillis(since(started, now));
     this.#trace?.({ type: "race:attempt_ended", attempt, how: "connected", why: `after ${took} ms` }, now);
-    this.#stop("another attempt has connected", now);
+    const isLate = this.#outcome !== undefined;
+    this.#outcome ??= { type: "connected", attempt, endpoint };
+    this.#stop("another attempt has connected", now, isLate ? undefined : endpoint.transport);
+    if (isLate) return;
     if (!this.#resolution.isComplete) this.#queriesEndAt = after(now, LATE_ANSWERS);
     this.#trace?.({ type: "race:ended", how: "connected", why: ruleOf(attempt, endpoint) }, now);
   }
@@ -164,28 +182,27 @@ export class Race {
   /** `isFinal` is true if the error would affect every endpoint. */
   handleFailed(attempt: number, error: unknown, isFinal: boolean, now: Instant): void {
     const running = this.#running.get(attempt);
-    if (running === undefined || this.#outcome !== undefined) return;
+    if (running === undefined) return;
     this.#running.delete(attempt);
-    const { endpoint, started } = running;
-    this.#reports.push({ attempt, endpoint, started, ended: now, error });
+    const { endpoint, started, isEstablished } = running;
+    this.#reports.push({ attempt, endpoint, started, ended: now, isEstablished, error });
     const why = error instanceof Error ? error.message : String(error);
     this.#trace?.({ type: "race:attempt_ended", attempt, how: "failed", why }, now);
-    if (isFinal) {
-      this.#fail(why, now, error);
-      return;
-    }
-    // The newest attempt's failure, or the last one's: nothing is left to wait for.
-    const isNewest = this.#lastStart === started;
-    if (isNewest || this.#running.size === 0) {
-      this.#nextAt = this.#soonest(now);
-      this.#nextReason = "failure";
-    }
-    this.#review(now);
+    this.#laneOf(endpoint).handleFailed(endpoint, started, now);
+    if (isFinal) this.#fail(why, now, error);
+    else this.#review(now);
   }
 
   /** The caller wants no connection any more. */
   abort(now: Instant): void {
-    if (this.#outcome !== undefined) return;
+    if (this.#outcome !== undefined && this.#running.size === 0) return;
+    if (this.#outcome !== undefined) {
+      for (const [attempt, running] of this.#running) {
+        this.#reports.push({ attempt, ...running, ended: now, error: new Error("no answer") });
+      }
+      this.#stop("aborted", now);
+      return;
+    }
     this.#outcome = { type: "aborted" };
     this.#stop("aborted", now);
     this.#commands.push({ type: "end-queries" });
@@ -207,7 +224,7 @@ export class Race {
   }
 
   nextTimeout(): Instant | undefined {
-    const attempt = this.#waiting.length > 0 ? this.#nextAt : undefined;
+    const attempt = this.#lanes.reduce<Instant | undefined>((least, { due }) => earliest(least, due), undefined);
     return earliest(earliest(attempt, this.#resolutionEnds), earliest(this.#lastResortAt, this.#queriesEndAt));
   }
 
@@ -235,14 +252,38 @@ export class Race {
     }
     const before = this.#waiting;
     // RFC 8305 §3: new answers sort those that have not started anew; running attempts go on.
-    this.#waiting = this.#resolution.endpoints().filter((each) => !this.#tried.has(endpointKey(each)));
-    if (!isSameList(before, this.#waiting) && this.#waiting.length > 0) {
-      this.#trace?.({ type: "race:endpoints", endpoints: this.#waiting }, now);
+    const waiting = this.#resolution.endpoints().filter((each) => !this.#tried.has(endpointKey(each)));
+    for (const lane of this.#lanes) {
+      lane.offer(
+        waiting.filter(({ transport }) => transport === lane.transport),
+        now,
+      );
     }
-    const isOverdue = this.#nextAt !== undefined && now >= this.#nextAt;
-    if (isOverdue && before.length === 0) this.#nextReason = "new address";
-    if ((isOverdue || this.#lastStart === undefined) && this.#waiting.length > 0) this.#startNext(now);
+    if (!isSameList(before, waiting) && waiting.length > 0) {
+      this.#trace?.({ type: "race:endpoints", endpoints: waiting }, now);
+    }
+    this.#startDue(now);
     this.#considerFailing(now);
+  }
+
+  get #waiting(): Endpoint[] {
+    return this.#lanes.flatMap(({ waiting }) => waiting);
+  }
+
+  #laneOf({ transport }: Endpoint): Lane {
+    return this.#lanes.find((lane) => lane.transport === transport)!;
+  }
+
+  /** Starts what is due in each lane. */
+  #startDue(now: Instant): void {
+    let before: Lane | undefined;
+    for (const lane of this.#lanes) {
+      if (before === undefined || before.isEmpty) lane.open(now, before?.lastStart === undefined ? "first" : "failure");
+      else if (before.firstStart !== undefined)
+        lane.open(after(before.firstStart, this.#rules.headStart), "head start");
+      if (lane.due !== undefined && now >= lane.due) this.#startNext(lane, now);
+      before = lane;
+    }
   }
 
   /** True if the first attempt may start. Otherwise the Resolution Delay may run. */
@@ -266,27 +307,18 @@ export class Race {
     return now >= this.#resolutionEnds;
   }
 
-  #startNext(now: Instant): void {
-    const endpoint = this.#waiting.shift()!;
-    const why = this.#lastStart === undefined ? "first" : this.#nextReason;
+  #startNext(lane: Lane, now: Instant): void {
+    const why = lane.reason;
+    const endpoint = lane.start(now);
     const attempt = this.#tried.size;
     this.#tried.add(endpointKey(endpoint));
-    this.#running.set(attempt, { endpoint, started: now });
-    this.#lastStart = now;
-    this.#nextAt = after(now, this.#delay);
-    this.#nextReason = "delay";
+    this.#running.set(attempt, { endpoint, started: now, isEstablished: false });
     this.#commands.push({ type: "start", attempt, endpoint });
     this.#trace?.({ type: "race:attempt_started", attempt, endpoint, why }, now);
   }
 
-  /** RFC 8305 §5: at once, but not within 10 ms of the attempt before. */
-  #soonest(now: Instant): Instant {
-    const floor = this.#lastStart === undefined ? now : after(this.#lastStart, MIN_ATTEMPT_DELAY);
-    return Math.max(now, floor) as Instant;
-  }
-
   #considerFailing(now: Instant): void {
-    if (this.#running.size > 0 || this.#waiting.length > 0 || this.#resolutionEnds !== undefined) return;
+    if (this.#lanes.some((lane) => !lane.isEmpty) || this.#resolutionEnds !== undefined) return;
     if (!this.#resolution.isComplete) return;
     if (this.#lastResortAt !== undefined) {
       if (this.#resolution.hasNat64) return;
@@ -294,14 +326,21 @@ export class Race {
     }
     const { host } = this.#rules;
     if (this.#reports.length === 0) this.#fail(`${host} has no address that this machine can reach`, now);
-    else this.#fail(`all ${this.#reports.length} attempts failed`, now, this.#reports[0]!.error);
+    else this.#fail(`all ${this.#reports.length} attempts failed`, now, this.#tellingError());
+  }
+
+  /** That of an attempt that reached the server, then one over the transport that is there in any case, the last. */
+  #tellingError(): unknown {
+    const rank = ({ isEstablished, endpoint }: AttemptReport): number =>
+      Number(isEstablished) * 10 + this.#rules.transports.indexOf(endpoint.transport);
+    return this.#reports.reduce((best, each) => (rank(each) > rank(best) ? each : best)).error;
   }
 
   #fail(why: string, now: Instant, error?: unknown): void {
     if (this.#outcome !== undefined) return;
     const attempts = [...this.#reports];
-    for (const [attempt, { endpoint, started }] of this.#running) {
-      attempts.push({ attempt, endpoint, started, ended: now, error: new Error("cancelled") });
+    for (const [attempt, running] of this.#running) {
+      attempts.push({ attempt, ...running, ended: now, error: new Error("cancelled") });
     }
     this.#outcome = { type: "failed", why, attempts, ...(error === undefined ? {} : { error }) };
     this.#stop("the race has failed", now);
@@ -309,14 +348,18 @@ export class Race {
     this.#trace?.({ type: "race:ended", how: "failed", why }, now);
   }
 
-  #stop(why: string, now: Instant): void {
-    for (const attempt of this.#running.keys()) {
+  /** Ends all attempts; with `keepsPreferred`, those over better transports than the winner's go on. */
+  #stop(why: string, now: Instant, winner?: Transport): void {
+    const kept = winner !== undefined && this.#rules.keepsPreferred === true;
+    const better = kept ? this.#rules.transports.slice(0, this.#rules.transports.indexOf(winner)) : [];
+    for (const [attempt, { endpoint }] of this.#running) {
+      if (better.includes(endpoint.transport)) continue;
+      this.#running.delete(attempt);
+      this.#laneOf(endpoint).running -= 1;
       this.#commands.push({ type: "cancel", attempt });
       this.#trace?.({ type: "race:attempt_ended", attempt, how: "cancelled", why }, now);
     }
-    this.#running.clear();
-    this.#waiting = [];
-    this.#nextAt = undefined;
+    for (const lane of this.#lanes) lane.waiting = [];
     this.#resolutionEnds = undefined;
     this.#lastResortAt = undefined;
   }

@@ -46,8 +46,14 @@ export class Resolution {
   constructor(rules: RaceRules) {
     this.#rules = rules;
     this.#nat64 = rules.nat64;
-    const { host, usesRecords, version, families } = rules;
+    const { host } = rules;
     this.#origin = host.endsWith(".") ? host : `${host}.`;
+    this.#askOrigin(rules);
+    const name = rules.alternative === undefined ? this.#origin : this.#alternativeName(rules.alternative.host);
+    if (name !== this.#origin) this.#askOrKnow(name);
+  }
+
+  #askOrigin({ host, usesRecords, version, families, port }: RaceRules): void {
     const literal = ipVersion(host);
     if (literal !== undefined) {
       this.#services = { kind: "none", why: "the host is an address" };
@@ -57,11 +63,24 @@ export class Resolution {
       if (literal === 4) this.#discoverNat64();
       return;
     }
-    if (usesRecords && version === 3) this.#ask("HTTPS", serviceName(host, rules.port));
+    if (usesRecords && version === 3) this.#ask("HTTPS", serviceName(host, port));
     else this.#services = { kind: "none", why: "not asked" };
     this.#askAddresses(this.#origin);
     // RFC 8305 §3 asks for both families; without a route to IPv4, NAT64 may be the way there.
     if (!families.ipv4) this.#discoverNat64();
+  }
+
+  /** A literal is its own answer. */
+  #askOrKnow(name: string): void {
+    const bare = name.slice(0, -1);
+    const literal = ipVersion(bare);
+    if (literal === undefined) {
+      this.#askAddresses(name);
+      return;
+    }
+    const state = this.#stateOf(name);
+    state.A = literal === 4 ? [bare] : [];
+    state.AAAA = literal === 6 ? [bare] : [];
   }
 
   /** Version 3 needs A records where NAT64 is known; version 2 asks for them as a last resort. */
@@ -166,13 +185,14 @@ export class Resolution {
     return this.hasServiceInfo && [...this.#names.values()].every((state) => isAnswered(state));
   }
 
-  /** True if the family that is tried first was answered, for the best service: positive or not. */
+  /** True if the family that is tried first was answered, for the best service and the alternative: positive or not. */
   get hasPreferredFamily(): boolean {
-    const { families } = this.#rules;
+    const { families, alternative } = this.#rules;
     const info = this.#services;
     const best = info?.kind === "services" ? this.#nameOf(info.services[0]!.target) : undefined;
-    const state = this.#stateOf(best ?? this.#aliases.at(-1) ?? this.#origin);
-    return state[families.ipv6 || !families.ipv4 ? "AAAA" : "A"] !== undefined;
+    const names = [best ?? this.#aliases.at(-1) ?? this.#origin];
+    if (alternative !== undefined) names.push(this.#alternativeName(alternative.host));
+    return names.every((name) => this.#stateOf(name)[families.ipv6 || !families.ipv4 ? "AAAA" : "A"] !== undefined);
   }
 
   /** True if any address is known, hints included. */
@@ -188,12 +208,16 @@ export class Resolution {
   endpoints(): Endpoint[] {
     const { transports, alpn, port } = this.#rules;
     const services = this.#services?.kind === "services" ? this.#services.services : [];
-    // Where there are records, they say whether there is QUIC.
-    const hasQuic = services.length === 0 || services.some((service) => service.alpn.includes("h3"));
+    // Where there are records, they say whether there is QUIC; otherwise the alternative is its only place.
+    const hasQuic =
+      services.length === 0
+        ? this.#rules.alternative === undefined
+        : services.some((service) => service.alpn.includes("h3"));
     const plain = transports.filter((transport) => transport === "tcp" || hasQuic);
     // RFC 9460 §3: after the records, the alias's target, and then the origin as without records.
     const names = [...this.#aliases.slice(-1), this.#origin];
     const all = [
+      ...this.#atAlternative(services),
       ...services.flatMap((service) => this.#endpointsOf(service)),
       ...names.flatMap((name) =>
         plain.flatMap((transport) => this.#placed(transport, name, port, alpn, undefined, [], [])),
@@ -202,6 +226,20 @@ export class Resolution {
     const byTransport = transports.flatMap((transport) => all.filter((each) => each.transport === transport));
     const seen = new Set<string>();
     return byTransport.filter((each) => !seen.has(endpointKey(each)) && seen.add(endpointKey(each)));
+  }
+
+  /** RFC 9460 §9.3: an alternative at the origin's own name that its records do not confirm is not tried. */
+  #atAlternative(services: readonly Service[]): Endpoint[] {
+    const { alternative, transports } = this.#rules;
+    if (alternative === undefined || !transports.includes("quic")) return [];
+    const { host, port, quicv } = alternative;
+    const name = this.#alternativeName(host);
+    const isDenied = services.length > 0 && !services.some((service) => service.alpn.includes("h3"));
+    return name === this.#origin && isDenied ? [] : this.#placed("quic", name, port, ["h3"], undefined, [], quicv);
+  }
+
+  #alternativeName(host: string): string {
+    return host === "" || isOrigin(host, this.#rules.host) ? this.#origin : `${host.replace(/\.$/, "")}.`;
   }
 
   #endpointsOf({ target, port, alpn, priority, hints, quicv }: Service): Endpoint[] {

@@ -21,6 +21,15 @@ export interface Endpoint {
   readonly quicv: readonly number[];
 }
 
+/** The place of an alternative service. */
+export interface AlternativePlace {
+  /** A name or an address; empty for the origin's host. */
+  readonly host: string;
+  readonly port: number;
+  /** The QUIC versions that it speaks, if known, the best first. */
+  readonly quicv: readonly number[];
+}
+
 export interface RaceRules extends AddressOrderOptions {
   readonly version: 2 | 3;
   /** A name, or the literal of an address without brackets. */
@@ -40,6 +49,12 @@ export interface RaceRules extends AddressOrderOptions {
   readonly nat64: Prefix | undefined;
   readonly resolutionDelay: Micros;
   readonly attemptDelay: Micros;
+  /** How long a transport is tried before the next one joins, unless nothing is left to try; Infinity for no limit. */
+  readonly headStart: Micros;
+  /** True to let attempts over better transports than the winner's go on, until they are aborted. */
+  readonly keepsPreferred?: boolean | undefined;
+  /** Where the origin advertised HTTP/3 (RFC 7838): the only place for QUIC unless HTTPS records name others. */
+  readonly alternative?: AlternativePlace | undefined;
   /** How many addresses of the preferred family come first. */
   readonly preferredCount: number;
   readonly rng: Rng;

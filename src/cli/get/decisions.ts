@@ -41,6 +41,7 @@ const STARTS = {
   first: "the first choice",
   delay: "the one before has had its time",
   failure: "the one before has failed",
+  "head start": "the other transport has had its head start",
   "new address": "an answer has brought it",
 } as const;
 

@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { DNS_PORTS, type DnsServer } from "../../dns/index.ts";
 import { parseProxyOption } from "../../edge/memcache/config-file.ts";
+import { parseListen, splitPlace } from "../../edge/memcache/listen.ts";
 import type { MemcacheServiceOptions } from "../../edge/memcache/service.ts";
 import { DEFAULT_METRICS_HOST } from "../../edge/operations/metrics/options.ts";
 import type { MemcacheListen } from "../../host/memcache/index.ts";
@@ -55,23 +56,6 @@ async function readListens(flags: MemcacheFlags): Promise<readonly MemcacheListe
       : [{ path: flags.unix }];
   const tls = await readTls(flags);
   return places.map((place) => ({ ...place, ...tls }));
-}
-
-/** Parses an address, an address with a port, and memcached's `tag_NAME_:ADDRESS:PORT`. */
-function parseListen(source: string, port: number): MemcacheListen {
-  const [, tag, place = source] = /^tag_([^_]{1,8})_:(.+)$/.exec(source) ?? [];
-  const { address, port: given } = splitPlace(place);
-  return {
-    host: address,
-    port: given === undefined ? port : portNumber(given),
-    ...(tag === undefined ? {} : { tag }),
-  };
-}
-
-/** An address, with or without a port. IPv6 addresses with a port stand in brackets. */
-function splitPlace(source: string): { readonly address: string; readonly port: string | undefined } {
-  const [, bracketed, plain = source, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(source) ?? [];
-  return { address: bracketed ?? plain, port };
 }
 
 async function readTls(flags: MemcacheFlags): Promise<Pick<MemcacheListen, "tls">> {

@@ -72,7 +72,7 @@ export async function raceStreams(
   const signals = [signal, limit].filter((each) => each !== undefined);
   try {
     return await race<Socket>({
-      settings: raceSettings(options, systemClock)!,
+      settings: raceSettings(options, systemClock),
       host,
       port,
       transports: ["tcp"],

@@ -85,6 +85,7 @@ export const LISTEN = section("ListenConfig", {
     } satisfies Members<AltSvcOptions>),
   ),
   http2PriorityUpdate: v.optional(flag()),
+  http2WebTransport: v.optional(flag()),
   proxyProtocol: v.optional(
     section("ProxyProtocolConfig", {
       trusted: ADDRESSES,

@@ -33,10 +33,15 @@ export class MemcacheMetrics {
   text(): string {
     this.#process ??= new ProcessMetrics(this.#processRegistry);
     this.#process.update();
+    return this.ownText() + this.#processRegistry.text();
+  }
+
+  /** Without those of the process. */
+  ownText(): string {
     const registry = new Registry();
     this.#addRequests(registry);
     this.#addBackends(registry);
-    return registry.text() + this.#processRegistry.text();
+    return registry.text();
   }
 
   #addRequests(registry: Registry): void {

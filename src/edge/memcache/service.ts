@@ -177,7 +177,7 @@ export class MemcacheService {
   #watch(): void {
     const { source, log } = this.#options;
     const onFault = this.#onFault;
-    const files = (source.lua ?? [source.module!]).map((file) => resolve(file));
+    const files = (source.lua ?? (source.module === undefined ? [] : [source.module])).map((file) => resolve(file));
     const reload = guard("memcache reload", onFault, () => detach("memcache reloaded", onFault, this.reload()));
     for (const folder of new Set(files.map((file) => dirname(file)))) {
       const names = new Set(files.filter((file) => dirname(file) === folder).map((file) => basename(file)));

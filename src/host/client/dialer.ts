@@ -1,6 +1,8 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
-import type { Transport } from "../../agent/index.ts";
+import type { AlternativePlace, Transport } from "../../agent/index.ts";
+import type { Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
@@ -9,7 +11,7 @@ import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
 import type { Http3Connector } from "./http3.ts";
-import { type RaceSettings, race, type TimedDecision } from "./race.ts";
+import { type PreferredOutcome, type RaceSettings, race, type TimedDecision } from "./race.ts";
 import { type Resolve, resolveHost } from "./resolve.ts";
 import type { DialOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
@@ -24,6 +26,8 @@ export interface DialerSettings {
   readonly rejectUnauthorized: boolean;
   /** SHA-256 of certificates, one of which a server must have, instead of one that an authority issued. */
   readonly certificateHashes?: readonly Uint8Array[] | undefined;
+  /** HTTP/2: settings beyond RFC 9113 to announce for WebTransport. */
+  readonly http2Settings?: SettingValues | undefined;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
@@ -48,6 +52,18 @@ export interface Attempt {
   readonly session: Promise<Session>;
   readonly started: Promise<void>;
   abort(reason: Error): void;
+}
+
+/** What to connect to, and how. */
+interface DialPlan {
+  readonly host: string;
+  readonly port: number;
+  /** The preferred one first. Without a race, only the first is used. */
+  readonly transports: readonly Transport[];
+  readonly headStart?: Micros;
+  readonly alternative?: AlternativePlace | undefined;
+  readonly onHttp3?: (outcome: PreferredOutcome<Session>) => void;
+  connect(transport: Transport, options: DialOptions): Promise<Session>;
 }
 
 /** Of an origin; a race makes about twenty. */
@@ -82,39 +98,85 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { idleTimeout, http2PriorityUpdate } = this.#settings;
-    return this.#dial(this.host, this.port, "tcp", undefined, async (options) => {
-      const connection = await connectTcp({
-        ...options,
-        secure: this.secure,
-        preface,
-        protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
-      });
-      return connection.protocol === "h2"
-        ? new Http2Session(connection, {
-            origin: this.origin,
-            idleTimeout: idleTimeout ?? 60_000,
-            sendsUpdates: http2PriorityUpdate === true && this.secure,
-            onChange: this.#onChange,
-          })
-        : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
+    const { host, port } = this;
+    return this.#dial({
+      host,
+      port,
+      transports: ["tcp"],
+      connect: (_transport, options) => this.#tcp(options, preface),
     });
   }
 
   dialHttp3(alternative: Alternative): Attempt {
-    const connector = this.#settings.http3;
     const host = alternative.host === "" ? this.host : alternative.host;
-    return this.#dial(host, alternative.port, "quic", connector.ready, async (options) => {
-      try {
-        return await connector.connect(this.origin, options);
-      } catch (error) {
-        throw asClientError(
-          error,
-          "CONNECTION_FAILED",
-          `cannot connect over HTTP/3 to ${host} port ${alternative.port}`,
-        );
-      }
+    const { port } = alternative;
+    return this.#dial({
+      host,
+      port,
+      transports: ["quic"],
+      connect: (_transport, options) => this.#http3(host, options),
     });
+  }
+
+  /** True if `dialBoth` is possible. */
+  get canRaceBoth(): boolean {
+    return this.#race !== undefined;
+  }
+
+  /**
+   * One race over QUIC and TCP, in which QUIC has a head start. `onHttp3` is told what came of HTTP/3 if TCP is, or may be,
+   * faster. The alternative is where HTTP/3 was advertised.
+   */
+  dialBoth(
+    alternative: Alternative | undefined,
+    headStart: Micros,
+    onHttp3: (outcome: PreferredOutcome<Session>) => void,
+  ): Attempt {
+    const { host, port } = this;
+    return this.#dial({
+      host,
+      port,
+      transports: ["quic", "tcp"],
+      headStart,
+      alternative: alternative && { ...alternative, quicv: [] },
+      onHttp3,
+      connect: (transport, options) =>
+        transport === "tcp" ? this.#tcp(options) : this.#http3(alternative?.host || host, options),
+    });
+  }
+
+  async #tcp(options: DialOptions, preface?: Uint8Array): Promise<Session> {
+    const { idleTimeout, http2PriorityUpdate, http2Settings } = this.#settings;
+    const connection = await connectTcp({
+      ...options,
+      secure: this.secure,
+      preface,
+      protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
+    });
+    return connection.protocol === "h2"
+      ? new Http2Session(connection, {
+          origin: this.origin,
+          idleTimeout: idleTimeout ?? 60_000,
+          sendsUpdates: http2PriorityUpdate === true && this.secure,
+          settings: http2Settings,
+          onChange: this.#onChange,
+        })
+      : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
+  }
+
+  async #http3(host: string, options: DialOptions): Promise<Session> {
+    try {
+      return await this.#settings.http3.connect(this.origin, options);
+    } catch (error) {
+      const what = `cannot connect over HTTP/3 to ${host} port ${options.port}`;
+      throw asClientError(error, "CONNECTION_FAILED", what);
+    }
+  }
+
+  /** Undefined where a proxy looks names up, and for a UNIX domain socket: there is nothing to race. */
+  get #race(): RaceSettings | undefined {
+    const { race: settings, path, namesAreRemote } = this.#settings;
+    return path === undefined && namesAreRemote !== true ? settings : undefined;
   }
 
   async #addresses(host: string, port: number): Promise<readonly ResolvedAddress[]> {
@@ -129,14 +191,10 @@ export class Dialer {
     this.decisions.push(decision);
   }
 
-  #dial(
-    host: string,
-    port: number,
-    transport: Transport,
-    ready: (() => Promise<unknown>) | undefined,
-    connect: (options: DialOptions) => Promise<Session>,
-  ): Attempt {
+  #dial(plan: DialPlan): Attempt {
     const settings = this.#settings;
+    const { clock } = settings;
+    const { host, port, transports } = plan;
     const controller = new AbortController();
     const { signal } = controller;
     const onTimeout = guard(
@@ -144,74 +202,107 @@ export class Dialer {
       (fault) => controller.abort(fault.error),
       () => {
         const seconds = settings.connectTimeout / 1000;
-        controller.abort(
-          new ClientError(
-            "CONNECT_TIMEOUT",
-            `could not connect to ${host} port ${port}${transport === "quic" ? " over QUIC (UDP)" : ""} within ${seconds} s`,
-          ),
-        );
+        const where = `${host} port ${port}${transports.includes("tcp") ? "" : " over QUIC (UDP)"}`;
+        controller.abort(new ClientError("CONNECT_TIMEOUT", `could not connect to ${where} within ${seconds} s`));
       },
     );
-    const { clock } = settings;
     const timer = new Timer(onTimeout, noLimit(settings.connectTimeout), clock);
     let start = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
     });
+    const ready = transports.includes("quic") ? settings.http3.ready : undefined;
+    const lookupStart = millisNow(clock);
+    const open = (
+      transport: Transport,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+    ): Promise<Session> => {
+      start();
+      return plan.connect(transport, {
+        servername: this.host,
+        path: settings.path,
+        lookupStart,
+        connectTimeout: settings.connectTimeout,
+        ca: settings.ca,
+        identity: settings.identity,
+        rejectUnauthorized: settings.rejectUnauthorized,
+        certificateHashes: settings.certificateHashes,
+        earlyData: settings.earlyData,
+        keylog: settings.keylog,
+        onChange: this.#onChange,
+        ...more,
+      });
+    };
+    let isOver = false;
+    let isLingering = false;
     const run = async () => {
       try {
         ready?.().catch(() => {}); // loads during the lookup; a failure surfaces below
-        const lookupStart = millisNow(clock);
-        const open = (addresses: readonly ResolvedAddress[], at: number, lookupEnd: number, abort: AbortSignal) =>
-          connect({
-            servername: this.host,
-            port: at,
-            addresses,
-            path: settings.path,
-            lookupStart,
-            lookupEnd,
-            connectTimeout: settings.connectTimeout,
-            ca: settings.ca,
-            identity: settings.identity,
-            rejectUnauthorized: settings.rejectUnauthorized,
-            certificateHashes: settings.certificateHashes,
-            earlyData: settings.earlyData,
-            keylog: settings.keylog,
-            signal: abort,
-            onChange: this.#onChange,
-          });
-        if (settings.race !== undefined) {
+        const racing = this.#race;
+        if (racing !== undefined) {
           await ready?.();
-          let lookupEnd: number | undefined;
-          return await race({
-            settings: settings.race,
-            host,
-            port,
-            transports: [transport],
-            alpn: this.protocols,
-            resolve: settings.resolve,
-            signal,
-            clock,
-            attempt: ({ address, family, port: at }, abort) => {
-              lookupEnd ??= millisNow(clock);
-              start();
-              return open([{ address, family }], at, lookupEnd, abort);
-            },
-            discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
-            onDecision: (decision) => this.#remember(decision),
+          return await this.#raceFor(plan, racing, signal, open, (lingers) => {
+            isLingering = lingers;
+            if (isOver && !lingers) timer.clear();
           });
         }
         const addresses = await abortable(this.#addresses(host, port), signal);
         const lookupEnd = millisNow(clock);
         await ready?.();
-        start();
-        return await open(addresses, port, lookupEnd, signal);
+        return await open(transports[0]!, { addresses, port, lookupEnd, signal });
       } finally {
         start();
-        timer.clear();
+        isOver = true;
+        if (!isLingering) timer.clear();
       }
     };
     return { session: run(), started, abort: (reason) => controller.abort(reason) };
+  }
+
+  /** `onLingering` is told whether attempts over QUIC go on after the race. */
+  #raceFor(
+    { host, port, transports, headStart, alternative, onHttp3 }: DialPlan,
+    settings: RaceSettings,
+    signal: AbortSignal,
+    open: (
+      transport: Transport,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+    ) => Promise<Session>,
+    onLingering: (isLingering: boolean) => void,
+  ): Promise<Session> {
+    const { clock, resolve } = this.#settings;
+    let lookupEnd: number | undefined;
+    onLingering(onHttp3 !== undefined);
+    return race<Session>({
+      settings,
+      host,
+      port,
+      transports,
+      headStart,
+      alternative,
+      alpn: this.protocols,
+      resolve,
+      signal,
+      clock,
+      attempt: ({ address, family, port: at, transport }, abort, onProgress) => {
+        lookupEnd ??= millisNow(clock);
+        const addresses = [{ address, family }] as const;
+        return open(transport, { addresses, port: at, lookupEnd, signal: abort, onProgress }).then((session) => {
+          settings.history.record(address, session.stats().rtt);
+          return session;
+        });
+      },
+      discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
+      onDecision: (decision) => this.#remember(decision),
+      ...(onHttp3 === undefined
+        ? {}
+        : {
+            onPreferred: (outcome) => {
+              onLingering(false);
+              onHttp3(outcome);
+            },
+          }),
+    });
   }
 }
 

@@ -213,7 +213,7 @@ async function dialFlight<P extends DialedProtocol>(
       followsNegotiation,
       token: (negotiated) => (usesToken ? tokens.take(serverAtAddress, negotiated) : undefined),
       createTls: (transportParameters, facts) => {
-        resumed.kept = sessions.take(server, facts.version());
+        resumed.kept = sessions.take(serverAtAddress, facts.version());
         return createTlsClient({
           engine,
           rng,
@@ -252,7 +252,7 @@ async function dialFlight<P extends DialedProtocol>(
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
       rememberedSettings: isEarly ? resumed.kept?.settings : undefined,
       keepSession: ({ session: fresh, version }, settings) =>
-        sessions.put(server, { session: fresh, version, settings }),
+        sessions.put(serverAtAddress, { session: fresh, version, settings }),
     });
     // A forged ICMP message must not end an established connection.
     socket.onRefused = isEarly
@@ -315,6 +315,7 @@ class DialedHandshake {
               options.keylog?.(event.line);
               break;
             case "verify-certificate":
+              options.onProgress?.();
               this.judge(event);
               break;
             case "closed":

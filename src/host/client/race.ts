@@ -1,8 +1,10 @@
 // Drives agent/happy-eyeballs: looks names up, starts attempts that are promises, and aborts those that lose.
 import { lookup } from "node:dns/promises";
 import {
+  type AlternativePlace,
   type AttemptReport,
   type Endpoint,
+  type NetworkHistory,
   Race,
   type RaceCommand,
   type RaceEvent,
@@ -11,7 +13,7 @@ import {
   readServices,
   type Transport,
 } from "../../agent/index.ts";
-import { type Instant, since, toMillis } from "../../base/time.ts";
+import { type Instant, type Micros, since, toMillis } from "../../base/time.ts";
 import { RECORD_TYPES } from "../../dns/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { HostClock } from "../clock.ts";
@@ -20,12 +22,15 @@ import { detach, type Fault, guard } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import { systemRng } from "../random.ts";
 import { ClientError } from "./errors.ts";
-import { type Resolve, resolveHost } from "./resolve.ts";
+import { notFound, type Resolve, resolveHost } from "./resolve.ts";
+import { ownFamilies, sourceTowards } from "./routes.ts";
 
 /** The parameters of every race of a client. */
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
   /** Asks for HTTPS records; undefined to do without. */
   readonly records: (() => Promise<DnsResolver>) | undefined;
+  /** What earlier connections have shown about addresses. */
+  readonly history: NetworkHistory;
 }
 
 /** A decision, and when it was made: milliseconds on the client's clock. */
@@ -39,21 +44,37 @@ export interface RaceOptions<Outcome> {
   readonly host: string;
   readonly port: number;
   readonly transports: readonly Transport[];
+  /** How long a transport is tried before the next one joins. By default, as long as between two attempts. */
+  readonly headStart?: Micros | undefined;
+  /** Where HTTP/3 was advertised. */
+  readonly alternative?: AlternativePlace | undefined;
   /** All that the client supports, the best first, whatever the transports of this race. */
   readonly alpn: readonly string[];
   readonly resolve: Resolve | undefined;
   readonly signal: AbortSignal;
   readonly clock: HostClock;
   /** The signal aborts if the race is aborted, or if another endpoint was faster. */
-  attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Outcome>;
+  attempt(endpoint: Endpoint, signal: AbortSignal, onProgress: () => void): Promise<Outcome>;
   /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
   onDecision(decision: TimedDecision): void;
+  /**
+   * Lets attempts over the first transport go on when another was faster, until the signal aborts. Called once, unless the
+   * first transport wins: with what came of it, perhaps before the race has ended.
+   */
+  onPreferred?(preferred: PreferredOutcome<Outcome>): void;
   /** True for an error that no other address would change. By default: a certificate that was refused. */
   isFinal?(error: unknown): boolean;
   /** The error to reject with; without attempts, `why` says why there was none. By default, a `ClientError`. */
   failure?(attempts: readonly AttemptReport[], error: unknown, why: string): unknown;
 }
+
+/** What came of the first transport where another one won, or may win. */
+export type PreferredOutcome<Outcome> =
+  | { readonly type: "late"; readonly outcome: Outcome }
+  | { readonly type: "failed"; readonly error: unknown }
+  /** No endpoint has that transport. */
+  | { readonly type: "untried" };
 
 /** Resolves with the first connection. If all fail, rejects with an error that lists every attempt. */
 export function race<Outcome>(options: RaceOptions<Outcome>): Promise<Outcome> {
@@ -72,10 +93,14 @@ class RaceDriver<Outcome> {
   readonly #abort: () => void;
   /** The addresses that the user's own resolver gives, asked once. */
   #given: Promise<readonly string[] | undefined> | undefined;
+  /** Why the last lookup found nothing. */
+  #lookupError: unknown;
+  readonly #sources = new Map<string, string | undefined>();
   #isSettled = false;
+  #hasReportedPreferred = false;
 
   constructor(options: RaceOptions<Outcome>, resolve: (outcome: Outcome) => void, reject: (error: unknown) => void) {
-    const { settings, host, port, transports, alpn, clock } = options;
+    const { settings, host, port, transports, alpn, clock, headStart, alternative, resolve: given } = options;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -88,7 +113,13 @@ class RaceDriver<Outcome> {
         alpn,
         usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
         isDnsProtected: false,
-        families: { ipv4: true, ipv6: true },
+        // The caller's resolver knows its network.
+        families: given === undefined ? ownFamilies() : { ipv4: true, ipv6: true },
+        sourceOf: (address) => (this.#sources.has(address) ? this.#sources.get(address) : address),
+        historyOf: (address) => settings.history.of(address),
+        headStart: headStart ?? settings.attemptDelay,
+        keepsPreferred: options.onPreferred !== undefined,
+        alternative,
         nat64: undefined,
         preferredCount: 1,
         rng: systemRng,
@@ -134,6 +165,7 @@ class RaceDriver<Outcome> {
     const machine = this.#machine;
     for (let next = machine.pollCommand(); next !== undefined; next = machine.pollCommand()) this.#perform(next);
     this.#timer.set(machine.nextTimeout());
+    this.#considerPreferred();
     const { outcome } = machine;
     if (outcome === undefined || this.#isSettled) return;
     this.#settle(() => {
@@ -143,6 +175,21 @@ class RaceDriver<Outcome> {
     });
   }
 
+  /** Reports what came of the first transport. */
+  #considerPreferred(): void {
+    const { onPreferred, transports } = this.#options;
+    const first = transports[0]!;
+    const { outcome, failures } = this.#machine;
+    if (onPreferred === undefined || this.#hasReportedPreferred || !this.#machine.isOver(first)) return;
+    if (outcome?.type === "aborted" || (outcome?.type === "connected" && outcome.endpoint.transport === first)) return;
+    const failure = failures.findLast(({ endpoint }) => endpoint.transport === first);
+    if (failure === undefined && outcome === undefined) return;
+    this.#hasReportedPreferred = true;
+    const { signal } = this.#options;
+    const error = signal.aborted ? signal.reason : failure?.error;
+    onPreferred.call(this.#options, failure === undefined ? { type: "untried" } : { type: "failed", error });
+  }
+
   #failure(why: string, attempts: readonly AttemptReport[], error: unknown): unknown {
     const { host, failure } = this.#options;
     if (failure !== undefined) return failure(attempts, error, why);
@@ -150,16 +197,14 @@ class RaceDriver<Outcome> {
     const cause = new Error(why);
     return this.#machine.serviceInfo?.kind === "services"
       ? new ClientError("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${host} name other protocols`, { cause })
-      : new ClientError("NAME_NOT_FOUND", `${host} has no address`, {
-          cause,
-          hint: "check the spelling of the host name",
-        });
+      : notFound(host, this.#lookupError ?? cause);
   }
 
   #settle(settle: () => void): void {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    this.#options.signal.removeEventListener("abort", this.#abort);
+    // The caller may still end attempts that go on.
+    if (this.#options.onPreferred === undefined) this.#options.signal.removeEventListener("abort", this.#abort);
     settle();
   }
 
@@ -220,18 +265,38 @@ class RaceDriver<Outcome> {
       const all = await resolveHost(bare, port, undefined);
       return all.filter((each) => each.family === family).map(({ address }) => address);
     }
-    const found = await lookup(bare, { all: true, family, verbatim: true }).catch(() => []);
-    return found.map(({ address }) => address);
+    const found = await lookup(bare, { all: true, family, verbatim: true }).catch((error: unknown) => {
+      // A failure of the name servers says more than the absence of one family.
+      if (codeOf(this.#lookupError) !== "EAI_AGAIN") this.#lookupError = error;
+      return [];
+    });
+    const addresses = found.map(({ address }) => address);
+    await this.#findSources(addresses);
+    return addresses;
+  }
+
+  /** RFC 6724 §6 compares addresses with those from which packets to them would leave. */
+  async #findSources(addresses: readonly string[]): Promise<void> {
+    const found = await Promise.all(addresses.map(sourceTowards));
+    for (const [i, address] of addresses.entries()) this.#sources.set(address, found[i]);
   }
 
   #start(attempt: number, endpoint: Endpoint): void {
     const controller = new AbortController();
     this.#attempts.set(attempt, controller);
-    const tried = this.#options.attempt(endpoint, controller.signal).then(
+    const onProgress = (): void => {
+      this.#machine.handleProgress(attempt, this.#now());
+      this.#run();
+    };
+    const tried = this.#options.attempt(endpoint, controller.signal, onProgress).then(
       (outcome) => {
         this.#attempts.delete(attempt);
-        if (controller.signal.aborted || this.#isSettled) {
+        if (controller.signal.aborted) {
           this.#options.discard(outcome);
+          return;
+        }
+        if (this.#isSettled) {
+          this.#handleLate(attempt, outcome);
           return;
         }
         this.#outcomes.set(attempt, outcome);
@@ -248,7 +313,21 @@ class RaceDriver<Outcome> {
     );
     detach("client race attempt", this.#handleFault, tried);
   }
+
+  /** An attempt that was spared has connected. */
+  #handleLate(attempt: number, outcome: Outcome): void {
+    const { onPreferred, discard } = this.#options;
+    if (this.#hasReportedPreferred || onPreferred === undefined) discard(outcome);
+    else {
+      this.#hasReportedPreferred = true;
+      onPreferred.call(this.#options, { type: "late", outcome });
+    }
+    this.#machine.handleConnected(attempt, this.#now());
+    this.#run();
+  }
 }
+
+const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code;
 
 const isAboutCertificate = (error: unknown): boolean =>
   error instanceof ClientError && error.code.startsWith("CERTIFICATE_");
@@ -259,7 +338,8 @@ function failureOf<Outcome>(
   attempts: readonly AttemptReport[],
   error: unknown,
 ): unknown {
-  if (attempts.length === 1 || isAboutCertificate(error) || !(error instanceof ClientError)) return error;
+  const hasReached = attempts.some((each) => each.isEstablished && each.error === error);
+  if (attempts.length === 1 || hasReached || isAboutCertificate(error) || !(error instanceof ClientError)) return error;
   const list = attempts.map(({ endpoint, started, ended, error: cause }) => {
     const { address, port: at, transport } = endpoint;
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -269,5 +349,8 @@ function failureOf<Outcome>(
     attempts.map((each) => each.error),
     list.join("; "),
   );
-  return new ClientError(error.code, `cannot connect to ${host} port ${port}: ${list.join("; ")}`, { cause });
+  return new ClientError(error.code, `cannot connect to ${host} port ${port}: ${list.join("; ")}`, {
+    cause,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
 }

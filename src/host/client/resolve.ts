@@ -42,7 +42,8 @@ function literal(address: string): ResolvedAddress {
   return { address, family: family === 6 ? 6 : 4 };
 }
 
-function notFound(host: string, cause: unknown): ClientError {
+/** `cause` is the error of a lookup, if there was one. */
+export function notFound(host: string, cause: unknown): ClientError {
   const temporary = (cause as { code?: string } | undefined)?.code === "EAI_AGAIN";
   return new ClientError(
     "NAME_NOT_FOUND",

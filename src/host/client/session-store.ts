@@ -1,5 +1,6 @@
-// The sessions that a client can resume, in memory: at most one per server, used once, so that connections cannot be linked
-// by their tickets (RFC 8446 §C.4).
+// The sessions that a client can resume, in memory: at most one per server and address, used once, so that connections cannot be
+// linked by their tickets (RFC 8446 §C.4). With early data, a connection counts as established before its first answer, so a race
+// of addresses must only offer it where a server has answered.
 import { createHash } from "node:crypto";
 import type { Settings } from "../../h3/index.ts";
 import type { ConnectionEvent } from "../../quic/index.ts";

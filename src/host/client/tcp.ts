@@ -27,6 +27,7 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
   const { lookupStart, lookupEnd, signal } = options;
   const connectStart = performance.now();
   const socket = await establish(options);
+  options.onProgress?.();
   socket.setNoDelay(true);
   const connectEnd = performance.now();
   const timings = { lookupStart, lookupEnd, connectStart, connectEnd };

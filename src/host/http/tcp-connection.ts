@@ -8,7 +8,7 @@ import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
 import { Http2Outbox } from "./http2-outbox.ts";
 import type { Http2Priorities } from "./http2-tap.ts";
-import type { OpenTunnels } from "./open-tunnels.ts";
+import { OpenTunnels } from "./open-tunnels.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -19,8 +19,19 @@ export interface ListenerState {
   notice: number;
   altSvc: string | undefined;
   readonly tunnels: OpenTunnels;
+  /** HTTP/2: true if WebTransport sessions are taken. */
+  readonly takesSessions: boolean;
   readonly onFault: (fault: Fault) => void;
 }
+
+export const listenerState = (takesSessions: boolean, onFault: (fault: Fault) => void): ListenerState => ({
+  draining: false,
+  notice: 0,
+  altSvc: undefined,
+  tunnels: new OpenTunnels(),
+  takesSessions,
+  onFault,
+});
 
 export interface Abortable {
   /** The response's status; undefined before it has begun. */

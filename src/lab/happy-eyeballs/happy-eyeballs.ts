@@ -123,6 +123,17 @@ export const happyEyeballs: Experiment = {
     ),
     always(
       {
+        name: "Blocked UDP costs one head start, however many addresses there are",
+        source: "draft-ietf-happy-happyeyeballs-v3 §5.1",
+        theirs: `a client falls back to TCP; ${ATTEMPT_DELAY} ms later at most`,
+      },
+      "https-records",
+      { record: "h3", udp: "blocked", by: 0 },
+      ({ connected, protocol }) => protocol === "TCP" && connected === 20 + ATTEMPT_DELAY + 200,
+      (rows) => rows.map(({ connected, protocol }) => `${protocol} after ${connected} ms`).join(", "),
+    ),
+    always(
+      {
         name: "A record without h3 spares the attempt over QUIC",
         source: "RFC 9460 §7.1",
         theirs: "endpoints whose protocols are not named are not tried",

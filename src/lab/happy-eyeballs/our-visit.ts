@@ -38,6 +38,7 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
     nat64: undefined,
     resolutionDelay: millis(resolutionDelay),
     attemptDelay: millis(attemptDelay),
+    headStart: millis(attemptDelay),
     preferredCount: 1,
     rng: new SeededRng(seed),
   });

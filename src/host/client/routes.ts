@@ -1,0 +1,35 @@
+// What this machine can reach: which families have a route, and the local address towards a destination.
+import { createSocket } from "node:dgram";
+import { networkInterfaces } from "node:os";
+import { isLinkLocal } from "../../ip/address.ts";
+import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
+import { type Fault, guard, ignore } from "../guard.ts";
+
+/** The families of the addresses of this machine, without loopback and addresses of one link. Both if it has none. */
+export function ownFamilies(): { readonly ipv4: boolean; readonly ipv6: boolean } {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const has = (family: 4 | 6): boolean =>
+    addresses.some(({ address, internal }) => !internal && ipVersion(address) === family && !isOfLink(address));
+  const [ipv4, ipv6] = [has(4), has(6)];
+  return ipv4 || ipv6 ? { ipv4, ipv6 } : { ipv4: true, ipv6: true };
+}
+
+const isOfLink = (address: string): boolean => isLinkLocal(parseIpAddress(address.replace(/%.*$/, ""))!);
+
+/** The port is never used: connecting a UDP socket sends nothing, but chooses a route. */
+const ANY_PORT = 9;
+
+/** The local address from which packets to an address leave; undefined without a route (RFC 6724 §6, rule 1). */
+export function sourceTowards(address: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(ipVersion(address) === 6 ? "udp6" : "udp4");
+    const end = (found: string | undefined): void => {
+      socket.on("error", ignore).close();
+      resolve(found);
+    };
+    const onFault = ({ error }: Fault): void => reject(error);
+    const failed = guard("client route failed", onFault, () => end(undefined));
+    const connected = guard("client route", onFault, () => end(socket.address().address));
+    socket.once("error", failed).once("connect", connected).connect(ANY_PORT, address);
+  });
+}
