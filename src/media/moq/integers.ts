@@ -6,12 +6,16 @@
 import { WireError } from "../../base/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
 import { type VarInt, varintLength, wideInt } from "../../wire/varint.ts";
-import type { ByteWriter } from "./byte-writer.ts";
+
+/** Takes bytes one by one. */
+export interface ByteSink {
+  uint8(value: number): void;
+}
 
 export interface Integers {
   /** Throws a `WireError` if the input ends early. */
   read(reader: Reader): VarInt;
-  write(writer: ByteWriter, value: VarInt): void;
+  write(writer: ByteSink, value: VarInt): void;
   /** The largest number of bytes. */
   readonly maxLength: number;
 }
@@ -69,7 +73,7 @@ const halves = (value: VarInt): { high: number; low: number } =>
   typeof value === "object" ? value : { high: Math.floor(value / 0x1_0000_0000), low: value >>> 0 };
 
 /** The last `length` bytes of a number of 64 bits, with `prefix` set in the first one. */
-function writeHalves(writer: ByteWriter, high: number, low: number, length: number, prefix: number): void {
+function writeHalves(writer: ByteSink, high: number, low: number, length: number, prefix: number): void {
   for (let at = length - 1; at >= 0; at -= 1) {
     const byte = at >= 4 ? high >>> ((at - 4) * 8) : low >>> (at * 8);
     writer.uint8((byte & 0xff) | (at === length - 1 ? prefix : 0));
