@@ -52,17 +52,14 @@ export const INTERNAL: string[] = [
   "dist/http/connect-udp/target.d.ts:UdpTarget",
   "dist/http/field-section.d.ts:FieldLine",
   "dist/http/field-section.d.ts:FieldSection",
-<<<<<<< HEAD
   "dist/media/moq/draft.d.ts:OLDER",
   "dist/media/moq/integers.d.ts:Integers",
-=======
   "dist/memcache/config/config.d.ts:PoolSettings",
   "dist/memcache/config/config.d.ts:PoolConfig",
   "dist/memcache/config/config.d.ts:BackendSettings",
   "dist/memcache/config/config.d.ts:MultigetErrors",
   "dist/memcache/config/config.d.ts:RoutesConfig",
   "dist/memcache/config/environment.d.ts:OwnRouters",
->>>>>>> cc
   "dist/qpack/dynamic-table.d.ts:DynamicTable",
   "dist/quic/connection/options.d.ts:ConnectionOptions",
   "dist/quic/connection/path-factory.d.ts:PathOptions",
