@@ -9,8 +9,10 @@ import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
+import { moq } from "./moq.ts";
 import { qmux } from "./qmux.ts";
 import { uploads } from "./uploads.ts";
+import { baseDraft, warp } from "./warp.ts";
 import { webtransport } from "./webtransport.ts";
 
 export const TARGETS: readonly Target[] = [
@@ -27,4 +29,7 @@ export const TARGETS: readonly Target[] = [
   dns,
   uploads,
   bmff,
+  moq,
+  warp,
+  baseDraft,
 ];

@@ -52,6 +52,8 @@ export const INTERNAL: string[] = [
   "dist/http/connect-udp/target.d.ts:UdpTarget",
   "dist/http/field-section.d.ts:FieldLine",
   "dist/http/field-section.d.ts:FieldSection",
+  "dist/media/moq/draft.d.ts:OLDER",
+  "dist/media/moq/integers.d.ts:Integers",
   "dist/memcache/config/config.d.ts:PoolSettings",
   "dist/memcache/config/config.d.ts:PoolConfig",
   "dist/memcache/config/config.d.ts:BackendSettings",

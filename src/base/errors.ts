@@ -51,10 +51,13 @@ export class ProtocolError extends Error {
 export class WireError extends Error {
   override readonly name = "WireError";
   readonly at: number;
+  /** Bytes that were missing at least, if the input ended early; else 0. */
+  readonly missing: number;
 
-  constructor(what: string, at: number) {
+  constructor(what: string, at: number, missing = 0) {
     super(`${what} at byte ${at}`);
     this.at = at;
+    this.missing = missing;
   }
 }
 

@@ -27,7 +27,8 @@ export class Reader {
 
   #advance(count: number): number {
     const at = this.position;
-    if (count > this.end - at) throw new WireError(`needed ${count} bytes, ${this.end - at} left`, at);
+    const left = this.end - at;
+    if (count > left) throw new WireError(`needed ${count} bytes, ${left} left`, at, count - left);
     this.position = at + count;
     return at;
   }

@@ -27,6 +27,8 @@ export interface BmffLimits {
 }
 
 export interface BmffReaderOptions extends BmffLimits {
+  /** Types that are kept beside those of ISO-BMFF, with the limit of small boxes. */
+  readonly alsoKept?: readonly string[];
   /** A complete box with its header. The bytes belong to the receiver. `offset` is where it began in the stream. */
   readonly onBox: (type: string, bytes: Uint8Array, offset: number) => void;
   /** A box that is not kept: unknown, or larger than its limit. Called when it begins. */
@@ -58,6 +60,7 @@ export class BmffReader {
     this.#options = options;
     const small: Rule = { limit: options.maxSmallBox ?? 64 * KIBIBYTE, isRequired: false };
     this.#rules = new Map([
+      ...(options.alsoKept ?? []).map((type): [string, Rule] => [type, small]),
       ["ftyp", small],
       ["styp", small],
       ["emsg", small],
