@@ -271,6 +271,7 @@ export class Exchange implements Waiter, ResponseHandler {
       this.abort(new ClientError("PROTOCOL_ERROR", "the server sent too many informational responses"));
       return;
     }
+    if (status === 103) this.#origin.handleLinks(this.#request.url, fields);
     try {
       this.#receiver.onInformational(status, spelled);
     } catch (error) {
@@ -280,8 +281,9 @@ export class Exchange implements Waiter, ResponseHandler {
 
   onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
     const received = this.#now();
+    if (status === 421 && this.#origin.misdirected(this.#session!) && this.#sendElsewhere()) return;
     this.#state = "head";
-    if (status === 421) this.#origin.misdirected(this.#session!);
+    this.#origin.handleLinks(this.#request.url, fields);
     const { head } = this.#request;
     const mayHaveContent = head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);
@@ -325,6 +327,18 @@ export class Exchange implements Waiter, ResponseHandler {
       return;
     }
     this.#fail(error);
+  }
+
+  /** After 421 from a connection of another origin, which has not processed the request. */
+  #sendElsewhere(): boolean {
+    if (this.#attempts >= MAX_ATTEMPTS || this.#request.body?.available === false) return false;
+    this.#timer?.clear();
+    this.#state = "waiting";
+    this.#exchange?.reset(new ClientError("CLIENT_CLOSED", "another connection serves this origin"));
+    this.#exchange = undefined;
+    this.#content?.cancel();
+    this.#origin.enqueue(this);
+    return true;
   }
 
   // ----

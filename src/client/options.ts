@@ -79,6 +79,17 @@ export interface ClientOptions {
    * certificates are not verified. Default: none.
    */
   readonly hsts?: HstsStore | undefined;
+  /**
+   * True to send requests over another origin's HTTP/2 or HTTP/3 connection whose certificate holds for both, if the host has its
+   * address or the server names the origin in an ORIGIN frame (RFC 9113 §9.1.1, RFC 8336). Default: false.
+   */
+  readonly coalesce?: boolean;
+  /**
+   * True to open connections that `Link: rel=preconnect` of responses and of 103 asks for, and the `preconnectHint` of HTTPS records:
+   * at most four of each, six at once, only https, and to private names only from private pages. Each is closed after 10 s without a
+   * request. Default: false.
+   */
+  readonly preconnect?: boolean;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -127,6 +138,8 @@ export interface ClientSettings extends DialerSettings {
   readonly maxConnections: number;
   readonly headStart: number;
   readonly replaceSilent: boolean;
+  readonly coalesce: boolean;
+  readonly preconnect: boolean;
   readonly decompress: boolean;
   readonly userAgent: string;
   readonly cookies: ClientCookies | undefined;
@@ -165,6 +178,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     maxConnections: options.maxConnections ?? 16,
     headStart: duration("headStart", options.headStart ?? 250),
     replaceSilent: options.replaceSilent ?? true,
+    preconnect: options.preconnect ?? false,
+    coalesce: options.coalesce ?? false,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,

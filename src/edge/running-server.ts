@@ -63,6 +63,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** HTTP/2: reads PRIORITY_UPDATE frames. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** The origins to name in ORIGIN frames. */
+  readonly origins?: readonly string[] | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;

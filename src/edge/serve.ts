@@ -106,6 +106,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
    * connection, and lets the kernel hold less, where it can be told. The priority field works without it. Default: false.
    */
   readonly http2PriorityUpdate?: boolean;
+  /**
+   * The origins that this server serves, such as "https://www.example.com": named in ORIGIN frames (RFC 8336, RFC 9412), for which
+   * clients may then use one connection. Default: none.
+   */
+  readonly origins?: readonly string[];
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -147,6 +152,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   group: true,
   host: true,
   http2PriorityUpdate: true,
+  origins: true,
   hostname: true,
   key: true,
   limits: true,
@@ -221,6 +227,7 @@ async function start(
     qlog,
     metrics,
     altSvc,
+    origins,
     http2PriorityUpdate,
     nativeRequest,
     stallTimeout,
@@ -250,6 +257,7 @@ async function start(
       altSvc,
       handBack: options.handBack,
       http2PriorityUpdate,
+      origins,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,

@@ -150,6 +150,7 @@ async function start(
       memoryLimit: settings.memoryLimit,
       proxyProtocol: settings.proxyProtocol,
       http2PriorityUpdate: settings.http2PriorityUpdate,
+      origins: settings.origins,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,

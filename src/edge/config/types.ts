@@ -149,6 +149,8 @@ export interface ListenConfig {
   readonly altSvc?: AltSvcOptions | undefined;
   /** Reads PRIORITY_UPDATE frames over HTTP/2, at the cost of CPU. False by default. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** The origins named in ORIGIN frames (RFC 8336, RFC 9412), for which clients may use one connection. None by default. */
+  readonly origins?: readonly string[] | undefined;
   /** Load balancers in front that speak the PROXY protocol over TCP. */
   readonly proxyProtocol?: ProxyProtocolConfig | undefined;
   /** Records each HTTP/3 connection in this folder. */

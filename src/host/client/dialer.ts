@@ -1,5 +1,5 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
-import type { AlternativePlace, Transport } from "../../agent/index.ts";
+import type { AlternativePlace, ServiceInfo, Transport } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
@@ -51,6 +51,14 @@ export interface Attempt {
   abort(reason: Error): void;
 }
 
+/** What a dialer learns beside connecting. */
+export interface DialerNews {
+  /** Told what ALTSVC frames of HTTP/2 say about the origin. */
+  readonly onAltSvc?: (origin: string, field: string) => void;
+  /** Told what the host's HTTPS records say. */
+  readonly onServices?: (info: ServiceInfo) => void;
+}
+
 /** What to connect to, and how. */
 interface DialPlan {
   readonly host: string;
@@ -76,8 +84,10 @@ export class Dialer {
   readonly decisions: TimedDecision[] = [];
   readonly #settings: DialerSettings;
   readonly #onChange: () => void;
+  readonly #news: DialerNews;
 
-  constructor(url: URL, settings: DialerSettings, onChange: () => void) {
+  constructor(url: URL, settings: DialerSettings, onChange: () => void, news: DialerNews = {}) {
+    this.#news = news;
     this.origin = url.origin;
     this.secure = url.protocol === "https:";
     this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -104,14 +114,16 @@ export class Dialer {
     });
   }
 
-  dialHttp3(alternative: Alternative): Attempt {
+  /** `quicv` are the versions of QUIC that the alternative speaks, if that is known. */
+  dialHttp3(alternative: Alternative, quicv: readonly number[] = []): Attempt {
     const host = alternative.host === "" ? this.host : alternative.host;
     const { port } = alternative;
     return this.#dial({
       host,
       port,
       transports: ["quic"],
-      connect: (_transport, options) => this.#http3(host, options),
+      connect: (_transport, options) =>
+        this.#http3(host, options.quicVersions?.length ? options : { ...options, quicVersions: quicv }),
     });
   }
 
@@ -125,7 +137,7 @@ export class Dialer {
    * faster. The alternative is where HTTP/3 was advertised.
    */
   dialBoth(
-    alternative: Alternative | undefined,
+    alternative: AlternativePlace | undefined,
     headStart: Micros,
     onHttp3: (outcome: PreferredOutcome<Session>) => void,
   ): Attempt {
@@ -135,7 +147,7 @@ export class Dialer {
       port,
       transports: ["quic", "tcp"],
       headStart,
-      alternative: alternative && { ...alternative, quicv: [] },
+      alternative,
       onHttp3,
       connect: (transport, options) =>
         transport === "tcp" ? this.#tcp(options) : this.#http3(alternative?.host || host, options),
@@ -156,6 +168,7 @@ export class Dialer {
           idleTimeout: idleTimeout ?? 60_000,
           sendsUpdates: http2PriorityUpdate === true && this.secure,
           onChange: this.#onChange,
+          onAltSvc: this.#news.onAltSvc,
         })
       : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
   }
@@ -211,7 +224,7 @@ export class Dialer {
     const lookupStart = millisNow(clock);
     const open = (
       transport: Transport,
-      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ): Promise<Session> => {
       start();
       return plan.connect(transport, {
@@ -262,7 +275,7 @@ export class Dialer {
     signal: AbortSignal,
     open: (
       transport: Transport,
-      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ) => Promise<Session>,
     onLingering: (isLingering: boolean) => void,
   ): Promise<Session> {
@@ -280,16 +293,19 @@ export class Dialer {
       resolve,
       signal,
       clock,
-      attempt: ({ address, family, port: at, transport }, abort, onProgress) => {
+      attempt: ({ address, family, port: at, transport, quicv: quicVersions }, abort, onProgress) => {
         lookupEnd ??= millisNow(clock);
         const addresses = [{ address, family }] as const;
-        return open(transport, { addresses, port: at, lookupEnd, signal: abort, onProgress }).then((session) => {
-          settings.history.record(address, session.stats().rtt);
-          return session;
-        });
+        return open(transport, { addresses, port: at, lookupEnd, quicVersions, signal: abort, onProgress }).then(
+          (session) => {
+            settings.history.record(address, session.stats().rtt);
+            return session;
+          },
+        );
       },
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
       onDecision: (decision) => this.#remember(decision),
+      ...(this.#news.onServices === undefined ? {} : { onServices: this.#news.onServices }),
       ...(onHttp3 === undefined
         ? {}
         : {

@@ -92,6 +92,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         : [],
       rng,
       trace: h3Trace(connection, clock),
+      origins: options.origins,
       enableConnectProtocol: options.acceptsTunnels,
       datagrams: connection,
       date: () => this.date(),

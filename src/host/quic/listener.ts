@@ -178,6 +178,7 @@ export class QuicListener implements ManagedListener {
         acceptsTunnels: this.#acceptsTunnels,
         webTransportDraft15: quic?.experimental?.webTransportDraft15,
         headersTimeout: this.#headersTimeout,
+        origins: this.#options.origins,
         earlyData: this.#options.earlyData ?? "safe",
         onKeyLog,
         budget: this.#budget,

@@ -35,6 +35,8 @@ export interface ServerProtocolOptions {
   readonly acceptsTunnels: boolean;
   /** Announces draft 15 of WebTransport too. */
   readonly webTransportDraft15?: boolean | undefined;
+  /** The origins to name in an ORIGIN frame (RFC 9412). */
+  readonly origins?: readonly string[] | undefined;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */
