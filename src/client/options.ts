@@ -4,7 +4,7 @@ import type { HstsStore } from "../agent/hsts/index.ts";
 import { ClientHints } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
-import type { DialerSettings } from "../host/client/dialer.ts";
+import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
@@ -47,6 +47,11 @@ export interface ClientOptions {
   readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
+  /**
+   * Where to connect instead of a URL's host and port; undefined to go there. The request and the certificate are still those of the
+   * URL. Default: always there.
+   */
+  readonly connectTo?: ConnectTo | undefined;
   /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
   /** Milliseconds from the request to the response head; 0 or Infinity for no limit. Default: 300 s. */
@@ -170,6 +175,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     earlyData: options.earlyData ?? false,
     keylog: options.keylog,
     resolve: options.resolve,
+    connectTo: options.connectTo,
     connectTimeout: duration("connectTimeout", options.connectTimeout ?? 10_000),
     headersTimeout: duration("headersTimeout", options.headersTimeout ?? 300_000),
     bodyTimeout: duration("bodyTimeout", options.bodyTimeout ?? 300_000),

@@ -27,9 +27,17 @@ export class SharedSessions {
 
   /** Connections that might do, before their certificates and addresses are compared. */
   candidates(wanted: Wanted): readonly SharedSession[] {
-    const { coalesce, rejectUnauthorized, identity, certificateHashes, namesAreRemote } = this.#settings;
+    const { coalesce, rejectUnauthorized, identity, certificateHashes, namesAreRemote, connectTo } = this.#settings;
     const isVerified = rejectUnauthorized && certificateHashes === undefined;
-    if (!coalesce || !wanted.secure || !isVerified || identity !== undefined || namesAreRemote === true) return [];
+    if (
+      !coalesce ||
+      !wanted.secure ||
+      !isVerified ||
+      identity !== undefined ||
+      namesAreRemote === true ||
+      connectTo !== undefined
+    )
+      return [];
     const found: SharedSession[] = [];
     for (const owner of this.#origins()) {
       if (owner.dialer.origin === wanted.origin || owner.dialer.port !== wanted.port) continue;

@@ -17,6 +17,9 @@ import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
 
+/** The host and port to connect to instead of those of a URL; undefined for these. */
+export type ConnectTo = (host: string, port: number) => { readonly host: string; readonly port: number } | undefined;
+
 /** Durations are in milliseconds. */
 export interface DialerSettings {
   readonly protocols: readonly Protocol[];
@@ -28,6 +31,8 @@ export interface DialerSettings {
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
+  /** Another place to connect to for a host and port; undefined to go there. The certificate is still that of the URL's host. */
+  readonly connectTo?: ConnectTo | undefined;
   readonly connectTimeout: number;
   readonly idleTimeout: number | undefined;
   readonly http3: Http3Connector;
@@ -105,10 +110,8 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { host, port } = this;
     return this.#dial({
-      host,
-      port,
+      ...this.#place,
       transports: ["tcp"],
       connect: (_transport, options) => this.#tcp(options, preface),
     });
@@ -116,8 +119,8 @@ export class Dialer {
 
   /** `quicv` are the versions of QUIC that the alternative speaks, if that is known. */
   dialHttp3(alternative: Alternative, quicv: readonly number[] = []): Attempt {
-    const host = alternative.host === "" ? this.host : alternative.host;
-    const { port } = alternative;
+    const isOwn = alternative.host === "" && alternative.port === this.port;
+    const { host, port } = isOwn ? this.#place : { ...alternative, host: alternative.host || this.#place.host };
     return this.#dial({
       host,
       port,
@@ -125,6 +128,12 @@ export class Dialer {
       connect: (_transport, options) =>
         this.#http3(host, options.quicVersions?.length ? options : { ...options, quicVersions: quicv }),
     });
+  }
+
+  /** Where the origin is. */
+  get #place(): { readonly host: string; readonly port: number } {
+    const { host, port } = this;
+    return this.#settings.connectTo?.(host, port) ?? { host, port };
   }
 
   /** True if `dialBoth` is possible. */
@@ -141,7 +150,7 @@ export class Dialer {
     headStart: Micros,
     onHttp3: (outcome: PreferredOutcome<Session>) => void,
   ): Attempt {
-    const { host, port } = this;
+    const { host, port } = this.#place;
     return this.#dial({
       host,
       port,
