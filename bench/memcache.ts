@@ -52,8 +52,8 @@ export const memcache: Bench = async ({ rounds = ROUNDS, only = "", log }) => {
     return { rows: [], ratios: {}, targets: [], remarks: [remark] };
   }
   const folder = mkdtempSync(join(tmpdir(), "nagare-bench-"));
-  const ports = await freePorts(5);
-  const [a, b, ours, one, two] = ports as [number, number, number, number, number];
+  const ports = await freePorts(6);
+  const [a, b, ours, pair, one, two] = ports as [number, number, number, number, number, number];
   const config = join(folder, "proxy.lua");
   writeFileSync(
     config,
@@ -69,6 +69,7 @@ export const memcache: Bench = async ({ rounds = ROUNDS, only = "", log }) => {
     const backends = [await start(startBackend(programs, a)), await start(startBackend(programs, b))];
     const contestants = {
       ours: { port: ours, child: await start(startOurs(ours, config)) },
+      "ours, 2 workers": { port: pair, child: await start(startOurs(pair, config, ["--workers", "2"])) },
       "memcached -t 1": { port: one, child: await start(startTheirs(programs, one, config, 1)) },
       "memcached -t 2": { port: two, child: await start(startTheirs(programs, two, config, 2)) },
       direct: { port: a, child: backends[0]! },
@@ -113,7 +114,12 @@ async function measure(name: Case, port: number, pid: number): Promise<Measured>
   return { cpu: (cpuOf(pid) - cpu) / keys, rate: keys / seconds, p99: percentile(latencies, 0.99) * 1_000 };
 }
 
-const cpuOf = (pid: number): number => parseStat(readFileSync(`/proc/${pid}/stat`, "latin1")).own;
+/** The CPU time of a process and its children. */
+function cpuOf(pid: number): number {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean).map(Number);
+  const own = parseStat(readFileSync(`/proc/${pid}/stat`, "latin1")).own;
+  return children.reduce((sum, child) => sum + cpuOf(child), own);
+}
 
 /** Sends prepared batches, and counts the bytes that come back, whose number is known. */
 class LoadClient {
@@ -179,15 +185,19 @@ function report(measured: ReadonlyMap<string, readonly Measured[]>): Report {
   }));
   const ratios: Record<string, number> = {};
   for (const name of Object.keys(CASES)) {
-    const [ours, theirs] = [`${name}, ours`, `${name}, memcached -t 1`];
-    const [cpu, other] = [middle(ours, "cpu"), middle(theirs, "cpu")];
-    if (cpu === undefined || other === undefined) continue;
-    ratios[`${name}: CPU, ours / memcached`] = rounded(cpu / other);
-    ratios[`${name}: p99, ours / memcached`] = rounded(middle(ours, "p99")! / middle(theirs, "p99")!);
+    for (const [label, ours, theirs] of [
+      ["ours / memcached", "ours", "memcached -t 1"],
+      ["2 workers / 2 threads", "ours, 2 workers", "memcached -t 2"],
+    ] as const) {
+      const [mine, other] = [`${name}, ${ours}`, `${name}, ${theirs}`];
+      if (!measured.has(mine) || !measured.has(other)) continue;
+      ratios[`${name}: CPU, ${label}`] = rounded(middle(mine, "cpu")! / middle(other, "cpu")!);
+      ratios[`${name}: p99, ${label}`] = rounded(middle(mine, "p99")! / middle(other, "p99")!);
+    }
   }
   const targets = [
     { of: "depth 50: CPU, ours / memcached", atMost: 2 },
     { of: "depth 1: p99, ours / memcached", atMost: 1.3 },
   ].filter(({ of }) => ratios[of] !== undefined);
-  return { rows, ratios, targets, remarks: ["direct is one of the two backends; ours has one process"] };
+  return { rows, ratios, targets, remarks: ["direct is one of the two backends"] };
 }

@@ -17,6 +17,8 @@ import { createScratch, type Scratch } from "./scratch.ts";
 import { median, medianRatio, rounded } from "./statistics.ts";
 
 const ROUNDS = 5;
+/** Loads before the first round: the compilers of Node get warm, as in a server that has run for half a minute. */
+const WARM_UP = 6;
 const MEBIBYTE = 2 ** 20;
 
 const SERVERS = ["ours", "ours, portable", "webtransport-go"] as const;
@@ -112,20 +114,29 @@ export const webtransport: Bench = async ({ rounds = ROUNDS, only = "", log }) =
   const measured = new Map<string, Round[]>();
   const nameOf = (load: LoadName, server: ServerName): string => `${load}: ${server}`;
   const loads = (Object.keys(LOADS) as LoadName[]).filter((each) => each.includes(only));
-  for (let n = 0; n < rounds; n += 1) {
-    for (const load of loads) {
+  for (const load of loads) {
+    const servers: Server[] = [];
+    try {
       for (const name of SERVERS) {
-        log(`round ${n + 1}: ${nameOf(load, name)}`);
-        await using server = await start(name, go, scratch);
-        // The compilers of Node get warm, as in a server that has run for a while.
-        await run(server, go, scratch, LOADS[load], () => undefined);
-        const before = cpuOf(server.pid);
-        const round = await run(server, go, scratch, LOADS[load], (done) => ({
-          ...done,
-          cpu: (cpuOf(server.pid) - before) / Math.max(1, done.received),
-        }));
-        measured.set(nameOf(load, name), [...(measured.get(nameOf(load, name)) ?? []), round]);
+        const server = await start(name, go, scratch);
+        servers.push(server);
+        log(`${nameOf(load, name)}: warms up`);
+        for (let n = 0; n < WARM_UP; n += 1) await run(server, go, scratch, LOADS[load], () => undefined);
       }
+      for (let n = 0; n < rounds; n += 1) {
+        for (const [index, name] of SERVERS.entries()) {
+          log(`round ${n + 1}: ${nameOf(load, name)}`);
+          const { pid } = servers[index]!;
+          const before = cpuOf(pid);
+          const round = await run(servers[index]!, go, scratch, LOADS[load], (done) => ({
+            ...done,
+            cpu: (cpuOf(pid) - before) / Math.max(1, done.received),
+          }));
+          measured.set(nameOf(load, name), [...(measured.get(nameOf(load, name)) ?? []), round]);
+        }
+      }
+    } finally {
+      for (const server of servers) await server[Symbol.asyncDispose]();
     }
   }
   const ratios: Record<string, number> = {};

@@ -18,6 +18,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "large uploads when an origin has little time to end; replays after a crash",
     ja: "オリジンの終了猶予が短い場合の大きなアップロード、クラッシュ後の再送",
   },
+  memcached: { en: "`mcp.internal`, the binary protocol", ja: "`mcp.internal`、バイナリプロトコル" },
   priorities: { en: "the frame from our HTTP/2 client", ja: "HTTP/2 クライアントからのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
@@ -29,7 +30,6 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
-  memcached: { en: "workers, a listener of `serve`", ja: "ワーカー、`serve` のリスナー" },
   "https-records": {
     en: "DNSSEC, Encrypted ClientHello",
     ja: "DNSSEC、Encrypted ClientHello",

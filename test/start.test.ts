@@ -109,6 +109,7 @@ test("a WebTransport session brings datagrams and streams back", async () => {
     certificate: string;
   };
   const session = new WebTransport(new URL("/session", server.url), {
+    client: { protocols: ["h3"] },
     serverCertificateHashes: [{ algorithm: "sha-256", value: Buffer.from(certificate, "base64") }],
   });
   await session.ready;

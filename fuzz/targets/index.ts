@@ -1,6 +1,7 @@
 /** The fuzzing targets. */
 
 import type { Target } from "../session.ts";
+import { bmff } from "./bmff.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
 import { frames } from "./frames.ts";
@@ -21,4 +22,5 @@ export const TARGETS: readonly Target[] = [
   webtransport,
   qmux,
   dns,
+  bmff,
 ];

@@ -2,11 +2,11 @@
 
 import { type Instant, millis } from "../../src/base/time.ts";
 import { WebSocketError, WebSocketReader, webSocketFrame } from "../../src/http/websocket/index.ts";
+import type { Role } from "../../src/webtransport/mux/index.ts";
 import { parametersFrame, pingFrame } from "../../src/webtransport/qmux/frames.ts";
 import { MAX_MESSAGE, QMUX_VERSIONS, QmuxConnection, type QmuxVersion } from "../../src/webtransport/qmux/index.ts";
 import { emitParameters, type QmuxParameters } from "../../src/webtransport/qmux/parameters.ts";
 import { OWN_PARAMETERS } from "../../src/webtransport/qmux/qmux-connection.ts";
-import type { Role } from "../../src/webtransport/qmux/stream-ids.ts";
 import { concat } from "../../src/wire/text.ts";
 import type { VarInt } from "../../src/wire/varint.ts";
 import { Writer } from "../../src/wire/writer.ts";

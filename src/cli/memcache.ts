@@ -48,6 +48,7 @@ export function registerMemcache(program: Command, io: Io): void {
     .addOption(
       new Option("--dns-servers <list>", "name servers for pools that DNS names, instead of the system's; with commas"),
     )
+    .addOption(new Option("--workers <n>", "serve with n processes on one port; auto: one per core"))
     .addOption(new Option("--metrics-port <port>", "serve /metrics, /healthz and /readyz over plain HTTP here"))
     .addOption(new Option("--metrics-host <host>", "the address of --metrics-port; 127.0.0.1 by default"))
     .addOption(new Option("--grace <time>", "time for active requests when stopping").default("10s"))

@@ -22,6 +22,7 @@ import { captureScope, type Scope } from "../host/request-scope.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { PartialPriority } from "../http/priority/index.ts";
+import type { SettingValues } from "../webtransport/h2/settings.ts";
 import type { SessionStreams } from "../webtransport/h3/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
@@ -137,6 +138,11 @@ export class Exchange implements Waiter, ResponseHandler {
   /** The streams of a WebTransport session. */
   get sessionStreams(): SessionStreams | undefined {
     return this.#exchange?.sessionStreams;
+  }
+
+  /** Settings of an HTTP/2 server for WebTransport. */
+  get peerSettings(): SettingValues | undefined {
+    return this.#exchange?.peerSettings;
   }
 
   /** Returns false if the connection cannot tell the server, or if it is too late. */

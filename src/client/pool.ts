@@ -50,14 +50,14 @@ export class ConnectionPool {
   readonly #preconnects: Preconnects;
   #closed = false;
 
-  /** `clock` enables virtual time. `certificateHashes` are those of `DialerSettings`. */
+  /** `clock` enables virtual time. `own` is for users within this package. */
   constructor(
     options: ClientOptions = {},
     clock: HostClock = systemClock,
-    certificateHashes?: readonly Uint8Array[] | undefined,
+    own: Pick<ClientSettings, "certificateHashes" | "http2Settings"> = {},
   ) {
-    const through = tunnelSockets(options, clock, (own) => new ConnectionPool(own, clock));
-    this.settings = { ...settingsFrom(options, clock, through), certificateHashes };
+    const through = tunnelSockets(options, clock, (inner) => new ConnectionPool(inner, clock));
+    this.settings = { ...settingsFrom(options, clock, through), ...own };
     this.#clock = clock;
     this.#preconnects = new Preconnects((url) => this.origin(url), clock);
     this.#shared = new SharedSessions(this.settings, clock, () => this.#origins.values());

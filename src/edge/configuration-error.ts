@@ -1,6 +1,6 @@
 /** Errors that the user fixes by changing the command line, the program or its configuration. */
 
-const NAMES = new Set(["IdentityError", "KeyLogError"]);
+const NAMES = new Set(["IdentityError", "KeyLogError", "MemcacheConfigError"]);
 const SERVE_CODES = new Set([
   "OPTION_INVALID",
   "HOST_UNKNOWN",

@@ -65,6 +65,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly http2PriorityUpdate?: boolean | undefined;
   /** The origins to name in ORIGIN frames. */
   readonly origins?: readonly string[] | undefined;
+  /** HTTP/2: takes WebTransport sessions in capsules. */
+  readonly http2WebTransport?: boolean | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly earlyData?: EarlyDataPolicy | undefined;

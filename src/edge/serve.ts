@@ -111,6 +111,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
    * clients may then use one connection. Default: none.
    */
   readonly origins?: readonly string[];
+  /**
+   * True to take WebTransport sessions over HTTP/2 too, in capsules (draft-ietf-webtrans-http2). Browsers have none; the WebSocket that
+   * our client and our class for pages fall back to needs nothing. Experimental. Default: false.
+   */
+  readonly http2WebTransport?: boolean;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -153,6 +158,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   host: true,
   http2PriorityUpdate: true,
   origins: true,
+  http2WebTransport: true,
   hostname: true,
   key: true,
   limits: true,
@@ -229,6 +235,7 @@ async function start(
     altSvc,
     origins,
     http2PriorityUpdate,
+    http2WebTransport,
     nativeRequest,
     stallTimeout,
     memoryLimit,
@@ -258,6 +265,7 @@ async function start(
       handBack: options.handBack,
       http2PriorityUpdate,
       origins,
+      http2WebTransport,
       ...operationsOf(options),
       stallTimeout,
       memoryLimit,

@@ -163,6 +163,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               proxyProtocol: options.proxyProtocol,
               http2PriorityUpdate: options.http2PriorityUpdate,
               origins: options.origins,
+              http2WebTransport: options.http2WebTransport,
               retry,
               resetKey,
               earlyData,

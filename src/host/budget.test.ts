@@ -6,6 +6,8 @@ const MB = 1024 * 1024;
 class Peer implements Holder {
   bytes = 0;
   taken = 0;
+  /** Bytes received from it. */
+  given = 0;
   busy = true;
   awaits = true;
   ended: string | undefined;
@@ -16,10 +18,16 @@ class Peer implements Holder {
   awaitsPeer(): boolean {
     return this.awaits;
   }
+  awaitsReader(): boolean {
+    return this.awaits && this.bytes > 0;
+  }
   isBusy(): boolean {
     return this.busy;
   }
   progress(): number {
+    return this.taken + this.given;
+  }
+  read(): number {
     return this.taken;
   }
   shed(reason: string): void {
@@ -59,6 +67,18 @@ describe("a connection without progress", () => {
     clock.now = 60_000;
     budget.sweep();
     expect([stalled.ended, slow.ended]).toEqual(["no progress for 60 s", undefined]);
+  });
+
+  test("ends although it sends, if it reads nothing of what waits for it", () => {
+    const { budget, clock, peer } = open();
+    const sending = peer({ bytes: 1 });
+    const uploading = peer({ bytes: 0 });
+    for (clock.now = 0; clock.now <= 60_000; clock.now += 1_000) {
+      for (const each of [sending, uploading]) each.given += 1;
+      budget.sweep();
+      if (clock.now < 60_000) expect(sending.ended).toBeUndefined();
+    }
+    expect([sending.ended, uploading.ended]).toEqual(["no progress for 60 s", undefined]);
   });
 
   test("is not ended while nothing waits for the peer", () => {

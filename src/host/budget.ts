@@ -16,10 +16,14 @@ export interface Holder {
   held(): number;
   /** True if something waits for the peer to read it, or to send the rest. */
   awaitsPeer(): boolean;
+  /** True if something waits for the peer to read it. */
+  awaitsReader(): boolean;
   /** True if requests are in progress. */
   isBusy(): boolean;
   /** Approximate bytes exchanged with the peer so far. Also changes when a request begins or ends. */
   progress(): number;
+  /** The part of them that the peer has read. Requests that end may lower it. */
+  read(): number;
   /** Ends the connection. */
   shed(reason: string): void;
 }
@@ -39,6 +43,9 @@ interface Watched {
   /** The time of the last progress, or when the connection became idle. */
   quietSince: number;
   awaits: boolean;
+  read: number;
+  /** The time since which something has waited for the peer to read, and it has read nothing. */
+  unreadSince: number;
   held: number;
   /** The start of the current period with requests in progress. */
   busySince: number;
@@ -97,8 +104,8 @@ export class Budget {
   /** Watches a connection until `remove`. `stallTimeout` is how long it may make no progress, in milliseconds. */
   add(holder: Holder, stallTimeout: number): void {
     const now = this.#now();
-    const begin = { quietSince: now, busySince: now, sampledAt: now, sampledProgress: 0 };
-    this.#holders.set(holder, { stallTimeout, progress: 0, awaits: false, held: 0, pace: 0, ...begin });
+    const begin = { quietSince: now, unreadSince: now, busySince: now, sampledAt: now, sampledProgress: 0 };
+    this.#holders.set(holder, { stallTimeout, progress: 0, read: 0, awaits: false, held: 0, pace: 0, ...begin });
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(this.#onTimer, SWEEP_INTERVAL);
     this.#timer.unref();
@@ -119,7 +126,9 @@ export class Budget {
     let total = 0;
     for (const [holder, watched] of this.#holders) {
       sample(holder, watched, now);
-      if (watched.awaits && now - watched.quietSince >= watched.stallTimeout) {
+      // A peer that only sends, and reads nothing of what it asked for, stalls too.
+      const quietSince = Math.min(watched.awaits ? watched.quietSince : now, watched.unreadSince);
+      if (now - quietSince >= watched.stallTimeout) {
         this.#end(holder, `no progress for ${Math.round(watched.stallTimeout / 1000)} s`);
       } else {
         total += watched.held;
@@ -235,6 +244,9 @@ function sample(holder: Holder, watched: Watched, now: number): void {
   if (progress !== watched.progress || (awaits && !watched.awaits)) watched.quietSince = now;
   watched.progress = progress;
   watched.awaits = awaits;
+  const read = holder.read();
+  if (read > watched.read || !holder.awaitsReader()) watched.unreadSince = now;
+  watched.read = read;
   watched.held = holder.held();
 }
 

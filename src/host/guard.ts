@@ -109,6 +109,8 @@ export const ENTRIES = [
   "http2 session idle",
   "http2 session end",
   "http2 control frame",
+  "http2 cut off",
+  "http2 reset",
   "http2 stream",
   "http2 begin",
   "http2 turn",

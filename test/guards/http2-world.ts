@@ -1,4 +1,4 @@
-/** Two responses over HTTP/2 that wait for each other, and a listener that reads PRIORITY_UPDATE frames. */
+/** Over HTTP/2: two responses that wait for each other, a listener that reads PRIORITY_UPDATE frames, and a flood. */
 
 import { vi } from "vitest";
 import { Client, createClient } from "../../src/client/index.ts";
@@ -6,8 +6,10 @@ import { startServer } from "../../src/edge/server.ts";
 import { serveHttp2, testCertificate } from "../../src/host/client/testing/servers.ts";
 import { systemClock } from "../../src/host/clock.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
+import { frame, PING } from "../../src/host/http/testing/http2-frames.ts";
+import { RawHttp2 } from "../../src/host/http/testing/raw-http2.ts";
 import { armed } from "./armed.ts";
-import { all, closers, identities, log, openClient } from "./world.ts";
+import { all, closers, identities, log, openClient, openServer } from "./world.ts";
 
 const contention = async (http2PriorityUpdate: boolean): Promise<void> => {
   const service = createFetchHandler(() => new Response(new Uint8Array(1_000_000)), { log });
@@ -67,6 +69,15 @@ const unused = async (): Promise<void> => {
   await vi.waitUntil(() => armed.entry === undefined, { timeout: 20_000 });
 };
 
+/** More PINGs than a client may send. */
+const flood = async (): Promise<void> => {
+  const server = await openServer(["h2"]);
+  const client = await RawHttp2.open(server.port);
+  closers.push(() => client.close());
+  client.sendFrame(Buffer.concat(Array.from({ length: 1_500 }, () => frame(PING, 0, 0, new Uint8Array(8)))));
+  await client.whenOver();
+};
+
 const tapped = { run: () => contention(true) };
 
 export const HTTP2_TRAFFIC = {
@@ -74,6 +85,8 @@ export const HTTP2_TRAFFIC = {
   "client h2 altsvc": { run: announced },
   "client shared session": { run: shared },
   "client preconnect unused": { run: unused },
+  "http2 cut off": { run: flood },
+  "http2 reset": { run: flood },
   "http2 look": { run: () => contention(false) },
   "http2 tap": tapped,
   "http2 tap data": tapped,

@@ -14,6 +14,7 @@ export interface MemcacheFlags {
   readonly backendCert?: string;
   readonly backendKey?: string;
   readonly dnsServers?: string;
+  readonly workers?: string;
   readonly metricsPort?: string;
   readonly metricsHost?: string;
   readonly grace: string;

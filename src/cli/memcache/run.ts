@@ -1,19 +1,25 @@
 // Runs the memcached proxy until it is stopped.
 
-import { readFile } from "node:fs/promises";
-import { DNS_PORTS, type DnsServer } from "../../dns/index.ts";
-import { parseProxyOption } from "../../edge/memcache/config-file.ts";
+import { isConfigurationError } from "../../edge/configuration-error.ts";
 import { MemcacheService, type MemcacheServiceOptions } from "../../edge/memcache/service.ts";
-import { DEFAULT_METRICS_HOST } from "../../edge/operations/metrics/options.ts";
 import { detach, type Fault, guard, reportFault } from "../../host/guard.ts";
-import type { MemcacheListen } from "../../host/memcache/index.ts";
-import { MemcacheConfigError } from "../../memcache/index.ts";
-import { hostAndPort, ipVersion } from "../../wire/ip-address.ts";
+import type { BoundAddress } from "../../host/http/listener.ts";
+import { hostAndPort } from "../../wire/ip-address.ts";
 import { CliError, EXIT, usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
-import { parseDuration } from "../serve/flags.ts";
-import { readVersion } from "../version.ts";
+import { parseDuration, parseWorkers } from "../serve/flags.ts";
 import type { MemcacheFlags } from "./flags.ts";
+import { readOptions } from "./options.ts";
+
+/** One process that serves, or one that supervises those that do. */
+interface Running {
+  readonly addresses: readonly string[];
+  readonly metricsAddress: BoundAddress | undefined;
+  /** Resolves when everything is closed; rejects if workers cannot run. */
+  readonly finished: Promise<void>;
+  reload(): unknown;
+  close(grace: number): Promise<void>;
+}
 
 export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
   const emit = (event: Record<string, unknown>): void => void io.stdout.write(`${JSON.stringify(event)}\n`);
@@ -21,29 +27,24 @@ export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
     if (flags.json) emit({ event: "log", line });
     else io.stderr.write(`${line}\n`);
   };
+  const workers = flags.workers === undefined ? undefined : parseWorkers(flags.workers);
+  const isWorker = workers !== undefined && (await import("../../host/workers/worker-process.ts")).isWorkerProcess();
   const options = await readOptions(flags, log, emit).catch((error: unknown) => {
     throw asUsageError(error);
   });
   const grace = parseDuration(flags.grace, "--grace");
-  const service = await MemcacheService.start(options).catch((error: unknown) => {
+  const running = await start(options, workers, isWorker).catch((error: unknown) => {
     throw asUsageError(error);
   });
-  const stopped = untilStopped(service, grace, io);
   const onFault = (fault: Fault): void => reportFault(fault);
-  const stopReloads = io.onReload?.(
-    guard("cli reload", onFault, () => detach("cli reloaded", onFault, service.reload())),
-  );
-  const { metricsAddress } = service;
-  const metrics =
-    metricsAddress === undefined
-      ? undefined
-      : `http://${hostAndPort(metricsAddress.address, metricsAddress.port)}/metrics`;
-  if (metrics !== undefined && !flags.json) log(`nagare: metrics on ${metrics}`);
-  if (flags.json)
-    emit({ event: "listening", addresses: service.addresses, ...(metrics === undefined ? {} : { metrics }) });
-  else for (const address of service.addresses) io.stdout.write(`${address}\n`);
+  const reload = async (): Promise<void> => void (await running.reload());
+  const stopReloads = io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
+  // The supervisor prints, hears of signals, and ends this process.
+  if (isWorker) return;
+  const stopped = untilStopped(running, grace, io);
+  report(running, flags, io, log, emit);
   try {
-    await stopped;
+    await Promise.race([stopped, running.finished]);
     if (flags.json) emit({ event: "closed" });
   } finally {
     stopReloads?.();
@@ -51,111 +52,46 @@ export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
   }
 }
 
-async function readOptions(
-  flags: MemcacheFlags,
+async function start(
+  options: MemcacheServiceOptions,
+  workers: ReturnType<typeof parseWorkers> | undefined,
+  isWorker: boolean,
+): Promise<Running> {
+  if (workers === undefined) return MemcacheService.start(options);
+  const { startMemcacheWorker, MemcacheSupervisor } = await import("../../edge/memcache/workers.ts");
+  if (isWorker) return startMemcacheWorker(options);
+  const { listen, log, metrics } = options;
+  if (listen.length > 1) throw usageError("--workers with several addresses", "give one -l");
+  return MemcacheSupervisor.start({ workers, listen: listen[0]!, metrics, log });
+}
+
+function report(
+  { addresses, metricsAddress }: Running,
+  { json }: MemcacheFlags,
+  io: Io,
   log: (line: string) => void,
   emit: (event: Record<string, unknown>) => void,
-): Promise<MemcacheServiceOptions> {
-  return {
-    version: readVersion(),
-    source: flags.config === undefined ? { lua: parseProxyOption(flags.option!.join(",")) } : { module: flags.config },
-    listen: await readListens(flags),
-    watch: flags.watch,
-    log,
-    maxConnections: wholeNumber(flags.maxConnections!, "--max-connections"),
-    maxValue: wholeNumber(flags.maxItem!, "--max-item"),
-    ...(await readBackendTls(flags)),
-    ...(flags.dnsServers === undefined ? {} : { nameServers: flags.dnsServers.split(",").map(nameServerOf) }),
-    ...metricsOf(flags),
-    onEvent: ({ error, backend, depth, retryAfter }) => {
-      if (flags.json)
-        emit({ event: "backend", error, label: backend.label, depth, retryAfter: retryAfter / 1_000_000 });
-      else if (flags.verbose) log(`nagare: backend ${backend.label}: ${error}`);
-    },
-  };
-}
-
-function metricsOf({ metricsPort, metricsHost }: MemcacheFlags): Pick<MemcacheServiceOptions, "metrics"> {
-  if (metricsPort === undefined && metricsHost === undefined) return {};
-  if (metricsPort === undefined) throw usageError("--metrics-host without --metrics-port", "give both");
-  return { metrics: { host: metricsHost ?? DEFAULT_METRICS_HOST, port: portNumber(metricsPort, "--metrics-port") } };
-}
-
-function nameServerOf(source: string): DnsServer {
-  const { address, port } = splitPlace(source);
-  if (ipVersion(address) === undefined) throw usageError(`--dns-servers has ${source}`, "give IP addresses");
-  return { protocol: "udp", address, port: port === undefined ? DNS_PORTS.udp : portNumber(port, "--dns-servers") };
-}
-
-async function readListens(flags: MemcacheFlags): Promise<readonly MemcacheListen[]> {
-  const port = portNumber(flags.port);
-  const places =
-    flags.unix === undefined
-      ? (flags.listen ?? ["127.0.0.1"]).map((text) => parseListen(text, port))
-      : [{ path: flags.unix }];
-  const tls = await readTls(flags);
-  return places.map((place) => ({ ...place, ...tls }));
-}
-
-/** Parses an address, an address with a port, and memcached's `tag_NAME_:ADDRESS:PORT`. */
-function parseListen(source: string, port: number): MemcacheListen {
-  const [, tag, place = source] = /^tag_([^_]{1,8})_:(.+)$/.exec(source) ?? [];
-  const { address, port: given } = splitPlace(place);
-  return {
-    host: address,
-    port: given === undefined ? port : portNumber(given),
-    ...(tag === undefined ? {} : { tag }),
-  };
-}
-
-/** An address, with or without a port. IPv6 addresses with a port stand in brackets. */
-function splitPlace(source: string): { readonly address: string; readonly port: string | undefined } {
-  const [, bracketed, plain = source, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(source) ?? [];
-  return { address: bracketed ?? plain, port };
-}
-
-async function readTls(flags: MemcacheFlags): Promise<Pick<MemcacheListen, "tls">> {
-  if (flags.cert === undefined && flags.key === undefined) return {};
-  if (flags.cert === undefined || flags.key === undefined) throw usageError("--cert and --key belong together");
-  const [cert, key, ca] = await Promise.all([flags.cert, flags.key, flags.clientCa].map(readOptional));
-  const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
-  return { tls: { cert: cert!, key: key!, ...clients } };
-}
-
-async function readBackendTls(flags: MemcacheFlags): Promise<Pick<MemcacheServiceOptions, "backendTls">> {
-  const [ca, cert, key] = await Promise.all([flags.backendCa, flags.backendCert, flags.backendKey].map(readOptional));
-  if (ca === undefined && cert === undefined && key === undefined) return {};
-  return {
-    backendTls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    },
-  };
-}
-
-const readOptional = async (path: string | undefined): Promise<Buffer | undefined> =>
-  path === undefined ? undefined : readFile(path);
-
-function wholeNumber(text: string, option: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw usageError(`${option} is ${text}`, "give a whole number of at least 1");
-}
-
-function portNumber(text: string, option = "--port"): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port < 65_536) return port;
-  throw usageError(`${option} is ${text}`, "give a number from 0 to 65535");
+): void {
+  const metrics =
+    metricsAddress === undefined
+      ? undefined
+      : `http://${hostAndPort(metricsAddress.address, metricsAddress.port)}/metrics`;
+  if (json) {
+    emit({ event: "listening", addresses, ...(metrics === undefined ? {} : { metrics }) });
+    return;
+  }
+  if (metrics !== undefined) log(`nagare: metrics on ${metrics}`);
+  for (const address of addresses) io.stdout.write(`${address}\n`);
 }
 
 function asUsageError(error: unknown): unknown {
-  if (!(error instanceof MemcacheConfigError)) return error;
-  return new CliError(error.code, error.message, { exitCode: EXIT.usage, cause: error });
+  if (!(error instanceof Error) || !isConfigurationError(error)) return error;
+  const { code = "CONFIG_INVALID" } = error as { code?: string };
+  return new CliError(code, error.message, { exitCode: EXIT.usage, cause: error });
 }
 
 /** The first signal stops listening and lets active requests finish; a second one quits. */
-function untilStopped(service: MemcacheService, grace: number, io: Io): Promise<void> {
+function untilStopped(running: Running, grace: number, io: Io): Promise<void> {
   return new Promise((resolve, reject) => {
     let isStopping = false;
     const stop = io.onInterrupt(
@@ -165,7 +101,7 @@ function untilStopped(service: MemcacheService, grace: number, io: Io): Promise<
         (name: keyof typeof EXIT) => {
           if (isStopping) process.exit(EXIT[name]);
           isStopping = true;
-          service.close(grace).then(resolve, reject).finally(stop);
+          running.close(grace).then(resolve, reject).finally(stop);
         },
       ),
     );

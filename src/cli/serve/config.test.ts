@@ -1,10 +1,13 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
+import { FakeBackend } from "../../memcache/testing/fake-backend.ts";
 import { Run } from "./testing/run.ts";
 
 let folder: string;
@@ -100,4 +103,56 @@ test("check-config prints each problem with its place, for people and for progra
   const good = new Run(["check-config", file("sites.json")]);
   expect(await good.code).toBe(0);
   expect(good.stdout).toMatch(/sites\.json can be used: 1 site, 1 route$/m);
+});
+
+/** A memcached that holds one item. */
+async function memcached(value: string): Promise<number> {
+  const store = new FakeBackend();
+  store.handle(Buffer.from(`set where 0 0 ${value.length}\r\n${value}\r\n`));
+  const server = createServer((socket) => {
+    closers.push(() => socket.destroy());
+    socket.on("error", () => {}).on("data", (bytes) => socket.write(store.handle(bytes)));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+const pools = (port: number): object => ({
+  pools: { a: { backends: [`127.0.0.1:${port}`] } },
+  routes: { default: "a" },
+});
+
+test("a memcached proxy listens beside the sites, follows the file, and counts with them", async () => {
+  const [first, second] = [await memcached("first"), await memcached("second")];
+  const path = file("memcache.sock");
+  write({ ...config("text"), memcache: { listen: path, ...pools(first) } });
+  const { run, url } = await serving("--metrics-port", "0");
+  expect(run.stderr).toContain(`nagare: memcached proxy on ${path}\n`);
+  const client = connect(path);
+  closers.push(() => client.destroy());
+  const ask = async (): Promise<string> => {
+    client.write("mg where v\r\n");
+    return String((await once(client, "data"))[0]);
+  };
+  expect(await ask()).toBe("VA 5\r\nfirst\r\n");
+  write({ ...config("other"), memcache: { listen: path, ...pools(second) } });
+  await run.said("sites.json is in use");
+  expect(await ask()).toBe("VA 6\r\nsecond\r\n");
+  expect(await textOf(url)).toBe("other");
+  const [, metrics] = /metrics on (\S+)/.exec(run.stderr)!;
+  expect(await (await fetch(metrics!)).text()).toContain('nagare_memcache_requests_total{command="mg"} 2\n');
+});
+
+test.each([
+  [{ pools: {}, routes: { default: "b" } }, /memcache cannot be used: there is no pool "b"/],
+  [{ pools: {} }, /memcache\.routes is missing$/m],
+  [{ ...pools(1), listen: "localhost:99999" }, /the port of localhost:99999 is not a number/],
+  [{ ...pools(1), multigetErrors: "none" }, /memcache\.multigetErrors/],
+])("memcache: %j is a problem of the configuration", async (memcache, words) => {
+  write({ ...config("text"), memcache });
+  const run = new Run(["check-config", file("sites.json")]);
+  expect(await run.code).toBe(2);
+  expect(run.stderr).toMatch(words);
 });

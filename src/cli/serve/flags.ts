@@ -91,6 +91,7 @@ export interface ServerSettings {
   readonly proxyProtocol: ProxyProtocolOptions | undefined;
   readonly http2PriorityUpdate: boolean | undefined;
   readonly origins: readonly string[] | undefined;
+  readonly http2WebTransport: boolean | undefined;
   readonly open: boolean;
   readonly json: boolean;
   /** True to print a line for each request. */
@@ -264,6 +265,7 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
       flags.proxyProtocol === undefined ? listen.proxyProtocol : { trusted: flags.proxyProtocol.split(",") },
     http2PriorityUpdate: listen.http2PriorityUpdate,
     origins: listen.origins,
+    http2WebTransport: listen.http2WebTransport,
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,
     json: flags.json === true,
@@ -354,6 +356,11 @@ function workers(
     if (drainTimeout !== undefined) throw usageError("--drain-timeout without --workers", "give both");
     return undefined;
   }
+  return parseWorkers(text);
+}
+
+/** Parses a number of processes, or "auto". */
+export function parseWorkers(text: string): WorkersOption {
   if (text === "auto") return text;
   const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= MAX_WORKERS) return number;

@@ -19,7 +19,7 @@ import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
 import { networkLines, urlFor } from "./network.ts";
 import { startReloads } from "./reloads.ts";
-import type { ServedProgram } from "./served-program.ts";
+import type { Companion, ServedProgram } from "./served-program.ts";
 
 export async function runServer(settings: ServerSettings, program: ServedProgram, io: Io): Promise<void> {
   try {
@@ -123,7 +123,7 @@ interface Running {
 
 async function start(
   settings: ServerSettings,
-  { createService, identity }: ServedProgram,
+  { createService, identity, openCompanion }: ServedProgram,
   { log, emit, print }: Output,
   isWorker: boolean,
 ): Promise<Running> {
@@ -135,6 +135,7 @@ async function start(
     accessLogs(settings, { log, emit, print }),
   ]);
   const keylog = await openKeyLog(settings.keylog, log);
+  const companion = isWorker ? undefined : await openCompanion?.(log);
   let redirect: RedirectServer | undefined;
   const server = await startServer(
     {
@@ -151,13 +152,14 @@ async function start(
       proxyProtocol: settings.proxyProtocol,
       http2PriorityUpdate: settings.http2PriorityUpdate,
       origins: settings.origins,
+      http2WebTransport: settings.http2WebTransport,
       qlog: settings.qlog,
       workers: settings.workers,
       drainTimeout: settings.drainTimeout,
       ...settings.operations,
       trustedProxies: settings.trustedProxies ?? settings.operations.trustedProxies,
       accessLog,
-      metrics: settings.metrics,
+      metrics: metricsWith(settings.metrics, companion),
       limits: settings.limits,
       user: settings.user,
       group: settings.group,
@@ -176,19 +178,30 @@ async function start(
     service,
   ).catch(async (error: unknown) => {
     await redirect?.close();
+    await companion?.close(0);
     throw error;
   });
+  if (companion !== undefined) log(`nagare: ${companion.line}`);
   if (!isWorker) (await import("./acme-advice.ts")).adviseOnPorts(settings, server, log);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
     httpPort: redirect?.port,
     close: async (timeout) => {
-      await Promise.all([server.close({ timeout }), redirect?.close()]);
+      await Promise.all([server.close({ timeout }), redirect?.close(), companion?.close(timeout)]);
       keylog?.close();
     },
   };
 }
+
+/** The metrics of the server with those of what listens beside it. */
+const metricsWith = (
+  metrics: ServerSettings["metrics"],
+  companion: Companion | undefined,
+): ServerSettings["metrics"] =>
+  metrics === undefined || companion === undefined
+    ? metrics
+    : { ...metrics, registry: { metrics: () => companion.text() } };
 
 async function openRedirect(
   { httpPort, host, publicPort }: ServerSettings,

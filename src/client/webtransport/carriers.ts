@@ -5,17 +5,21 @@ import type { Http3Connector } from "../../host/client/http3.ts";
 import type { DialOptions, Protocol } from "../../host/client/session.ts";
 import type { HostClock } from "../../host/clock.ts";
 import { engineChoice } from "../../host/engine/choice.ts";
-import { detach, guard, ignore } from "../../host/guard.ts";
+import { detach, type Fault, guard, ignore } from "../../host/guard.ts";
+import type { Tunnel } from "../../host/http/tunnel.ts";
 import { clientHandshake } from "../../host/websocket/handshake.ts";
 import { TunnelSocket } from "../../host/websocket/tunnel-socket.ts";
+import { CapsuleDriver } from "../../host/webtransport/capsule-driver.ts";
 import type { SessionAbout } from "../../host/webtransport/inspection.ts";
 import { formatProtocol, parseProtocol } from "../../host/webtransport/protocols.ts";
 import { QmuxDriver } from "../../host/webtransport/qmux-driver.ts";
 import { sessionIn } from "../../host/webtransport/tunnel-carrier.ts";
 import type { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
-import { combinedFieldValue, type FieldLine, fieldValue } from "../../http/index.ts";
+import { combinedFieldValue, type FieldLine, type FieldSection, fieldValue } from "../../http/index.ts";
+import { formatInit, initialLimits, limitSettings } from "../../webtransport/h2/index.ts";
 import { DRAFT_02_REQUEST, WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/index.ts";
 import type { Session } from "../../webtransport/index.ts";
+import { OWN_LIMITS } from "../../webtransport/mux/index.ts";
 import { MAX_MESSAGE, offerOf, parseSubprotocol } from "../../webtransport/qmux/index.ts";
 import type { ClientOptions } from "../options.ts";
 import { ConnectionPool } from "../pool.ts";
@@ -23,6 +27,9 @@ import { openTunnel } from "../tunnel.ts";
 
 /** Milliseconds that the server has to end the session after we have closed it. */
 const CLOSE_TIMEOUT = 5_000;
+
+/** A client's settings, and what it reads of a server's, for sessions over HTTP/2. */
+const HTTP2_SETTINGS = limitSettings(OWN_LIMITS);
 
 /** How a client connects. */
 export interface WebTransportClientOptions
@@ -35,6 +42,11 @@ export interface WebTransportClientOptions
    * "http/1.1". Give only "http/1.1" where UDP is known to be blocked.
    */
   readonly protocols?: readonly Protocol[];
+  /**
+   * True to try HTTP/2 with capsules (draft-ietf-webtrans-http2) before a WebSocket, if `protocols` has "h2" or is not given.
+   * Experimental. Default: false.
+   */
+  readonly http2Capsules?: boolean;
 }
 
 /** What the application asked for. */
@@ -63,9 +75,11 @@ export interface Way {
 }
 
 /** The best way first. A WebSocket has a connection of HTTP/1.1, as in browsers. */
-export function waysOf(protocols: readonly Protocol[] = ["h3", "http/1.1"]): readonly Way[] {
-  const tcp = protocols.filter((each) => each !== "h3");
-  const ways: Way[] = protocols.includes("h3") ? [{ versions: ["h3"], open: openHttp3 }] : [];
+export function waysOf({ protocols, http2Capsules = false }: WebTransportClientOptions): readonly Way[] {
+  const allowed = protocols ?? (http2Capsules ? ["h3", "h2", "http/1.1"] : ["h3", "http/1.1"]);
+  const ways: Way[] = allowed.includes("h3") ? [{ versions: ["h3"], open: openHttp3 }] : [];
+  if (http2Capsules && allowed.includes("h2")) ways.push({ versions: ["h2"], open: openCapsules });
+  const tcp = allowed.filter((each) => each !== "h3" && !(http2Capsules && each === "h2"));
   return tcp.length === 0 ? ways : [...ways, overWebSocket(tcp)];
 }
 
@@ -79,11 +93,10 @@ export async function openSession(
   signal: AbortSignal,
 ): Promise<OpenedSession> {
   const { client, certificateHashes, clock } = request;
-  const pool = new ConnectionPool(
-    { ...client, protocols: versions, http3: connector(client) },
-    clock,
+  const pool = new ConnectionPool({ ...client, protocols: versions, http3: connector(client) }, clock, {
     certificateHashes,
-  );
+    ...(versions.includes("h2") ? { http2Settings: HTTP2_SETTINGS } : {}),
+  });
   const attempt = new AbortController();
   const abort = guard(
     "client webtransport abort",
@@ -104,8 +117,7 @@ export async function openSession(
 
 async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {
   const { url, fields, protocols, clock } = request;
-  const offer: FieldLine[] =
-    protocols.length === 0 ? [] : [["wt-available-protocols", protocols.map(formatProtocol).join(", ")]];
+  const offer = protocolOffer(protocols);
   const head = {
     protocol: WEBTRANSPORT_PROTOCOL,
     authority: url.host,
@@ -116,15 +128,7 @@ async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: 
     exchange,
     fields: answered,
   } = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
-  const protocol = parseProtocol(combinedFieldValue(answered, "wt-protocol") ?? "") ?? "";
-  if (protocol !== "" && !protocols.includes(protocol)) {
-    const error = new ClientError(
-      "PROTOCOL_ERROR",
-      `the server chose the protocol "${protocol}", which was not offered`,
-    );
-    tunnel.reset(error);
-    throw error;
-  }
+  const protocol = chosenProtocol(answered, protocols, tunnel);
   return {
     begin(session) {
       closeAfter(session, pool);
@@ -141,6 +145,52 @@ async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: 
       });
     },
   };
+}
+
+/** The capsules of HTTP/2. */
+async function openCapsules(
+  request: SessionRequest,
+  pool: ConnectionPool,
+  signal: AbortSignal,
+): Promise<OpenedSession> {
+  const { url, fields, protocols, clock } = request;
+  const init: FieldLine = ["webtransport-init", formatInit(OWN_LIMITS)];
+  const head = {
+    protocol: WEBTRANSPORT_PROTOCOL,
+    authority: url.host,
+    fields: [...fields, ...protocolOffer(protocols), init],
+  };
+  const opened = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  const { tunnel, exchange, fields: answered } = opened;
+  const protocol = chosenProtocol(answered, protocols, tunnel);
+  const onFault = (fault: Fault): void => tunnel.reset(fault.error);
+  const peer = initialLimits(exchange.peerSettings ?? {});
+  const { session: machine } = new CapsuleDriver(tunnel, { role: "client", peer, clock, onFault });
+  return {
+    begin(session) {
+      closeAfter(session, pool);
+      session.begin(machine, {
+        about: aboutClient(request, "h2", "capsules"),
+        clock,
+        onFault,
+        protocol,
+        reliability: "reliable-only",
+        rtt: () => ({ smoothed: undefined, min: undefined }),
+      });
+    },
+  };
+}
+
+const protocolOffer = (protocols: readonly string[]): readonly FieldLine[] =>
+  protocols.length === 0 ? [] : [["wt-available-protocols", protocols.map(formatProtocol).join(", ")]];
+
+/** draft-ietf-webtrans-http3 §3.3: resets the tunnel if the server chose what was not offered. */
+function chosenProtocol(answered: FieldSection, offered: readonly string[], tunnel: Tunnel): string {
+  const protocol = parseProtocol(combinedFieldValue(answered, "wt-protocol") ?? "") ?? "";
+  if (protocol === "" || offered.includes(protocol)) return protocol;
+  const error = new ClientError("PROTOCOL_ERROR", `the server chose the protocol "${protocol}", which was not offered`);
+  tunnel.reset(error);
+  throw error;
 }
 
 async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {

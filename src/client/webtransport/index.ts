@@ -12,15 +12,14 @@ export {
   type StreamInspection,
   type WebTransportInspection,
 } from "../../host/webtransport/inspection.ts"; // what the sessions of this process do
+export type { ReceiveStreamStats, WebTransportReceiveStream } from "../../host/webtransport/receive-stream.ts"; // streams of a session
 export type {
-  ReceiveStreamStats,
   SendStreamOptions,
   SendStreamStats,
-  WebTransportBidirectionalStream,
-  WebTransportReceiveStream,
   WebTransportSendGroup,
   WebTransportSendStream,
-} from "../../host/webtransport/streams.ts"; // streams of a session
+} from "../../host/webtransport/send-stream.ts";
+export type { WebTransportBidirectionalStream } from "../../host/webtransport/streams.ts";
 export type {
   AcceptedWebTransport,
   AcceptWebTransportOptions,

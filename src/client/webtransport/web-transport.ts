@@ -41,7 +41,7 @@ export class WebTransport extends WebTransportSession {
     const fields = [...(new Headers(headers) as unknown as Iterable<FieldLine>)].filter(
       ([name, value]) => name !== "host" && name !== "content-length" && !isHttp1Only(name, value),
     );
-    const ways = waysOf(client.protocols).filter((each) => !options.requireUnreliable || each.versions.includes("h3"));
+    const ways = waysOf(client).filter((each) => !options.requireUnreliable || each.versions.includes("h3"));
     if (ways.length === 0) throw new TypeError("client.protocols has no version of HTTP that can carry the session");
     const request = { url: parsed, fields, protocols, client, certificateHashes, clock: systemClock };
     const onFault = (fault: Fault): void => this.fail(sessionError(fault.error.message));

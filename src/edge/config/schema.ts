@@ -8,6 +8,7 @@ import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import type { UploadOptions } from "../upload/options.ts";
+import { MEMCACHE } from "./memcache-schema.ts";
 import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
 import { either, list, type Members, objectOf, section } from "./section.ts";
@@ -226,6 +227,7 @@ export const CONFIG = v.pipe(
     listen: v.optional(LISTEN),
     sites: SITES,
     acme: v.optional(ACME),
+    memcache: v.optional(MEMCACHE),
     ...OPERATIONS,
   } satisfies Members<Config>),
   v.rawCheck(({ dataset, addIssue }) => {

@@ -86,6 +86,7 @@ export const LISTEN = section("ListenConfig", {
   ),
   http2PriorityUpdate: v.optional(flag()),
   origins: v.optional(list(text('an origin such as "https://www.example.com"'), "a list of origins")),
+  http2WebTransport: v.optional(flag()),
   proxyProtocol: v.optional(
     section("ProxyProtocolConfig", {
       trusted: ADDRESSES,

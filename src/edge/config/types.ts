@@ -9,6 +9,7 @@ import type { ProxyProtocolOptions } from "../../host/http/proxy-protocol-gate.t
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import type { MemcacheConfig } from "../../memcache/index.ts";
 import type { ConnectUdpOptions } from "../connect-udp/options.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
 import type { DeprecationReportOptions } from "../operations/deprecation/report.ts";
@@ -68,6 +69,8 @@ export interface Config {
   readonly sites: Readonly<Record<string, SiteConfig>>;
   /** The authority that issues certificates for sites with `tls: "auto"`. */
   readonly acme?: AcmeConfig | undefined;
+  /** A memcached proxy as one more listener. */
+  readonly memcache?: MemcacheSection | undefined;
   /** Writes a line for each request: to a file, to standard output ("-"), or as the options say. */
   readonly accessLog?: string | AccessLogConfig | undefined;
   /** Gives each request an id: true for the defaults. On with an access log; false turns it off. */
@@ -85,6 +88,25 @@ export interface Config {
   /** Reports who still calls what is deprecated: to a file, to standard output ("-"), or as the options say. */
   readonly deprecationReport?: string | DeprecationReportConfig | undefined;
 }
+
+/** A memcached proxy. Its pools and routes take effect with a reload, without losing clients; the rest with a start. */
+export interface MemcacheSection extends MemcacheMembers {
+  /**
+   * Where clients connect: an address such as "10.0.0.1:11211", the absolute path of a Unix socket, or a list of them.
+   * 127.0.0.1:11211 by default.
+   */
+  readonly listen?: string | readonly string[] | undefined;
+  /** Clients at a time. 1024 by default. */
+  readonly maxConnections?: number | undefined;
+  /** The longest value. 64 MiB by default. */
+  readonly maxValue?: Size | undefined;
+}
+
+type MemcacheMembers = {
+  readonly [Name in keyof MemcacheConfig]:
+    | MemcacheConfig[Name]
+    | (undefined extends MemcacheConfig[Name] ? undefined : never);
+};
 
 /** Hands requests, whose content has not arrived completely, back to proxies that replay them. */
 export interface HandBackConfig extends Pick<HandBackOptions, "trusted" | "status" | "directory"> {
@@ -151,6 +173,8 @@ export interface ListenConfig {
   readonly http2PriorityUpdate?: boolean | undefined;
   /** The origins named in ORIGIN frames (RFC 8336, RFC 9412), for which clients may use one connection. None by default. */
   readonly origins?: readonly string[] | undefined;
+  /** Takes WebTransport sessions over HTTP/2 too, in capsules. Experimental. False by default. */
+  readonly http2WebTransport?: boolean | undefined;
   /** Load balancers in front that speak the PROXY protocol over TCP. */
   readonly proxyProtocol?: ProxyProtocolConfig | undefined;
   /** Records each HTTP/3 connection in this folder. */

@@ -12,6 +12,8 @@ export interface ConfigSource {
   readonly lua?: readonly string[];
   /** A module or a JSON file. */
   readonly module?: string;
+  /** What another part of the program has read, instead of a file. */
+  readonly read?: () => Promise<MemcacheConfig>;
 }
 
 /**
@@ -50,7 +52,8 @@ export class ConfigReader {
 
   /** Reads the configuration as it is now. */
   async read(): Promise<MemcacheConfig> {
-    const { lua, module } = this.#source;
+    const { lua, module, read } = this.#source;
+    if (read !== undefined) return read();
     for (const file of lua ?? [module!]) {
       if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true)
         throw new MemcacheConfigError(`there is no file ${file}`);

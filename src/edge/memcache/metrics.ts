@@ -13,7 +13,8 @@ interface Failures {
 export class MemcacheMetrics {
   readonly #proxy: MemcacheProxy;
   readonly #processRegistry = new Registry();
-  readonly #process = new ProcessMetrics(this.#processRegistry);
+  /** Made when somebody asks: it watches the event loop. */
+  #process: ProcessMetrics | undefined;
   readonly #failures = new Map<string, Failures>();
 
   constructor(proxy: MemcacheProxy) {
@@ -30,11 +31,17 @@ export class MemcacheMetrics {
 
   /** In Prometheus' text format. */
   text(): string {
+    this.#process ??= new ProcessMetrics(this.#processRegistry);
     this.#process.update();
+    return this.ownText() + this.#processRegistry.text();
+  }
+
+  /** Without those of the process. */
+  ownText(): string {
     const registry = new Registry();
     this.#addRequests(registry);
     this.#addBackends(registry);
-    return registry.text() + this.#processRegistry.text();
+    return registry.text();
   }
 
   #addRequests(registry: Registry): void {
@@ -87,6 +94,6 @@ export class MemcacheMetrics {
   }
 
   close(): void {
-    this.#process.close();
+    this.#process?.close();
   }
 }

@@ -8,12 +8,12 @@ import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import type { BoundAddress } from "../../host/http/listener.ts";
 import { type MemcacheListen, MemcacheServer, type MemcacheServerOptions } from "../../host/memcache/index.ts";
 import { PoolNames } from "../../host/memcache/pool-names.ts";
-import { Registry } from "../../host/metrics/registry.ts";
-import { StatusListener, type StatusPages } from "../../host/metrics/status-listener.ts";
+import type { StatusListener } from "../../host/metrics/status-listener.ts";
 import { type MemcacheConfig, withServers } from "../../memcache/index.ts";
 import type { BackendEvent } from "../../memcache/proxy/proxy.ts";
 import { ConfigReader, type ConfigSource } from "./config-file.ts";
 import { MemcacheMetrics } from "./metrics.ts";
+import { openStatusPages, type StatusPlace } from "./status-pages.ts";
 
 export interface MemcacheServiceOptions
   extends Pick<MemcacheServerOptions, "version" | "maxValue" | "maxConnections" | "backendTls"> {
@@ -24,7 +24,7 @@ export interface MemcacheServiceOptions
   /** The name servers for pools that DNS names; those of the system by default. */
   readonly nameServers?: readonly DnsServer[];
   /** Where `/metrics`, `/healthz` and `/readyz` are served over plain HTTP. */
-  readonly metrics?: { readonly host: string; readonly port: number };
+  readonly metrics?: StatusPlace;
   readonly log: (line: string) => void;
   readonly onEvent?: (event: BackendEvent) => void;
 }
@@ -36,15 +36,18 @@ export class MemcacheService {
   readonly server: MemcacheServer;
   /** Where clients connect. */
   readonly addresses: string[] = [];
+  readonly metrics: MemcacheMetrics;
+  /** Resolves when everything is closed. */
+  readonly finished: Promise<void>;
   readonly #options: MemcacheServiceOptions;
   readonly #reader: ConfigReader;
   readonly #names: PoolNames;
   /** Of the folders with the configuration's files. */
   readonly watchers: FSWatcher[] = [];
-  #metrics: MemcacheMetrics | undefined;
   #statusListener: StatusListener | undefined;
   #config: MemcacheConfig | undefined;
   #isClosing = false;
+  #finish: () => void = () => {};
   #timer: HostTimer | undefined;
   #reading: Promise<boolean> | undefined;
 
@@ -66,10 +69,14 @@ export class MemcacheService {
       ...(backendTls === undefined ? {} : { backendTls }),
       onEvent: (event) => {
         onEvent?.(event);
-        this.#metrics?.note(event);
+        this.metrics.note(event);
         if (event.error !== "recovered") this.#names.serverFailed(event.backend.host);
       },
       onFault,
+    });
+    this.metrics = new MemcacheMetrics(this.server.proxy);
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
     });
   }
 
@@ -79,8 +86,8 @@ export class MemcacheService {
     const service = new MemcacheService(options);
     try {
       await service.#configure();
-      if (options.metrics !== undefined) await service.#openMetrics(options.metrics);
-      for (const each of options.listen) service.addresses.push(await service.server.listen(each));
+      if (options.metrics !== undefined) await service.#openPages(options.metrics);
+      for (const each of options.listen) await service.listen(each);
       if (options.watch) service.#watch();
       return service;
     } catch (error) {
@@ -94,16 +101,19 @@ export class MemcacheService {
     return this.#statusListener?.address;
   }
 
-  async #openMetrics(place: { readonly host: string; readonly port: number }): Promise<void> {
-    const metrics = new MemcacheMetrics(this.server.proxy);
-    this.#metrics = metrics;
-    const isReady = (): boolean => this.addresses.length === this.#options.listen.length && !this.#isClosing;
-    const pages: StatusPages = {
-      "/metrics": () => ({ status: 200, type: Registry.contentType, text: metrics.text() }),
-      "/healthz": () => ({ status: 200, text: "alive\n" }),
-      "/readyz": () => (isReady() ? { status: 200, text: "ready\n" } : { status: 503, text: "not ready\n" }),
+  /** Listens at one more place. Resolves with the address. */
+  async listen(place: MemcacheListen): Promise<string> {
+    const address = await this.server.listen(place);
+    this.addresses.push(address);
+    return address;
+  }
+
+  async #openPages(place: StatusPlace): Promise<void> {
+    const facts = {
+      text: () => this.metrics.text(),
+      isReady: () => this.addresses.length === this.#options.listen.length && !this.#isClosing,
     };
-    this.#statusListener = await StatusListener.open(place, pages, this.#onFault);
+    this.#statusListener = await openStatusPages(place, facts, this.#onFault);
   }
 
   /** Reads the configuration again. Returns false, and leaves the old one in force, if it cannot be used. */
@@ -121,8 +131,9 @@ export class MemcacheService {
     this.#names.close();
     this.#isClosing = true;
     await this.server.close(grace);
-    this.#metrics?.close();
+    this.metrics.close();
     await this.#statusListener?.close();
+    this.#finish();
   }
 
   /** Reads the configuration, and puts it in force. */
@@ -166,7 +177,7 @@ export class MemcacheService {
   #watch(): void {
     const { source, log } = this.#options;
     const onFault = this.#onFault;
-    const files = (source.lua ?? [source.module!]).map((file) => resolve(file));
+    const files = (source.lua ?? (source.module === undefined ? [] : [source.module])).map((file) => resolve(file));
     const reload = guard("memcache reload", onFault, () => detach("memcache reloaded", onFault, this.reload()));
     for (const folder of new Set(files.map((file) => dirname(file)))) {
       const names = new Set(files.filter((file) => dirname(file) === folder).map((file) => basename(file)));

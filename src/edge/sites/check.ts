@@ -24,7 +24,11 @@ export async function checkConfig(file: string): Promise<ConfigReport> {
     );
     const routes = Object.values(config.sites).reduce((sum, site) => sum + site.routes.length, 0);
     return {
-      problems: [...certificates.flatMap(({ problems }) => problems), ...(await actionProblems(config, report))],
+      problems: [
+        ...certificates.flatMap(({ problems }) => problems),
+        ...(await actionProblems(config, report)),
+        ...(await memcacheProblems(config, report)),
+      ],
       warnings: [...certificates.flatMap(({ warnings }) => warnings), ...unreachable(config, report)],
       sites: Object.keys(config.sites).length,
       routes,
@@ -65,6 +69,13 @@ async function actionProblems({ sites }: ValidConfig, report: Report): Promise<C
     }
   }
   return problems;
+}
+
+async function memcacheProblems({ memcache }: ValidConfig, report: Report): Promise<ConfigProblem[]> {
+  if (memcache === undefined) return [];
+  const { memcacheProblem } = await import("../memcache/listener.ts");
+  const problem = memcacheProblem(memcache);
+  return problem === undefined ? [] : [report(["memcache"], `cannot be used: ${problem}`)];
 }
 
 /** Routes after one that answers everything. */

@@ -2,6 +2,7 @@
 import type { AlternativePlace, ServiceInfo, Transport } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
@@ -28,6 +29,8 @@ export interface DialerSettings {
   readonly rejectUnauthorized: boolean;
   /** SHA-256 of certificates, one of which a server must have, instead of one that an authority issued. */
   readonly certificateHashes?: readonly Uint8Array[] | undefined;
+  /** HTTP/2: settings beyond RFC 9113 to announce for WebTransport. */
+  readonly http2Settings?: SettingValues | undefined;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
@@ -164,7 +167,7 @@ export class Dialer {
   }
 
   async #tcp(options: DialOptions, preface?: Uint8Array): Promise<Session> {
-    const { idleTimeout, http2PriorityUpdate } = this.#settings;
+    const { idleTimeout, http2PriorityUpdate, http2Settings } = this.#settings;
     const connection = await connectTcp({
       ...options,
       secure: this.secure,
@@ -176,6 +179,7 @@ export class Dialer {
           origin: this.origin,
           idleTimeout: idleTimeout ?? 60_000,
           sendsUpdates: http2PriorityUpdate === true && this.secure,
+          settings: http2Settings,
           onChange: this.#onChange,
           onAltSvc: this.#news.onAltSvc,
         })

@@ -2,6 +2,7 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import { contentLengthOf } from "../../http/index.ts";
 import type { PartialPriority } from "../../http/priority/index.ts";
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import { type Fault, guard } from "../guard.ts";
 import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
@@ -14,6 +15,8 @@ const MAX_WRITE = 64 * 1024;
 
 /** What an exchange needs of its connection. */
 export interface Http2Connection {
+  /** The server's settings beyond RFC 9113, as they were when the request was sent. */
+  readonly peerSettings: SettingValues;
   readonly isUnprocessed: () => boolean;
   readonly connectionError: () => Error | undefined;
   /** Stops the connection from taking more requests. */
@@ -23,6 +26,7 @@ export interface Http2Connection {
 }
 
 export class Http2ClientExchange implements ClientExchange {
+  readonly peerSettings: SettingValues;
   readonly #stream: ClientHttp2Stream;
   readonly #canceller: AbortController | undefined;
   readonly #handler: ResponseHandler;
@@ -45,6 +49,7 @@ export class Http2ClientExchange implements ClientExchange {
     this.#canceller = canceller;
     this.#handler = handler;
     this.#connection = connection;
+    this.peerSettings = connection.peerSettings;
     this.#hasEnded = watchEndStream(stream);
     const onFault = this.handleFault;
     stream.on(

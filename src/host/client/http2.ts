@@ -11,9 +11,11 @@ import {
 import type { TLSSocket } from "node:tls";
 import { isHttp1Only, isHttpsOrigin, MAX_ORIGINS } from "../../http/index.ts";
 import { type PartialPriority, SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
+import { SESSION_SETTINGS, type SettingValues, takesSessions, WT_ENABLED } from "../../webtransport/h2/settings.ts";
+import { WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/settings.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { Timer } from "../timer.ts";
-import { NoExtendedConnectError } from "./errors.ts";
+import { ClientError, NoExtendedConnectError } from "./errors.ts";
 import { Http2ClientExchange } from "./http2-client-exchange.ts";
 import { isSpent, requestError } from "./http2-errors.ts";
 import { UpdatingSocket } from "./http2-updates.ts";
@@ -48,6 +50,8 @@ export interface Http2SessionOptions {
   readonly idleTimeout: number;
   /** True to send PRIORITY_UPDATE frames to servers that read them. */
   readonly sendsUpdates: boolean;
+  /** Settings beyond RFC 9113 to announce for WebTransport, whose settings of the server are then read. */
+  readonly settings?: SettingValues | undefined;
   readonly onChange: () => void;
   /** Told what ALTSVC frames say about an origin (RFC 7838 §4). */
   readonly onAltSvc?: ((origin: string, field: string) => void) | undefined;
@@ -84,7 +88,7 @@ export class Http2Session implements Session {
 
   constructor(
     connection: ClientTcpConnection,
-    { origin, idleTimeout, sendsUpdates, onChange, onAltSvc }: Http2SessionOptions,
+    { origin, idleTimeout, sendsUpdates, settings, onChange, onAltSvc }: Http2SessionOptions,
   ) {
     const { socket, timings, chain } = connection;
     const onFault = (fault: Fault): void => this.destroy(fault.error);
@@ -103,9 +107,9 @@ export class Http2Session implements Session {
         enablePush: false,
         initialWindowSize: STREAM_WINDOW,
         maxHeaderListSize: MAX_RESPONSE_HEAD,
-        customSettings: { [SETTINGS_NO_RFC7540_PRIORITIES]: 1 }, // RFC 9218 §2.1
+        customSettings: { [SETTINGS_NO_RFC7540_PRIORITIES]: 1, ...settings }, // RFC 9218 §2.1
       },
-      remoteCustomSettings: [SETTINGS_NO_RFC7540_PRIORITIES],
+      remoteCustomSettings: [SETTINGS_NO_RFC7540_PRIORITIES, ...(settings === undefined ? [] : SESSION_SETTINGS)],
       maxSessionMemory: UNLIMITED_SESSION_MEMORY,
       maxHeaderListPairs: MAX_FIELD_LINES,
     });
@@ -116,7 +120,12 @@ export class Http2Session implements Session {
     );
     session.on(
       "remoteSettings",
-      guard("client h2 settings", onFault, ({ maxConcurrentStreams }: Settings) => {
+      guard("client h2 settings", onFault, ({ maxConcurrentStreams, customSettings }: Settings) => {
+        // draft-ietf-webtrans-http2 §3.1
+        if ((customSettings?.[WT_ENABLED] ?? 0) > 1) {
+          session.destroy(new Error("SETTINGS_WT_ENABLED is above 1"), constants.NGHTTP2_PROTOCOL_ERROR);
+          return;
+        }
         if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
         this.#hasSettings = true;
         for (const waiting of this.#waiting) waiting.start();
@@ -210,6 +219,9 @@ export class Http2Session implements Session {
       if (head.protocol !== undefined && !this.#session.remoteSettings.enableConnectProtocol) {
         throw new NoExtendedConnectError();
       }
+      if (head.protocol === WEBTRANSPORT_PROTOCOL && !takesSessions(this.#peerSettings)) {
+        throw new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions over HTTP/2");
+      }
       const options = { endStream: content === undefined, waitForTrailers: content?.trailers !== undefined };
       const { signal } = canceller ?? {};
       stream = this.#session.request(
@@ -232,6 +244,7 @@ export class Http2Session implements Session {
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
     const exchange = new Http2ClientExchange(stream, canceller, handler, {
       isUnprocessed,
+      peerSettings: this.#peerSettings,
       connectionError: () => this.#error,
       retire: () => this.#retire(),
       update: (priority) => this.#update(stream, priority),
@@ -267,12 +280,16 @@ export class Http2Session implements Session {
   }
 
   #update({ id }: ClientHttp2Stream, priority: PartialPriority): boolean {
-    const { customSettings } = this.#session.remoteSettings;
     // RFC 9218 §2.1.1: a server that does not announce it does not read the frame.
-    if (id === undefined || this.#updates === undefined || customSettings?.[SETTINGS_NO_RFC7540_PRIORITIES] !== 1)
+    if (id === undefined || this.#updates === undefined || this.#peerSettings[SETTINGS_NO_RFC7540_PRIORITIES] !== 1)
       return false;
     this.#updates.update(id, priority);
     return true;
+  }
+
+  /** The server's settings beyond RFC 9113. */
+  get #peerSettings(): SettingValues {
+    return this.#session.remoteSettings.customSettings ?? {};
   }
 
   #retire(): void {

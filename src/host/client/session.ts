@@ -4,6 +4,7 @@
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
 import type { PartialPriority } from "../../http/priority/index.ts";
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
@@ -75,6 +76,8 @@ export interface ClientExchange {
   readonly datagrams?: TunnelDatagrams | undefined;
   /** The same, of a WebTransport session. */
   readonly sessionStreams?: SessionStreams | undefined;
+  /** Over HTTP/2: the server's settings beyond RFC 9113 that the connection reads. */
+  readonly peerSettings?: SettingValues | undefined;
   /** Tells the server another priority (RFC 9218 §7). Returns false if that is impossible: over HTTP/1.1, over most of HTTP/2, or too late. */
   reprioritize?(priority: PartialPriority): boolean;
   /** Pauses onData. A few chunks that are already in transit may still follow. */

@@ -1,4 +1,5 @@
 // An exchange that begins later: a request for a tunnel, which needs the server's settings first.
+import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { ClientExchange, ResponseHandler } from "./session.ts";
 
 export class WaitingExchange implements ClientExchange {
@@ -17,6 +18,10 @@ export class WaitingExchange implements ClientExchange {
     if (this.#isDone) return;
     this.#exchange = this.#begin();
     if (this.#isPaused) this.#exchange.pause();
+  }
+
+  get peerSettings(): SettingValues | undefined {
+    return this.#exchange?.peerSettings;
   }
 
   fail(error: Error): void {

@@ -1,7 +1,10 @@
 /** Floods of HTTP/2 frames (RFC 9113 §10.5). nghttp2 stops most of them; our settings must not disable that. */
 
 import { afterEach, expect, test } from "vitest";
+import { Budget } from "../budget.ts";
 import { loadIdentity } from "../certificates/identity.ts";
+import type { ServerExchange } from "./exchange.ts";
+import type { ListenerOptions } from "./listener.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { CONTINUATION, DATA, END_HEADERS, END_STREAM, frame, HEADERS, PING, SETTINGS } from "./testing/http2-frames.ts";
 import { localhostIdentity } from "./testing/identities.ts";
@@ -12,14 +15,20 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(): Promise<RawHttp2> {
+async function listen(options: Partial<ListenerOptions> = {}) {
   const listener = new TcpListener({
     identities: [loadIdentity(localhostIdentity)],
     onExchange: (exchange) => void exchange,
     onKeyLog: undefined,
+    ...options,
   });
   closers.push(() => listener.close(0));
   const { port } = await listener.listen(0, "127.0.0.1");
+  return { listener, port };
+}
+
+async function start(): Promise<RawHttp2> {
+  const { port } = await listen();
   const client = await RawHttp2.open(port);
   closers.push(() => client.close());
   return client;
@@ -74,4 +83,32 @@ test.each(floods)("of %s closes the connection", async (_name, send) => {
     await client.turn();
   }
   expect(client.isOver).toBe(true);
+});
+
+test("the client is told why: ENHANCE_YOUR_CALM", async () => {
+  const client = await start();
+  // The server must have read everything when it closes: otherwise the kernel may drop what it sent.
+  await client.ping();
+  client.sendFrame(Buffer.concat(Array.from({ length: 1_500 }, () => frame(PING, 0, 0, new Uint8Array(8)))));
+  expect(await client.whenOver()).toBe(0xb); // RFC 9113 §7
+});
+
+test("a client that never reads what the server wrote is disconnected", async () => {
+  const budget = new Budget();
+  const answer = (exchange: ServerExchange): void => {
+    exchange.respond(200, []);
+    exchange.onDrain = () => {
+      while (exchange.write(new Uint8Array(1 << 20)));
+    };
+    exchange.onDrain();
+  };
+  const { listener, port } = await listen({ budget, stallTimeout: 300, onExchange: answer });
+  const client = await RawHttp2.open(port, 0x7fff_ffff);
+  closers.push(() => client.close());
+  client.openWindow(0, 0x7fff_0000 - 65_535);
+  const stream = client.request("GET");
+  await client.received(stream, 1);
+  client.pause();
+  // The server's write cannot end, so that only a reset closes the connection: `close` waits for it.
+  await listener.close(600_000);
 });

@@ -62,11 +62,19 @@ class PendingHandshake implements Holder {
     return false; // idle, so that the budget ends it like other idle connections
   }
 
+  awaitsReader(): boolean {
+    return false;
+  }
+
   isBusy(): boolean {
     return false;
   }
 
   progress(): number {
+    return 0;
+  }
+
+  read(): number {
     return 0;
   }
 

@@ -8,7 +8,7 @@ import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
 import { Http2Outbox } from "./http2-outbox.ts";
 import type { Http2Priorities } from "./http2-tap.ts";
-import type { OpenTunnels } from "./open-tunnels.ts";
+import { OpenTunnels } from "./open-tunnels.ts";
 import { SharedRoom } from "./shared-room.ts";
 import { type Addresses, statedAddresses } from "./stated-addresses.ts";
 
@@ -19,8 +19,19 @@ export interface ListenerState {
   notice: number;
   altSvc: string | undefined;
   readonly tunnels: OpenTunnels;
+  /** HTTP/2: true if WebTransport sessions are taken. */
+  readonly takesSessions: boolean;
   readonly onFault: (fault: Fault) => void;
 }
+
+export const listenerState = (takesSessions: boolean, onFault: (fault: Fault) => void): ListenerState => ({
+  draining: false,
+  notice: 0,
+  altSvc: undefined,
+  tunnels: new OpenTunnels(),
+  takesSessions,
+  onFault,
+});
 
 export interface Abortable {
   /** The response's status; undefined before it has begun. */
@@ -125,16 +136,21 @@ export class TcpConnection implements Holder {
     return false;
   }
 
+  awaitsReader(): boolean {
+    for (const { pending } of this.exchanges) if (pending > 0) return true;
+    return false;
+  }
+
   isBusy(): boolean {
     return this.exchanges.size > 0;
   }
 
   progress(): number {
-    return (
-      this.#done +
-      this.#sum(({ written, pending, consumed }) => written - pending + consumed) +
-      (this.countSentBytes?.() ?? 0)
-    );
+    return this.#done + this.#sum(({ consumed }) => consumed) + this.read();
+  }
+
+  read(): number {
+    return this.#sum(({ written, pending }) => written - pending) + (this.countSentBytes?.() ?? 0);
   }
 
   shed(reason: string): void {

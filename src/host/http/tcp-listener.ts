@@ -46,12 +46,12 @@ import {
   type ManagedListener,
 } from "./listener.ts";
 import { limitUnsent } from "./notsent-lowat.ts";
-import { CutOff, OpenTunnels } from "./open-tunnels.ts";
+import { CutOff } from "./open-tunnels.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { ProxyProtocolGate } from "./proxy-protocol-gate.ts";
 import { http1Head } from "./request-head.ts";
-import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { addressesOf, type ListenerState, listenerState, TcpConnection } from "./tcp-connection.ts";
 import { contextWith, TlsIdentities } from "./tls-identities.ts";
 import { http1Limits, IDLE_TIMEOUT, MAX_CONCURRENT_STREAMS, serverOptions } from "./tls-server-options.ts";
 
@@ -91,8 +91,7 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    const tunnels = new OpenTunnels();
-    this.#state = { draining: false, notice: 0, altSvc: undefined, tunnels, onFault: this.#onFault };
+    this.#state = listenerState(options.http2WebTransport === true, this.#onFault);
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
@@ -350,7 +349,8 @@ export class TcpListener implements ManagedListener {
 
   #sessionConnection(session: Http2Session): TcpConnection {
     const tapped = this.#tap?.socketOf(session as ServerHttp2Session);
-    return this.#connectionOf(session, tapped ?? (session.socket as unknown as Socket), () => cutOffSession(session));
+    const socket = tapped ?? (session.socket as unknown as Socket);
+    return this.#connectionOf(session, socket, () => cutOffSession(session, this.#onFault));
   }
 
   #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
@@ -380,7 +380,7 @@ export class TcpListener implements ManagedListener {
     connection.countSentBytes = sentBytesCounter(session);
     connection.intake = new Http2Intake({
       onExchange: this.#onExchange,
-      cutOff: () => cutOffSession(session),
+      cutOff: () => cutOffSession(session, this.#onFault),
       onFault: this.#onFault,
     });
     this.#budget.add(connection, this.#stallTimeout);

@@ -4,6 +4,8 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
+import { limitSettings, SESSION_SETTINGS, WT_ENABLED } from "../../webtransport/h2/settings.ts";
+import { OWN_LIMITS } from "../../webtransport/mux/limits.ts";
 import type { SelectedIdentity } from "../certificates/select-by-name.ts";
 import { type Fault, guard } from "../guard.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -44,7 +46,8 @@ export function serverOptions(
     tlsOptions,
     selectByName,
     http2PriorityUpdate,
-  }: Pick<ListenerOptions, "tlsOptions" | "selectByName" | "http2PriorityUpdate">,
+    http2WebTransport,
+  }: Pick<ListenerOptions, "tlsOptions" | "selectByName" | "http2PriorityUpdate" | "http2WebTransport">,
   enableConnectProtocol: boolean,
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
@@ -77,9 +80,13 @@ export function serverOptions(
       enablePush: false,
       enableConnectProtocol,
       maxHeaderListSize: MAX_HTTP2_HEAD,
-      // RFC 9218 §2.1: clients send PRIORITY_UPDATE only to servers that say so.
-      ...(http2PriorityUpdate ? { customSettings: { [SETTINGS_NO_RFC7540_PRIORITIES]: 1 } } : {}),
+      customSettings: {
+        // RFC 9218 §2.1: clients send PRIORITY_UPDATE only to servers that say so.
+        ...(http2PriorityUpdate ? { [SETTINGS_NO_RFC7540_PRIORITIES]: 1 } : {}),
+        ...(http2WebTransport ? { [WT_ENABLED]: 1, ...limitSettings(OWN_LIMITS) } : {}),
+      },
     },
+    ...(http2WebTransport ? { remoteCustomSettings: [...SESSION_SETTINGS] } : {}),
   } as unknown as SecureServerOptions;
 }
 

@@ -8,12 +8,15 @@
 import type { Instant } from "../../base/time.ts";
 import type { SendDatagramResult } from "../../quic/index.ts";
 import type { SessionStreams } from "../../webtransport/h3/index.ts";
+import type { MuxLimits } from "../../webtransport/mux/limits.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** A client's request for a tunnel. */
 export interface TunnelOffer {
   /** The token of `:protocol` or `upgrade`; undefined for a plain CONNECT, whose target is the exchange's authority. */
   readonly protocol: string | undefined;
+  /** HTTP/2: what the client allows a WebTransport session at its begin; undefined if the server takes none. */
+  readonly sessionLimits?: (() => MuxLimits) | undefined;
   /** HTTP/1.1: takes the bytes that arrived with the head, which the tunnel otherwise begins with. */
   takeRest?(): Uint8Array;
 }

@@ -24,6 +24,8 @@ export interface MemcacheListen {
   readonly port?: number;
   /** A Unix socket instead of a port. */
   readonly path?: string;
+  /** Of a socket that is bound already, instead of a place. */
+  readonly descriptor?: number | undefined;
   /** Selects the routes with this tag. */
   readonly tag?: string;
   readonly tls?: SecureContextOptions & { readonly requestCert?: boolean; readonly rejectUnauthorized?: boolean };
@@ -115,7 +117,7 @@ export class MemcacheServer {
 
   /** Listens, and resolves with the address or the path. */
   listen(listen: MemcacheListen): Promise<string> {
-    const { host = "127.0.0.1", port = 11_211, path, tag = "", tls } = listen;
+    const { host = "127.0.0.1", port = 11_211, path, descriptor, tag = "", tls } = listen;
     const server =
       tls === undefined ? createServer({ allowHalfOpen: true }) : createTlsServer({ ...tls, allowHalfOpen: true });
     this.#servers.push(server);
@@ -132,7 +134,8 @@ export class MemcacheServer {
     );
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      const target = path === undefined ? { host, port } : { path };
+      const place = path === undefined ? { host, port } : { path };
+      const target = descriptor === undefined ? place : { fd: descriptor };
       server.listen(
         target,
         guard("memcache listening", this.#onFault, () => {

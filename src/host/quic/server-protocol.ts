@@ -149,6 +149,10 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     return bytesBuffered > 0 || chunksHeld > 0 || this.#protocol?.awaitsPeer?.() === true;
   }
 
+  awaitsReader(): boolean {
+    return this.#connection.streamFacts.bytesBuffered > 0;
+  }
+
   isBusy(): boolean {
     return this.#connection.streamFacts.activeBidiStreams > 0;
   }
@@ -156,6 +160,10 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   progress(): number {
     const { bytesSent, bytesConsumed } = this.#connection.streamFacts;
     return bytesSent + bytesConsumed;
+  }
+
+  read(): number {
+    return this.#connection.streamFacts.bytesSent;
   }
 
   shed(reason: string): void {

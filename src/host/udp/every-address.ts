@@ -83,6 +83,7 @@ class EveryAddress implements UdpSocket {
   readonly capabilities: UdpCapabilities;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  onReadable: (() => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
 
   readonly #wildcard: UdpSocket;
@@ -125,6 +126,7 @@ class EveryAddress implements UdpSocket {
 
   #wire(socket: UdpSocket): void {
     socket.onBatch = (batch) => this.onBatch?.(batch);
+    socket.onReadable = () => this.onReadable?.();
     socket.onWritable = () => this.onWritable?.();
     socket.onFault = this.#handleFault;
     for (const command of this.#commands) socket.handleCommand(command);

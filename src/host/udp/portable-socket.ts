@@ -109,6 +109,7 @@ class PortableSocket implements UdpSocket {
   readonly capabilities = NO_CAPABILITIES;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  onReadable: (() => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
   onRefused: (() => void) | undefined;
   onUnreachable: (() => void) | undefined;
@@ -162,6 +163,7 @@ class PortableSocket implements UdpSocket {
     this.#isScheduled = true;
     // Runs after the poll phase, which calls `#receive` for each datagram.
     setImmediate(this.#onTurn);
+    this.onReadable?.();
   }
 
   readonly #onTurn = guard(

@@ -49,6 +49,8 @@ export interface UdpSocket {
   onWritable: (() => void) | undefined;
   /** Called with all datagrams of one event loop turn. The batch is cleared afterwards. */
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  /** Called before `onBatch`, when it has been scheduled: what is scheduled now follows it in the same phase of the event loop. */
+  onReadable?: (() => void) | undefined;
   /** For a connected socket: the peer's port is unreachable, according to ICMP, which can be forged. */
   onRefused?: (() => void) | undefined;
   /** For a connected socket: the system has no path to the peer any more, or the socket's address is gone. */

@@ -1,11 +1,11 @@
 /** The datagrams of a session as web streams (W3C WebTransport §5). */
 
-import { after, millis } from "../../base/time.ts";
+import { after, type Instant, millis } from "../../base/time.ts";
 import type { Session } from "../../webtransport/index.ts";
 import { type HostClock, millisNow, systemClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { WebTransportError } from "./error.ts";
-import { copyOf, type SendStreamOptions } from "./streams.ts";
+import { bytesOf, type SendStreamOptions } from "./send-stream.ts";
 
 /** Datagrams that wait for a reader, unless the application says otherwise. */
 const DEFAULT_HIGH_WATER_MARK = 128;
@@ -44,7 +44,8 @@ export class WebTransportDatagramDuplexStream {
   readonly #received: Received[] = [];
   readonly #writables = new Set<WritableStreamDefaultController>();
   #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #pulled: (() => void) | undefined;
+  /** True if a reader waits. */
+  #isPulled = false;
   #writable: WritableStream<Uint8Array> | undefined;
   #error: WebTransportError | undefined;
   #isClosed = false;
@@ -60,11 +61,10 @@ export class WebTransportDatagramDuplexStream {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () =>
-          new Promise<void>((resolve) => {
-            this.#pulled = resolve;
-            this.#advance();
-          }),
+        pull: () => {
+          this.#isPulled = true;
+          this.#advance();
+        },
         cancel: () => {
           this.#received.length = 0;
           this.#incomingHighWaterMark = 0;
@@ -104,7 +104,7 @@ export class WebTransportDatagramDuplexStream {
         own = controller;
         this.#writables.add(controller);
       },
-      write: (chunk) => this.#send(copyOf(chunk)),
+      write: (chunk) => this.#send(bytesOf(chunk)),
       close: () => void this.#writables.delete(own),
       abort: () => void this.#writables.delete(own),
     });
@@ -119,6 +119,10 @@ export class WebTransportDatagramDuplexStream {
   /** Takes a datagram from the session. */
   receive(payload: Uint8Array): void {
     if (this.#incomingHighWaterMark === 0) return;
+    if (this.#isPulled && this.#received.length === 0) {
+      this.#enqueue(payload);
+      return;
+    }
     this.#received.push({ payload, at: millisNow(this.#clock) });
     while (this.#received.length > this.#incomingHighWaterMark) {
       this.#received.shift();
@@ -134,44 +138,51 @@ export class WebTransportDatagramDuplexStream {
     if (error === undefined) {
       if (this.#incomingHighWaterMark > 0) this.#controller.close();
     } else this.#controller.error(error);
-    this.#pulled?.();
     for (const controller of this.#writables) controller.error(error ?? new DOMException("the session has ended"));
     this.#writables.clear();
   }
 
   #advance(): void {
-    if (this.#pulled === undefined || this.#isClosed) return;
-    for (let next = this.#received.shift(); next !== undefined; next = this.#received.shift()) {
-      if (this.incomingMaxAge !== null && millisNow(this.#clock) - next.at > this.incomingMaxAge) {
-        this.expiredIncoming += 1;
-        continue;
-      }
-      const resolve = this.#pulled;
-      this.#pulled = undefined;
-      this.#controller.enqueue(next.payload);
-      resolve();
-      return;
+    while (this.#isPulled && this.#received.length > 0) {
+      const { payload, at } = this.#received.shift()!;
+      if (this.incomingMaxAge !== null && millisNow(this.#clock) - at > this.incomingMaxAge) this.expiredIncoming += 1;
+      else this.#enqueue(payload);
     }
   }
 
-  /** Waits while the queue is full, for at most the maximum age. */
-  async #send(payload: Uint8Array): Promise<void> {
-    if (this.#session === undefined) await this.#ready;
+  /** Gives a datagram to the reader that waits. The stream pulls again if another one does. */
+  #enqueue(payload: Uint8Array): void {
+    if (this.#isClosed) return;
+    this.#isPulled = false;
+    this.#controller.enqueue(payload);
+  }
+
+  /** Sends at once if there is room. The carrier copies the payload. */
+  #send(payload: Uint8Array): Promise<void> | undefined {
+    if (this.#session === undefined) {
+      const copy = payload.slice();
+      return this.#ready.then(() => this.#send(copy));
+    }
     const { outgoingMaxAge } = this;
     const expires = outgoingMaxAge === null ? undefined : after(this.#clock.now(), millis(outgoingMaxAge));
-    const started = millisNow(this.#clock);
+    const result = this.#session.sendDatagram(payload, expires);
+    if (result === "full") return this.#sendLater(payload.slice(), expires);
+    if (result !== "queued") this.droppedOutgoing += 1;
+    return undefined;
+  }
+
+  /** Waits while the queue is full, until the datagram is too old. */
+  async #sendLater(payload: Uint8Array, expires: Instant | undefined): Promise<void> {
     for (;;) {
+      await this.#turn();
+      if (this.#error !== undefined || this.#isClosed) return;
       const result = this.#session!.sendDatagram(payload, expires);
-      if (result !== "full") {
-        if (result !== "queued") this.droppedOutgoing += 1;
-        return;
-      }
-      if (outgoingMaxAge !== null && millisNow(this.#clock) - started > outgoingMaxAge) {
+      if (result === "queued") return;
+      const isTooOld = expires !== undefined && this.#clock.now() > expires;
+      if (result !== "full" || isTooOld) {
         this.droppedOutgoing += 1;
         return;
       }
-      await this.#turn();
-      if (this.#error !== undefined || this.#isClosed) return;
     }
   }
 

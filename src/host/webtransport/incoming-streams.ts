@@ -25,7 +25,8 @@ export class IncomingStreams<T> {
   /** The number of waiting streams at which those that are over give way. */
   #lookAt = LEAST_WAITING;
   #controller!: ReadableStreamDefaultController<T>;
-  #pulled: (() => void) | undefined;
+  /** True if a reader waits. */
+  #isPulled = false;
   #isOver = false;
   /** Streams that were reset before the application took them, and dropped. */
   dropped = 0;
@@ -36,11 +37,10 @@ export class IncomingStreams<T> {
         start: (controller) => {
           this.#controller = controller;
         },
-        pull: () =>
-          new Promise<void>((resolve) => {
-            this.#pulled = resolve;
-            this.#advance();
-          }),
+        pull: () => {
+          this.#isPulled = true;
+          this.#advance();
+        },
         cancel: () => {
           this.#isOver = true;
           this.#waiting = [];
@@ -68,7 +68,6 @@ export class IncomingStreams<T> {
     this.#waiting = [];
     if (error === undefined) this.#controller.close();
     else this.#controller.error(error);
-    this.#pulled?.();
   }
 
   #dropEnded(): void {
@@ -80,12 +79,11 @@ export class IncomingStreams<T> {
   }
 
   #advance(): void {
-    if (this.#pulled === undefined || this.#isOver) return;
+    if (!this.#isPulled || this.#isOver) return;
     const next = this.#waiting.shift();
     if (next === undefined) return;
-    const resolve = this.#pulled;
-    this.#pulled = undefined;
+    this.#isPulled = false;
+    // Pulls again if another reader waits.
     this.#controller.enqueue(next.stream);
-    resolve();
   }
 }

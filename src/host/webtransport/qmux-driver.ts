@@ -3,9 +3,10 @@
 import type { Session } from "../../webtransport/index.ts";
 import { QmuxConnection, type QmuxVersion } from "../../webtransport/qmux/index.ts";
 import type { HostClock } from "../clock.ts";
-import { type Fault, guard } from "../guard.ts";
+import type { Fault } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import type { MessageSocket, MessageSocketHandler } from "../websocket/message-socket.ts";
+import { FlushSoon } from "./flush-soon.ts";
 
 export interface QmuxDriverOptions {
   readonly role: "client" | "server";
@@ -25,13 +26,14 @@ export class QmuxDriver implements MessageSocketHandler {
   readonly #timer: MachineTimer;
   #isReady = false;
   #hasRoom = true;
-  #isScheduled = false;
+  readonly #flushSoon: FlushSoon;
   #isClosed = false;
 
   constructor(socket: MessageSocket, options: QmuxDriverOptions) {
     const { role, version, clock } = options;
     this.#socket = socket;
     this.#options = options;
+    this.#flushSoon = new FlushSoon(() => this.#flush(), this.#handleFault);
     this.#timer = new MachineTimer(
       this.#handleFault,
       (now) => {
@@ -48,7 +50,7 @@ export class QmuxDriver implements MessageSocketHandler {
         this.#isReady = true;
         options.onReady(this.#connection.session);
       },
-      onPending: () => this.#schedule(),
+      onPending: () => this.#flushSoon.schedule(),
     });
     socket.handler = this;
     this.#flush();
@@ -74,15 +76,7 @@ export class QmuxDriver implements MessageSocketHandler {
     this.#finish(reason);
   }
 
-  /** One message for all that is written in one go. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(guard("webtransport flush", this.#handleFault, () => this.#flush()));
-  }
-
   #flush(): void {
-    this.#isScheduled = false;
     if (this.#isClosed) return;
     const connection = this.#connection;
     const now = this.#options.clock.now();

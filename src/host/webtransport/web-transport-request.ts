@@ -2,6 +2,7 @@
 
 import { combinedFieldValue, type FieldLine, fieldValue } from "../../http/index.ts";
 import { DRAFT_02_REQUEST, DRAFT_02_RESPONSE, requestsSession } from "../../webtransport/h3/index.ts";
+import type { MuxLimits } from "../../webtransport/mux/index.ts";
 import { chooseSubprotocol, MAX_MESSAGE, parseOffer, parseSubprotocol } from "../../webtransport/qmux/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { type Fault, reportFault } from "../guard.ts";
@@ -9,6 +10,7 @@ import type { ServerExchange } from "../http/exchange.ts";
 import type { Tunnel } from "../http/tunnel.ts";
 import { acceptanceFields, isHandshake } from "../websocket/handshake.ts";
 import { TunnelSocket } from "../websocket/tunnel-socket.ts";
+import { CapsuleDriver } from "./capsule-driver.ts";
 import { sessionError } from "./error.ts";
 import type { SessionAbout } from "./inspection.ts";
 import { formatProtocol, parseProtocols } from "./protocols.ts";
@@ -69,7 +71,9 @@ export class WebTransportRequest {
   /** True if the exchange requests a session that can be accepted. */
   static isFor(exchange: ServerExchange): boolean {
     const { tunnelOffer, protocol } = exchange;
-    return (requestsSession(tunnelOffer?.protocol) && protocol === "h3") || qmuxOffer(exchange) !== undefined;
+    if (qmuxOffer(exchange) !== undefined) return true;
+    if (!requestsSession(tunnelOffer?.protocol)) return false;
+    return protocol === "h3" || tunnelOffer?.sessionLimits !== undefined;
   }
 
   /**
@@ -87,7 +91,9 @@ export class WebTransportRequest {
     }
     const lines: FieldLine[] = [...(new Headers(headers) as unknown as Iterable<FieldLine>)];
     const session = new WebTransportSession();
-    if (this.#offered === undefined) this.#acceptOverHttp3(session, protocol, lines);
+    const { sessionLimits } = this.#exchange.tunnelOffer ?? {};
+    if (sessionLimits !== undefined) this.#acceptOverHttp2(session, sessionLimits, protocol, lines);
+    else if (this.#offered === undefined) this.#acceptOverHttp3(session, protocol, lines);
     else this.#acceptOverWebSocket(session, this.#offered, protocol ?? "", lines);
     this.#exchange.inspectSession = () => (session.reliability === "pending" ? undefined : session.inspect());
     return Object.assign(session, { response: new Response(null) });
@@ -117,6 +123,29 @@ export class WebTransportRequest {
   /** Cuts the session off, after the handler has failed. The peer does not learn why. */
   reset(reason: Error): void {
     this.#tunnel?.reset(reason);
+  }
+
+  #acceptOverHttp2(
+    session: WebTransportSession,
+    limits: () => MuxLimits,
+    protocol: string | undefined,
+    lines: FieldLine[],
+  ): void {
+    if (protocol !== undefined) lines.push(["wt-protocol", formatProtocol(protocol)]);
+    const peer = limits();
+    const tunnel = this.#exchange.acceptTunnel(lines);
+    this.#tunnel = tunnel;
+    const clock = this.#clock;
+    const onFault = endWith(tunnel);
+    const { session: machine } = new CapsuleDriver(tunnel, { role: "server", peer, clock, onFault });
+    session.begin(machine, {
+      about: this.#about("h2", "capsules"),
+      clock,
+      onFault,
+      protocol: protocol ?? "",
+      reliability: "reliable-only",
+      rtt: () => ({ smoothed: undefined, min: undefined }),
+    });
   }
 
   #acceptOverHttp3(session: WebTransportSession, protocol: string | undefined, lines: FieldLine[]): void {

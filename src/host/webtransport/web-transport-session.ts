@@ -17,15 +17,9 @@ import {
   type StreamInspection,
   type WebTransportInspection,
 } from "./inspection.ts";
-import {
-  ReceiveHalf,
-  SendHalf,
-  type SendStreamOptions,
-  WebTransportBidirectionalStream,
-  type WebTransportReceiveStream,
-  WebTransportSendGroup,
-  type WebTransportSendStream,
-} from "./streams.ts";
+import { ReceiveHalf, type WebTransportReceiveStream } from "./receive-stream.ts";
+import { SendHalf, type SendStreamOptions, WebTransportSendGroup, type WebTransportSendStream } from "./send-stream.ts";
+import { WebTransportBidirectionalStream } from "./streams.ts";
 
 /** Why a session closed. */
 export interface WebTransportCloseInfo {
@@ -79,6 +73,8 @@ export class WebTransportSession {
   #surroundings: SessionSurroundings | undefined;
   readonly #senders = new Map<StreamId, SendHalf>();
   readonly #receivers = new Map<StreamId, ReceiveHalf>();
+  readonly #forgetSender = (id: StreamId): unknown => this.#senders.delete(id);
+  readonly #forgetReceiver = (id: StreamId): unknown => this.#receivers.delete(id);
   readonly #incoming = {
     bidi: new IncomingStreams<WebTransportBidirectionalStream>(),
     uni: new IncomingStreams<WebTransportReceiveStream>(),
@@ -247,7 +243,7 @@ export class WebTransportSession {
         id,
         direction: isUnidirectional(id) ? "uni" : "bidi",
         openedBy: isOurs(id) ? "this side" : "the peer",
-        bytesSent: this.#senders.get(id)?.written,
+        bytesSent: this.#senders.get(id)?.bytesWritten,
         bytesReceived: this.#receivers.get(id)?.bytesRead,
       }),
     );
@@ -271,13 +267,13 @@ export class WebTransportSession {
   }
 
   #sender(id: StreamId, options: SendStreamOptions): SendHalf {
-    const half = new SendHalf(this.#session!, id, options, () => this.#senders.delete(id));
+    const half = new SendHalf(this.#session!, id, options, this.#forgetSender);
     this.#senders.set(id, half);
     return half;
   }
 
   #receiver(id: StreamId): ReceiveHalf {
-    const half = new ReceiveHalf(this.#session!, id, () => this.#receivers.delete(id));
+    const half = new ReceiveHalf(this.#session!, id, this.#forgetReceiver);
     this.#receivers.set(id, half);
     return half;
   }

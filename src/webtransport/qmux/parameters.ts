@@ -5,22 +5,15 @@ import { TRANSPORT_ERRORS, transportError } from "../../quic/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
 import { formatVarInt, type VarInt, varintLength, wideInt } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
+import type { MuxLimits } from "../mux/index.ts";
 
 /** Bytes of a record that every receiver takes, and the least that may be announced. */
 export const DEFAULT_RECORD_SIZE = 16_382;
 
-/** Limits of the side that announces them. Bytes and numbers of streams; 0 is the default of all but `maxRecordSize`. */
-export interface QmuxParameters {
+/** Limits of the side that announces them; 0 is the default of all but `maxRecordSize`. */
+export interface QmuxParameters extends MuxLimits {
   /** Milliseconds; 0 for none. */
   readonly maxIdleTimeout: number;
-  readonly maxData: number;
-  /** For streams that the announcing side opens. */
-  readonly maxStreamDataBidiLocal: number;
-  /** For streams that the receiver of the parameters opens. */
-  readonly maxStreamDataBidiRemote: number;
-  readonly maxStreamDataUni: number;
-  readonly maxStreamsBidi: number;
-  readonly maxStreamsUni: number;
   /** The largest DATAGRAM frame, its type and length included; 0 if datagrams are not accepted. */
   readonly maxDatagramFrameSize: number;
   readonly maxRecordSize: number;

@@ -17,24 +17,25 @@ import { varintLength } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
 import { type CloseInfo, PLAIN_CLOSE, sendableInfo } from "../close-info.ts";
 import { MAX_APPLICATION_CODE } from "../error-codes.ts";
+import {
+  applicationCode,
+  MAX_WAITING_CONTROL,
+  MessageWriter,
+  MuxStreams,
+  OWN_LIMITS,
+  type Role,
+} from "../mux/index.ts";
 import { type Carrier, Session, type StreamOrder } from "../session.ts";
+import { QMUX_DIALECT } from "./dialect.ts";
 import { drainFrame, parametersFrame, parseQmuxFrame, pingFrame, type QmuxFrame } from "./frames.ts";
 import { Idle } from "./idle.ts";
-import { MessageWriter } from "./message-writer.ts";
 import { DEFAULT_RECORD_SIZE, emitParameters, type QmuxParameters, transportErrorName } from "./parameters.ts";
-import type { Role } from "./stream-ids.ts";
-import { applicationCode, QmuxStreams } from "./streams.ts";
 import type { QmuxVersion } from "./subprotocols.ts";
 
 /** Our limits. */
 export const OWN_PARAMETERS: QmuxParameters = {
+  ...OWN_LIMITS,
   maxIdleTimeout: 30_000,
-  maxData: 2 << 20,
-  maxStreamDataBidiLocal: 1 << 20,
-  maxStreamDataBidiRemote: 1 << 20,
-  maxStreamDataUni: 1 << 20,
-  maxStreamsBidi: 256,
-  maxStreamsUni: 256,
   maxDatagramFrameSize: DEFAULT_RECORD_SIZE,
   maxRecordSize: DEFAULT_RECORD_SIZE,
   takesDrain: 1,
@@ -62,7 +63,7 @@ export interface QmuxOptions {
 
 export class QmuxConnection implements Carrier {
   readonly session: Session = new Session(this);
-  readonly streams: QmuxStreams;
+  readonly streams: MuxStreams;
   readonly #options: QmuxOptions;
   readonly #writer: MessageWriter;
   readonly #idle: Idle;
@@ -84,9 +85,13 @@ export class QmuxConnection implements Carrier {
     this.#options = options;
     this.#hasRecords = version !== "qmux-00";
     this.#idle = new Idle(now);
-    this.#writer = new MessageWriter(this.#hasRecords ? Number.POSITIVE_INFINITY : 1);
+    this.#writer = new MessageWriter({
+      dialect: QMUX_DIALECT,
+      size: DEFAULT_RECORD_SIZE,
+      ...(this.#hasRecords ? {} : { maxFrames: 1 }),
+    });
     const own = this.#hasRecords ? OWN_PARAMETERS : { ...OWN_PARAMETERS, maxDatagramFrameSize: 0, maxIdleTimeout: 0 };
-    this.streams = new QmuxStreams(role, own, this.session, this.#writer);
+    this.streams = new MuxStreams(role, own, this.session, this.#writer);
     this.#writer.addControl(parametersFrame(emitParameters(own)));
   }
 
@@ -107,6 +112,9 @@ export class QmuxConnection implements Carrier {
       }
       const reader = new Reader(message);
       while (!reader.isAtEnd && !this.isOver) this.#handleFrame(parseQmuxFrame(reader));
+      if (this.#writer.waitingControl > MAX_WAITING_CONTROL) {
+        throw transportError("PROTOCOL_VIOLATION", "message", "more frames to answer than the peer reads answers");
+      }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#refuse(error);
@@ -190,7 +198,7 @@ export class QmuxConnection implements Carrier {
 
   sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult {
     const { datagrams } = this.#writer;
-    const result = datagrams.send(payload, expires);
+    const result = datagrams.send(payload.slice(), expires);
     this.#writer.update(datagrams);
     this.#options.onPending();
     return result;

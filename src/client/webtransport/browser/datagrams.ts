@@ -1,6 +1,6 @@
 /** The datagrams of a session whose carrier is not known yet. */
 
-import type { SendStreamOptions } from "../../../host/webtransport/streams.ts";
+import type { SendStreamOptions } from "../../../host/webtransport/send-stream.ts";
 import type { ChosenSession } from "./chosen-session.ts";
 import { forwardReadable, forwardWritable } from "./forwarding.ts";
 

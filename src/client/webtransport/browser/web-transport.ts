@@ -4,12 +4,9 @@
  */
 
 import { sessionError, type WebTransportError } from "../../../host/webtransport/error.ts";
-import type {
-  WebTransportBidirectionalStream,
-  WebTransportReceiveStream,
-  WebTransportSendGroup,
-  WebTransportSendStream,
-} from "../../../host/webtransport/streams.ts";
+import type { WebTransportReceiveStream } from "../../../host/webtransport/receive-stream.ts";
+import type { WebTransportSendGroup, WebTransportSendStream } from "../../../host/webtransport/send-stream.ts";
+import type { WebTransportBidirectionalStream } from "../../../host/webtransport/streams.ts";
 import type {
   CreateStreamOptions,
   WebTransportCloseInfo,

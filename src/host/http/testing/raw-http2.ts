@@ -12,6 +12,7 @@ import {
   GOAWAY,
   HEADERS,
   INITIAL_WINDOW_SIZE,
+  PING,
   PREFACE,
   RST_STREAM,
   SETTINGS,
@@ -44,6 +45,8 @@ export class RawHttp2 {
   settings: Buffer | undefined;
   readonly #frames = new FrameReader((...parts) => this.#handle(...parts));
   #nextStream = 1;
+  /** Of PING. */
+  #acknowledged = 0;
   /** The code of GOAWAY. */
   #goaway: number | undefined;
   #changed: (() => void) | undefined;
@@ -132,9 +135,21 @@ export class RawHttp2 {
     return this.#goaway;
   }
 
+  /** Resolves when the server has answered a PING, and so has read everything that was sent before. */
+  async ping(): Promise<void> {
+    const before = this.#acknowledged;
+    this.sendFrame(frame(PING, 0, 0, new Uint8Array(8)));
+    while (this.#acknowledged === before) await this.#change();
+  }
+
   /** Sends any frame. */
   sendFrame(bytes: Uint8Array): void {
     this.#socket.write(bytes);
+  }
+
+  /** Reads nothing any more, so that the server's writes get stuck. */
+  pause(): void {
+    this.#socket.pause();
   }
 
   /** True if the server has closed the connection. */
@@ -167,6 +182,7 @@ export class RawHttp2 {
     if (type === DATA) this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) + payload.length);
     if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.#ended.add(stream);
     if (type === GOAWAY) this.#goaway = payload.readUInt32BE(4);
+    if (type === PING && (flags & ACK) !== 0) this.#acknowledged += 1;
     if (type === RST_STREAM) this.#resets.set(stream, payload.readUInt32BE(0));
   }
 }

@@ -66,6 +66,7 @@ export class FastSocket implements UdpSocket {
   readonly capabilities: UdpCapabilities;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  onReadable: (() => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
   onRefused: (() => void) | undefined;
   onUnreachable: (() => void) | undefined;
@@ -114,6 +115,7 @@ export class FastSocket implements UdpSocket {
   readonly #onReady = guard("udp ready", this.#handleFault, (status: number) => {
     if (status < 0) this.#isUnwatched = true;
     this.#schedule();
+    this.onReadable?.();
   });
 
   #schedule(): void {

@@ -2,9 +2,9 @@
 
 import { after, type Instant, millis } from "../../../base/time.ts";
 import { concat } from "../../../wire/text.ts";
+import type { Role } from "../../mux/index.ts";
 import type { SessionEvent } from "../../session.ts";
 import { QmuxConnection } from "../qmux-connection.ts";
-import type { Role } from "../stream-ids.ts";
 import type { QmuxVersion } from "../subprotocols.ts";
 
 export class Side {

@@ -1,7 +1,4 @@
-/**
- * Fills the messages of a session: control frames first, then datagrams and streams in the order of the scheduler tree. Drafts
- * 01 and 02 have several frames in a message, a record; draft 00 has one.
- */
+/** Fills the messages of a session: control frames first, then datagrams and streams in the order of the scheduler tree. */
 
 import { Fifo } from "../../base/fifo.ts";
 import type { Instant } from "../../base/time.ts";
@@ -9,7 +6,7 @@ import { DEFAULT_PRIORITY, SchedulerTree, type SendGroup, type SendSession } fro
 import { Writer } from "../../wire/writer.ts";
 import type { StreamOrder } from "../session.ts";
 import { DatagramSender } from "./datagrams.ts";
-import { DEFAULT_RECORD_SIZE } from "./parameters.ts";
+import type { MuxDialect } from "./dialect.ts";
 import { SendPart } from "./send-part.ts";
 
 /** What released peers accept in a STREAM frame, whatever they announce. */
@@ -20,6 +17,17 @@ type Control = Uint8Array | ((writer: Writer) => void);
 /** Room for any control frame that is not given as bytes. */
 const CONTROL_ROOM = 32;
 
+/** Control frames that may wait: a peer that causes more of them does not read. */
+export const MAX_WAITING_CONTROL = 4096;
+
+export interface MessageOptions {
+  readonly dialect: MuxDialect;
+  /** Bytes of a message. */
+  readonly size: number;
+  /** Unlimited by default. */
+  readonly maxFrames?: number;
+}
+
 export class MessageWriter {
   readonly datagrams: DatagramSender = new DatagramSender();
   /** Bytes of streams that the peer takes. */
@@ -29,11 +37,14 @@ export class MessageWriter {
   readonly #session: SendSession = this.#tree.openSession();
   readonly #groups = new WeakMap<object, SendGroup>();
   readonly #control = new Fifo<Control>();
-  readonly #scratch = new Uint8Array(DEFAULT_RECORD_SIZE);
-  readonly #framesPerMessage: number;
+  readonly #scratch: Uint8Array;
+  readonly #maxFrames: number;
+  readonly dialect: MuxDialect;
 
-  constructor(framesPerMessage: number) {
-    this.#framesPerMessage = framesPerMessage;
+  constructor({ dialect, size, maxFrames = Number.POSITIVE_INFINITY }: MessageOptions) {
+    this.dialect = dialect;
+    this.#scratch = new Uint8Array(size);
+    this.#maxFrames = maxFrames;
     this.#tree.place(this.datagrams.leaf, DEFAULT_PRIORITY, 0);
   }
 
@@ -71,7 +82,7 @@ export class MessageWriter {
   next(now: Instant, onSent: (part: SendPart, isEnd: boolean) => void): Uint8Array | undefined {
     const writer = new Writer(this.#scratch);
     let frames = 0;
-    while (frames < this.#framesPerMessage && this.#writeFrame(writer, now, onSent)) frames += 1;
+    while (frames < this.#maxFrames && this.#writeFrame(writer, now, onSent)) frames += 1;
     return writer.position === 0 ? undefined : writer.written().slice();
   }
 
@@ -91,11 +102,11 @@ export class MessageWriter {
     const sender = leaf.value;
     if (sender instanceof SendPart) {
       const before = sender.sent;
-      const written = sender.writeFrame(writer, this.maxData - this.#sent, MAX_STREAM_PAYLOAD);
+      const written = sender.writeFrame(writer, this.dialect, this.maxData - this.#sent, MAX_STREAM_PAYLOAD);
       if (written === "no-room") return false;
       this.#sent += sender.sent - before;
       onSent(sender, written === "end");
-    } else if (!sender.writeFrame(writer, now)) return false;
+    } else if (!sender.writeFrame(writer, this.dialect, now)) return false;
     this.#tree.rotate(leaf);
     this.update(sender);
     return true;

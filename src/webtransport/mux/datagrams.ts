@@ -2,11 +2,10 @@
 
 import { Fifo } from "../../base/fifo.ts";
 import type { Instant } from "../../base/time.ts";
-import { emitDatagram } from "../../quic/frame/index.ts";
 import { Demand, Leaf } from "../../quic/scheduler/index.ts";
 import type { SendDatagramResult } from "../../quic/transport.ts";
-import { varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
+import type { MuxDialect } from "./dialect.ts";
 
 /** Bytes that may wait. */
 const MAX_WAITING = 256 * 1024;
@@ -39,13 +38,13 @@ export class DatagramSender {
   }
 
   /** Writes the next one that is not too old. Returns false if there is not enough room for it. */
-  writeFrame(writer: Writer, now: Instant): boolean {
+  writeFrame(writer: Writer, dialect: MuxDialect, now: Instant): boolean {
     for (let next = this.#waiting.first; next !== undefined; next = this.#waiting.first) {
       const { payload, expires } = next;
       const isOld = expires !== undefined && expires <= now;
       if (!isOld) {
-        if (1 + varintLength(payload.length) + payload.length > writer.remaining) return false;
-        emitDatagram(writer, payload, true);
+        if (dialect.datagramOverhead(payload.length) + payload.length > writer.remaining) return false;
+        dialect.datagram(writer, payload);
       }
       this.#waiting.shift();
       this.#bytes -= payload.length + OVERHEAD;

@@ -1,10 +1,10 @@
 /** The sending part of a stream: what the application wrote, until it is in a message (RFC 9000 §3.1). */
 
 import { Fifo } from "../../base/fifo.ts";
-import { emitStream, streamFrameOverhead } from "../../quic/frame/index.ts";
 import { Demand, Leaf } from "../../quic/scheduler/index.ts";
 import type { StreamId } from "../../quic/transport.ts";
 import type { Writer } from "../../wire/writer.ts";
+import type { MuxDialect } from "./dialect.ts";
 
 /** Bytes that may wait before `write` says that there is no room. */
 const ROOM = 64 * 1024;
@@ -50,16 +50,16 @@ export class SendPart {
   }
 
   /**
-   * Writes a STREAM frame with at most `credit` bytes, the connection's. "end": everything has been sent, the end included.
+   * Writes a piece with at most `credit` bytes, the connection's. "end": everything has been sent, the end included.
    */
-  writeFrame(writer: Writer, credit: number, maxPayload: number): "more" | "end" | "no-room" {
+  writeFrame(writer: Writer, dialect: MuxDialect, credit: number, maxPayload: number): "more" | "end" | "no-room" {
     const { id, sent } = this;
     const wanted = Math.min(this.#buffered, this.maxData - sent, credit, maxPayload);
-    const overhead = streamFrameOverhead(id, sent, maxPayload);
+    const overhead = dialect.streamOverhead(id, sent, maxPayload);
     const length = Math.min(wanted, writer.remaining - overhead);
     if (length < Math.min(wanted, LEAST_DATA)) return "no-room";
     const fin = this.#hasFin && length === this.#buffered;
-    emitStream(writer, id, sent, this.#take(length), 0, length, fin, true);
+    dialect.stream(writer, id, sent, this.#take(length), fin);
     this.sent += length;
     this.#isFinSent = fin;
     return fin ? "end" : "more";

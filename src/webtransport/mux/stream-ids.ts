@@ -69,6 +69,11 @@ export class StreamIds {
     return (count.opened - 1) * 4 + (direction === "uni" ? 2 : 0) + (this.#role === "server" ? 1 : 0);
   }
 
+  /** Streams of ours that the peer allows. */
+  allowed(direction: StreamDirection): number {
+    return this.#counts[direction].allowed;
+  }
+
   /** The peer's limit. Returns true if it lets something be opened that could not be before. */
   allow(direction: StreamDirection, maximum: number): boolean {
     const count = this.#counts[direction];

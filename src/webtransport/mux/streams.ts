@@ -1,39 +1,35 @@
 /** The streams of a session, and what both sides may send on them (RFC 9000 §2 to §4). */
 
 import { transportError } from "../../quic/errors.ts";
-import {
-  emitMaxData,
-  emitMaxStreamData,
-  emitMaxStreams,
-  emitResetStream,
-  emitStopSending,
-} from "../../quic/frame/index.ts";
 import { isUnidirectional, type StreamChunk, type StreamDirection, type StreamId } from "../../quic/transport.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { MAX_APPLICATION_CODE } from "../error-codes.ts";
 import type { Session, StreamOrder } from "../session.ts";
+import type { MuxDialect } from "./dialect.ts";
+import type { MuxLimits } from "./limits.ts";
 import type { MessageWriter } from "./message-writer.ts";
-import type { QmuxParameters } from "./parameters.ts";
 import { ReceivePart } from "./receive-part.ts";
 import { SendPart } from "./send-part.ts";
 import { directionOf, type Role, StreamIds } from "./stream-ids.ts";
 
-export class QmuxStreams {
-  readonly #own: QmuxParameters;
+export class MuxStreams {
+  readonly #own: MuxLimits;
   readonly #session: Session;
   readonly #writer: MessageWriter;
+  readonly #dialect: MuxDialect;
   readonly #ids: StreamIds;
   readonly #senders = new Map<StreamId, SendPart>();
   readonly #receivers = new Map<StreamId, ReceivePart>();
-  #peer: QmuxParameters | undefined;
+  #peer: MuxLimits | undefined;
   #maxData: number;
   #received = 0;
   #consumed = 0;
 
-  constructor(role: Role, own: QmuxParameters, session: Session, writer: MessageWriter) {
+  constructor(role: Role, own: MuxLimits, session: Session, writer: MessageWriter) {
     this.#own = own;
     this.#session = session;
     this.#writer = writer;
+    this.#dialect = writer.dialect;
     this.#maxData = own.maxData;
     this.#ids = new StreamIds(role, { bidi: own.maxStreamsBidi, uni: own.maxStreamsUni });
   }
@@ -49,7 +45,7 @@ export class QmuxStreams {
   }
 
   /** The peer's limits are known. */
-  begin(peer: QmuxParameters): void {
+  begin(peer: MuxLimits): void {
     this.#peer = peer;
     this.#writer.maxData = peer.maxData;
     this.#ids.allow("bidi", peer.maxStreamsBidi);
@@ -71,6 +67,8 @@ export class QmuxStreams {
     const { maxStreamDataBidiRemote, maxStreamDataUni } = this.#peer!;
     this.#addSender(id, direction === "bidi" ? maxStreamDataBidiRemote : maxStreamDataUni);
     if (direction === "bidi") this.#receivers.set(id, new ReceivePart(id, this.#own.maxStreamDataBidiLocal));
+    const { open } = this.#dialect;
+    if (open !== undefined) this.#writer.addControl((writer) => open(writer, id));
     return id;
   }
 
@@ -89,8 +87,9 @@ export class QmuxStreams {
     if (chunk === undefined) return undefined;
     this.#consume(chunk.bytes.length);
     const limit = part!.nextLimit();
-    if (limit !== undefined) this.#writer.addControl((writer) => emitMaxStreamData(writer, id, limit));
+    if (limit !== undefined) this.#writer.addControl((writer) => this.#dialect.maxStreamData(writer, id, limit));
     if (chunk.fin) this.#endReceiving(id);
+    else this.#reportReset(part!);
     return chunk;
   }
 
@@ -99,7 +98,7 @@ export class QmuxStreams {
     if (part === undefined) return;
     const { sent } = part;
     this.#writer.remove(part);
-    this.#writer.addControl((writer) => emitResetStream(writer, id, code, sent));
+    this.#writer.addControl((writer) => this.#dialect.resetStream(writer, id, code, sent));
     this.#endSending(id);
   }
 
@@ -108,7 +107,7 @@ export class QmuxStreams {
     if (part === undefined || part.isStopped) return;
     this.#consume(part.stop());
     if (part.isDone) this.#endReceiving(id);
-    else this.#writer.addControl((writer) => emitStopSending(writer, id, code));
+    else this.#writer.addControl((writer) => this.#dialect.stopSending(writer, id, code));
   }
 
   setOrder(id: StreamId, order: StreamOrder): void {
@@ -158,25 +157,54 @@ export class QmuxStreams {
     if (!part.isStopped) this.#session.handleReset(id, applicationCode(code));
   }
 
+  /** A reset that follows everything that was sent, which is read first. `size` is that of what was sent. */
+  handleReliableReset(id: StreamId, code: VarInt, size: number): void {
+    const part = this.#receiver(id);
+    if (part === undefined || part.hasFin || part.resetCode !== undefined) {
+      throw transportError("STREAM_STATE_ERROR", "RESET_STREAM", `on stream ${id}, which has ended`);
+    }
+    if (size !== part.received) {
+      throw transportError("STREAM_STATE_ERROR", "RESET_STREAM", `after ${size} bytes, of which ${part.received} came`);
+    }
+    part.resetCode = code;
+    if (part.isStopped) this.#endReceiving(id);
+    else this.#reportReset(part);
+  }
+
+  /** Bytes that have arrived on a stream that still receives. */
+  received(id: StreamId): number | undefined {
+    return this.#receiver(id)?.received;
+  }
+
   handleStop(id: StreamId, code: VarInt): void {
     if (this.#sender(id, "STOP_SENDING") === undefined) return;
     this.reset(id, code); // RFC 9000 §3.5.
     this.#session.handleStopped(id, applicationCode(code));
   }
 
-  handleMaxData(maximum: number): void {
+  /** Where limits arrive in order, pass `inOrder`: a lower one is then an error. */
+  handleMaxData(maximum: number, inOrder = false): void {
+    if (inOrder) checkGrowth("MAX_DATA", this.#writer.maxData, maximum);
     this.#writer.maxData = Math.max(this.#writer.maxData, maximum);
   }
 
-  handleMaxStreamData(id: StreamId, maximum: number): void {
+  handleMaxStreamData(id: StreamId, maximum: number, inOrder = false): void {
     const part = this.#sender(id, "MAX_STREAM_DATA");
+    if (inOrder && part !== undefined) checkGrowth("MAX_STREAM_DATA", part.maxData, maximum);
     if (part === undefined || maximum <= part.maxData) return;
     part.maxData = maximum;
     this.#writer.update(part);
   }
 
-  handleMaxStreams(direction: StreamDirection, maximum: number): void {
+  handleMaxStreams(direction: StreamDirection, maximum: number, inOrder = false): void {
+    if (inOrder) checkGrowth("MAX_STREAMS", this.#ids.allowed(direction), maximum);
     if (this.#ids.allow(direction, maximum)) this.#session.handleStreamsAvailable(direction);
+  }
+
+  #reportReset(part: ReceivePart): void {
+    if (part.resetCode === undefined || !part.isDone) return;
+    this.#endReceiving(part.id);
+    this.#session.handleReset(part.id, applicationCode(part.resetCode));
   }
 
   // ── Parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,7 +258,7 @@ export class QmuxStreams {
     if (this.#senders.has(id) || this.#receivers.has(id) || this.#ids.isOurs(id) || !this.#ids.end(id)) return;
     const direction = directionOf(id);
     const limit = this.#ids.raise(direction);
-    this.#writer.addControl((writer) => emitMaxStreams(writer, direction, limit));
+    this.#writer.addControl((writer) => this.#dialect.maxStreams(writer, direction, limit));
   }
 
   // ── Flow control ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,8 +275,12 @@ export class QmuxStreams {
     if (this.#maxData - this.#consumed > window / 2) return;
     const limit = this.#consumed + window;
     this.#maxData = limit;
-    this.#writer.addControl((writer) => emitMaxData(writer, limit));
+    this.#writer.addControl((writer) => this.#dialect.maxData(writer, limit));
   }
+}
+
+function checkGrowth(where: string, before: number, now: number): void {
+  if (now < before) throw transportError("FLOW_CONTROL_ERROR", where, `lowers a limit from ${before} to ${now}`);
 }
 
 /** Undefined if the code is not one that applications have. */

@@ -3,6 +3,7 @@
 import { Fifo } from "../../base/fifo.ts";
 import { transportError } from "../../quic/errors.ts";
 import type { StreamChunk, StreamId } from "../../quic/transport.ts";
+import type { VarInt } from "../../wire/varint.ts";
 
 export class ReceivePart {
   readonly id: StreamId;
@@ -17,6 +18,8 @@ export class ReceivePart {
   #hasFin = false;
   /** The application does not read any more. */
   isStopped = false;
+  /** The code of a reset that follows what has arrived. */
+  resetCode: VarInt | undefined;
 
   constructor(id: StreamId, window: number) {
     this.id = id;
@@ -26,7 +29,7 @@ export class ReceivePart {
 
   /** True if nothing more arrives, and nothing is left to read. */
   get isDone(): boolean {
-    return this.#hasFin && (this.isStopped || this.#buffered === 0);
+    return (this.#hasFin || this.resetCode !== undefined) && (this.isStopped || this.#buffered === 0);
   }
 
   get hasFin(): boolean {
@@ -35,7 +38,9 @@ export class ReceivePart {
 
   /** Takes the data of a STREAM frame, a view. Throws a `ProtocolError` if it is not what comes next. */
   receive(offset: number, data: Uint8Array, fin: boolean): void {
-    if (this.#hasFin) throw transportError("FINAL_SIZE_ERROR", "STREAM", "data after the end of the stream");
+    if (this.#hasFin || this.resetCode !== undefined) {
+      throw transportError("FINAL_SIZE_ERROR", "STREAM", "data after the end of the stream");
+    }
     // The carrier keeps the order, so there are no gaps and nothing comes twice.
     if (offset !== this.received) {
       throw transportError("PROTOCOL_VIOLATION", "STREAM", `offset ${offset} follows ${this.received} bytes`);
@@ -87,7 +92,8 @@ export class ReceivePart {
 
   /** A new limit for the peer, if it is worth a frame. */
   nextLimit(): number | undefined {
-    if (this.#hasFin || this.#maxData - this.#consumed > this.#window / 2) return undefined;
+    if (this.#hasFin || this.resetCode !== undefined || this.#maxData - this.#consumed > this.#window / 2)
+      return undefined;
     this.#maxData = this.#consumed + this.#window;
     return this.#maxData;
   }
