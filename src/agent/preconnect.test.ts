@@ -3,7 +3,9 @@ import { parseLinks } from "../http/index.ts";
 import { hintedOrigins, linkedOrigins, MAX_PRECONNECTS } from "./preconnect.ts";
 
 const from = (page: string, field: string): string[] =>
-  linkedOrigins(new URL(page), parseLinks(field)).map(({ origin }) => origin);
+  linkedOrigins(new URL(page), parseLinks(field), (target) =>
+    URL.canParse(target, page) ? new URL(target, page) : undefined,
+  );
 
 test("links with rel=preconnect name other origins of https, each once and a few at most", () => {
   const field = '<https://cdn.example>; rel=preconnect, <//img.example:8443/x>; rel="preconnect dns-prefetch"';
@@ -36,7 +38,7 @@ test("public pages do not make connections to private names; private ones may", 
 
 test("hints name public hosts for https", () => {
   const names = ["www.example.", "CDN.example.", "a b.example.", "\\001.example.", "cdn.example."];
-  expect(hintedOrigins("www.example", names).map(({ href }) => href)).toEqual(["https://cdn.example/"]);
+  expect(hintedOrigins("www.example", names)).toEqual(["https://cdn.example"]);
   const many = Array.from({ length: 50 }, (_, i) => `x${i}.example.`);
   expect(hintedOrigins("www.example", many)).toHaveLength(MAX_PRECONNECTS);
 });

@@ -10,33 +10,47 @@ import { ipVersion } from "../wire/ip-address.ts";
 /** Links or hints of one response or record that are followed. */
 export const MAX_PRECONNECTS = 4;
 
-/** Origins that the links of a response ask for. `page` is its URL. Nothing is followed on a page without TLS. */
-export function linkedOrigins(page: URL, links: readonly Link[]): URL[] {
-  const found = new Map<string, URL>();
+/** A parsed URL; one of the platform's has all of it. */
+export interface ParsedUrl {
+  /** With a colon. */
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly origin: string;
+  readonly username: string;
+}
+
+/**
+ * Origins that the links of a response ask for. `page` is its URL, and `parse` resolves a target against it. Nothing is followed on
+ * a page without TLS.
+ */
+export function linkedOrigins(
+  page: ParsedUrl,
+  links: readonly Link[],
+  parse: (target: string) => ParsedUrl | undefined,
+): string[] {
+  const found = new Set<string>();
   if (page.protocol !== "https:") return [];
   for (const { target, relations, parameters } of links) {
     // A connection that must not carry credentials is another one than ours.
     if (!relations.includes("preconnect") || parameters.get("crossorigin") === "anonymous") continue;
-    if (!URL.canParse(target, page)) continue;
-    const url = new URL(target, page);
-    if (url.protocol !== "https:" || url.origin === page.origin || url.username !== "") continue;
+    const url = parse(target);
+    if (url?.protocol !== "https:" || url.origin === page.origin || url.username !== "") continue;
     // A public page learns nothing about the network of its reader.
     if (isPrivateName(url.hostname) && !isPrivateName(page.hostname)) continue;
-    if (found.size < MAX_PRECONNECTS) found.set(url.origin, url);
+    if (found.size < MAX_PRECONNECTS) found.add(url.origin);
   }
-  return [...found.values()];
+  return [...found];
 }
 
 /** Origins that the hint of an HTTPS record asks for. `host` is the owner's. */
-export function hintedOrigins(host: string, names: readonly string[]): URL[] {
-  const found = new Map<string, URL>();
+export function hintedOrigins(host: string, names: readonly string[]): string[] {
+  const found = new Set<string>();
   for (const name of names) {
     const bare = name.replace(/\.$/, "").toLowerCase();
     if (!/^[a-z0-9_.-]+$/.test(bare) || bare === host.toLowerCase() || isPrivateName(bare)) continue;
-    if (!URL.canParse(`https://${bare}/`)) continue;
-    if (found.size < MAX_PRECONNECTS) found.set(bare, new URL(`https://${bare}/`));
+    if (found.size < MAX_PRECONNECTS) found.add(`https://${bare}`);
   }
-  return [...found.values()];
+  return [...found];
 }
 
 /** RFC 6761, RFC 6762, RFC 8375 and RFC 9476: names that mean something on this machine or network alone. Addresses count too. */

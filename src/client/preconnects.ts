@@ -31,14 +31,17 @@ export class Preconnects {
   handleFields(page: URL, fields: readonly Field[]): void {
     const field = combinedFieldValue(fields, "link");
     if (field === undefined) return;
-    for (const url of linkedOrigins(page, parseLinks(field))) this.open(url);
+    const parse = (target: string): URL | undefined => (URL.canParse(target, page) ? new URL(target, page) : undefined);
+    for (const origin of linkedOrigins(page, parseLinks(field), parse)) this.open(new URL(origin));
   }
 
   /** The `preconnectHint` of an HTTPS record. */
   handleHint(host: string, names: readonly string[]): void {
     // What a hint named is not followed further.
     if (this.#hinted.has(host)) return;
-    for (const url of hintedOrigins(host, names)) {
+    for (const origin of hintedOrigins(host, names)) {
+      if (!URL.canParse(origin)) continue;
+      const url = new URL(origin);
       if (this.#hinted.size < MAX_HINTED) this.#hinted.add(url.hostname);
       if (this.#hinted.has(url.hostname)) this.open(url);
     }
