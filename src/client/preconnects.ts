@@ -31,7 +31,8 @@ export class Preconnects {
   handleFields(page: URL, fields: readonly Field[]): void {
     const field = combinedFieldValue(fields, "link");
     if (field === undefined) return;
-    const parse = (target: string): URL | undefined => (URL.canParse(target, page) ? new URL(target, page) : undefined);
+    const parse = (target: string): URL | undefined =>
+      URL.canParse(target, page.href) ? new URL(target, page.href) : undefined;
     for (const origin of linkedOrigins(page, parseLinks(field), parse)) this.open(new URL(origin));
   }
 
