@@ -27,8 +27,9 @@ import type { SessionStreams } from "../webtransport/h3/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
-import type { Origin, Waiter } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import { ScopedHandler, scopedContent } from "./scoped.ts";
+import type { Waiter } from "./waiter.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;

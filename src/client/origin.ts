@@ -12,14 +12,7 @@ import { type Alternative, combinedFieldValue } from "../http/index.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Preconnects } from "./preconnects.ts";
 import type { SharedSession, SharedSessions } from "./shared-sessions.ts";
-
-/** A request waiting for a session. Exactly one of its two methods is called, unless it is withdrawn first. */
-export interface Waiter {
-  /** True if it wants a connection and sends nothing: the next request is the first. */
-  readonly isPreconnect?: boolean;
-  start(session: Session, reused: boolean): void;
-  fail(error: Error): void;
-}
+import type { Waiter } from "./waiter.ts";
 
 interface Race {
   /** The session's silence when the race began. A failed race is repeated only after the silence has grown. */
@@ -41,7 +34,7 @@ export class Origin {
   readonly #misdirected = new WeakSet<Session>();
   /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
-  readonly #shared: SharedSessions | undefined;
+  readonly #shared: SharedSessions<Origin> | undefined;
   readonly #preconnects: Preconnects | undefined;
   /** Sessions that other origins have opened. */
   readonly #borrowed = new Set<Session>();
@@ -65,7 +58,7 @@ export class Origin {
     url: URL,
     settings: ClientSettings,
     alternatives: Alternatives,
-    shared?: SharedSessions,
+    shared?: SharedSessions<Origin>,
     preconnects?: Preconnects,
   ) {
     this.#preconnects = preconnects;
@@ -151,16 +144,14 @@ export class Origin {
     return true;
   }
 
-  #borrow({ session, owner }: SharedSession): void {
+  #borrow({ session, owner }: SharedSession<Origin>): void {
     owner.#borrowers.add(this);
     this.#borrowed.add(session);
     this.#sessions.add(session);
-    const gone = session.closed.then(() => {
-      this.#sessions.delete(session);
+    this.#whenClosed(session, () => {
       this.#borrowed.delete(session);
       if (this.#borrowed.size === 0) owner.#borrowers.delete(this);
     });
-    detach("client session closed", this.#handleFault, gone);
   }
 
   /** Removes a request that no longer needs a session. Stops connecting if none are left. */
@@ -433,13 +424,19 @@ export class Origin {
     this.#endRaces();
     this.#supersede();
     this.#sessions.add(session);
-    const gone = session.closed.then(() => {
-      this.#sessions.delete(session);
+    this.#whenClosed(session, () => {
       this.#races.delete(session);
     });
-    detach("client session closed", this.#handleFault, gone);
     this.#runCommands();
     this.#pump();
+  }
+
+  #whenClosed(session: Session, forget: () => void): void {
+    const gone = session.closed.then(() => {
+      this.#sessions.delete(session);
+      forget();
+    });
+    detach("client session closed", this.#handleFault, gone);
   }
 
   #reasonFor(because: "http3" | "tcp" | "no-protocol"): Error {

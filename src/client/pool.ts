@@ -46,7 +46,7 @@ export class ConnectionPool {
   readonly #clock: HostClock;
   readonly #alternatives = new Alternatives();
   readonly #origins = new Map<string, Origin>();
-  readonly #shared: SharedSessions;
+  readonly #shared: SharedSessions<Origin>;
   readonly #preconnects: Preconnects;
   #closed = false;
 

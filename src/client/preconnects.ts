@@ -4,7 +4,7 @@ import type { Field, Session } from "../host/client/session.ts";
 import type { HostClock, HostTimer } from "../host/clock.ts";
 import { guard, ignore } from "../host/guard.ts";
 import { combinedFieldValue, parseLinks } from "../http/index.ts";
-import type { Origin, Waiter } from "./origin.ts";
+import type { Waiter } from "./waiter.ts";
 
 /** Connections that wait for their first request, at most. */
 const MAX_WAITING = 6;
@@ -13,8 +13,15 @@ const MAX_HINTED = 256;
 /** Milliseconds until an unused connection is closed. */
 const UNUSED = 10_000;
 
+/** An origin to connect to. */
+interface Place {
+  /** True without connections, attempts and requests. */
+  readonly idle: boolean;
+  enqueue(waiter: Waiter): void;
+}
+
 export class Preconnects {
-  readonly #origin: (url: URL) => Origin;
+  readonly #origin: (url: URL) => Place;
   readonly #clock: HostClock;
   /** By origin: those that are connecting, and those that no request has used. */
   readonly #waiting = new Map<string, HostTimer | undefined>();
@@ -22,7 +29,7 @@ export class Preconnects {
   /** Hosts that hints have named. */
   readonly #hinted = new Set<string>();
 
-  constructor(origin: (url: URL) => Origin, clock: HostClock) {
+  constructor(origin: (url: URL) => Place, clock: HostClock) {
     this.#origin = origin;
     this.#clock = clock;
   }

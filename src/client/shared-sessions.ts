@@ -1,32 +1,38 @@
 // Connections of other origins that may carry an origin's requests (RFC 9113 §9.1.1, RFC 9114 §3.3, RFC 8336).
+import type { Dialer } from "../host/client/dialer.ts";
 import { resolveHost } from "../host/client/resolve.ts";
 import type { Session } from "../host/client/session.ts";
 import { judgeCertificate } from "../host/client/verdict.ts";
 import type { HostClock } from "../host/clock.ts";
 import type { ClientSettings } from "./options.ts";
-import type { Origin } from "./origin.ts";
 
 /** A connection, and the origin that opened it. */
-export interface SharedSession {
+export interface SharedSession<Owner> {
   readonly session: Session;
-  readonly owner: Origin;
+  readonly owner: Owner;
 }
 
-type Wanted = Pick<Origin["dialer"], "origin" | "host" | "port" | "secure">;
+type Wanted = Pick<Dialer, "origin" | "host" | "port" | "secure">;
 
-export class SharedSessions {
+/** An origin that may lend its connections. */
+interface Lender {
+  readonly dialer: Wanted;
+  ownSessions(): readonly Session[];
+}
+
+export class SharedSessions<Owner extends Lender> {
   readonly #settings: ClientSettings;
   readonly #clock: HostClock;
-  readonly #origins: () => Iterable<Origin>;
+  readonly #origins: () => Iterable<Owner>;
 
-  constructor(settings: ClientSettings, clock: HostClock, origins: () => Iterable<Origin>) {
+  constructor(settings: ClientSettings, clock: HostClock, origins: () => Iterable<Owner>) {
     this.#settings = settings;
     this.#clock = clock;
     this.#origins = origins;
   }
 
   /** Connections that might do, before their certificates and addresses are compared. */
-  candidates(wanted: Wanted): readonly SharedSession[] {
+  candidates(wanted: Wanted): readonly SharedSession<Owner>[] {
     const { coalesce, rejectUnauthorized, identity, certificateHashes, namesAreRemote, connectTo } = this.#settings;
     const isVerified = rejectUnauthorized && certificateHashes === undefined;
     if (
@@ -38,7 +44,7 @@ export class SharedSessions {
       connectTo !== undefined
     )
       return [];
-    const found: SharedSession[] = [];
+    const found: SharedSession<Owner>[] = [];
     for (const owner of this.#origins()) {
       if (owner.dialer.origin === wanted.origin || owner.dialer.port !== wanted.port) continue;
       for (const session of owner.ownSessions()) if (mightServe(session, wanted.origin)) found.push({ session, owner });
@@ -47,7 +53,7 @@ export class SharedSessions {
   }
 
   /** The first that the server may be asked over for the origin. Looks the origin's host up unless ORIGIN frames name it. */
-  async choose(candidates: readonly SharedSession[], wanted: Wanted): Promise<SharedSession | undefined> {
+  async choose(candidates: readonly SharedSession<Owner>[], wanted: Wanted): Promise<SharedSession<Owner> | undefined> {
     let addresses: Promise<readonly string[]> | undefined;
     for (const each of candidates) {
       const { session } = each;
