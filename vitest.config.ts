@@ -50,8 +50,13 @@ export default defineConfig({
       },
       { extends: true, test: { name: "engines", include: impure } },
     ],
-    // Loads fast-check, which most files do without.
-    setupFiles: PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"],
+    setupFiles: [
+      "test/patience.ts",
+      // Loads fast-check, which most files do without.
+      ...(PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"]),
+    ],
+    // A slow machine takes longer than the second of the default.
+    expect: { poll: { timeout: 30_000 } },
     testTimeout: 60_000 * PROPERTY_SCALE,
     hookTimeout: 60_000,
     maxWorkers: 3,

@@ -23,6 +23,7 @@ type ProcessName =
   | "datapath-sender"
   | "datapath-receiver"
   | "simulated-transfer"
+  | "upload-floor"
   | "webtransport-server";
 
 export interface OwnProcessOptions {

@@ -1,6 +1,6 @@
 /**
  * One large upload by tus 1.0: the server's CPU per MB over each version of HTTP, beside tusd's over HTTP/1.1 with TLS, and over
- * HTTP/2, which it speaks without TLS only.
+ * HTTP/2, which it speaks without TLS only; and beside a few lines on Node's own servers, which is what Node costs.
  */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -14,6 +14,8 @@ import { createClient } from "../src/client/index.ts";
 import { freePort } from "../src/host/udp/free-port.ts";
 import type { HttpVersion } from "../src/http/index.ts";
 import type { Bench } from "./bench.ts";
+import type { ServerOrder, ServerReady } from "./messages.ts";
+import { OwnProcess } from "./own-process.ts";
 import { cpuOfTree } from "./proc.ts";
 import { median, rounded } from "./statistics.ts";
 
@@ -129,8 +131,12 @@ export const upload: Bench = async ({ rounds = ROUNDS, size = SIZE, log }) => {
     await using own = await ours(folder, tls);
     await using peer = await tusd(folder, tls, log);
     await using h2c = await tusdH2(folder, log);
+    await using floor = new OwnProcess("upload-floor");
+    const order: ServerOrder = { certFile: tls.certFile, keyFile: tls.keyFile, directory: folder, host: "127.0.0.1" };
+    const { port } = await floor.request<ServerReady>(order);
     const targets: readonly UploadTarget[] = [
       { name: "ours", url: own.url, pid: own.pid, protocols: ["http/1.1", "h2", "h3"] },
+      { name: "node", url: `https://localhost:${port}/files/`, pid: floor.pid, protocols: ["http/1.1", "h2"] },
       { name: "tusd", url: peer.url, pid: peer.pid, protocols: ["http/1.1"] },
     ];
     const cleartext = { name: H2C, url: h2c.url, pid: h2c.pid, protocols: [] };
@@ -163,6 +169,9 @@ export const upload: Bench = async ({ rounds = ROUNDS, size = SIZE, log }) => {
         "h3-vs-tusd-h2": ratio("ours, h3", H2C),
         "h2-vs-tusd-h2": ratio("ours, h2", H2C),
         "http1-vs-tusd-http1": ratio("ours, http/1.1", "tusd, http/1.1"),
+        "h2-vs-node-h2": ratio("ours, h2", "node, h2"),
+        "http1-vs-node-http1": ratio("ours, http/1.1", "node, http/1.1"),
+        "node-http1-vs-tusd-http1": ratio("node, http/1.1", "tusd, http/1.1"),
       },
       targets: [{ of: "h3-vs-tusd-h2", atMost: 1 }],
       remarks: [

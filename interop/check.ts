@@ -1,13 +1,16 @@
-/** A check of a program that runs many and goes on after a failure, which sets the exit code. */
+/** Checks of a program that goes on after a failure, which sets the exit code. */
 
 import { Skip } from "./result.ts";
 
-export async function check(name: string, run: () => Promise<string>): Promise<void> {
+/** Resolves with true if it passed. */
+export async function check(name: string, run: () => Promise<string>): Promise<boolean> {
   try {
     console.log(`ok     ${name}: ${await run()}`);
+    return true;
   } catch (error) {
     const isSkip = error instanceof Skip;
     if (!isSkip) process.exitCode = 1;
     console.log(`${isSkip ? "skip  " : "FAILED"} ${name}: ${(error as Error).message}`);
+    return false;
   }
 }

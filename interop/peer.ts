@@ -169,6 +169,8 @@ export interface ReaderRole {
 export interface Peer {
   readonly version: string;
   readonly webTransport?: {
+    /** Why it cannot end a session with a code and reason: then only the other side does. */
+    readonly cannotClose?: string;
     readonly client: WebTransportClient;
     /** A browser has none. */
     readonly server?: WebTransportServer;

@@ -9,6 +9,7 @@ import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { qmux } from "./qmux.ts";
+import { uploads } from "./uploads.ts";
 import { webtransport } from "./webtransport.ts";
 
 export const TARGETS: readonly Target[] = [
@@ -22,5 +23,6 @@ export const TARGETS: readonly Target[] = [
   webtransport,
   qmux,
   dns,
+  uploads,
   bmff,
 ];

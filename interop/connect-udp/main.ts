@@ -1,10 +1,11 @@
 /**
  * CONNECT-UDP against real programs: `npm run interop-udp -- [--mebibytes N]`. Our proxy carries kdig's questions to Knot, curl's and
- * our own HTTP/3, and clients on quic-go and aioquic. Prints a line for each check, and exits with 1 if one fails. A check whose peer
+ * our own HTTP/3, and clients on quic-go, masque-go and aioquic; masque-go's proxy carries our clients. Prints a line for each check, and exits with 1 if one fails. A check whose peer
  * is not available is skipped, with the reason.
  */
 
 import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,6 +19,7 @@ import { debianProgram } from "../install/debian.ts";
 import { goProgram } from "../install/go.ts";
 import { pythonProgram } from "../install/python.ts";
 import { trixieCommand } from "../install/trixie.ts";
+import { isUdpBound } from "../port.ts";
 
 const { values } = parseArgs({ options: { mebibytes: { type: "string", default: "100" } } });
 const VERSIONS = ["http/1.1", "h2", "h3"] as const;
@@ -116,7 +118,11 @@ async function curlLoads(proxy: Server, site: Server, protocol: (typeof VERSIONS
   });
 }
 
-async function ownLoads(proxy: Server, site: Server, protocol: (typeof VERSIONS)[number]): Promise<string> {
+async function ownLoads(
+  proxy: { readonly port: number },
+  site: Server,
+  protocol: (typeof VERSIONS)[number],
+): Promise<string> {
   const via = { url: `https://${HOST}:${proxy.port}`, client: { protocols: [protocol], rejectUnauthorized: false } };
   await using client = createClient({ rejectUnauthorized: false, udpVia: via });
   const begin = performance.now();
@@ -124,6 +130,40 @@ async function ownLoads(proxy: Server, site: Server, protocol: (typeof VERSIONS)
   const received = new Uint8Array(await response.arrayBuffer());
   if (digest(received) !== expected) throw new Error(`${received.length} bytes differ`);
   return `${client.facts(response)!.protocol}, ${received.length} bytes, identical, ${Math.round(performance.now() - begin)} ms`;
+}
+
+const masqueGo = async (): Promise<string> => {
+  const { path } = await goProgram("masque-go", "github.com/quic-go/masque-go", log);
+  return path;
+};
+
+async function masqueGoClient(proxy: Server, knot: Knot): Promise<string> {
+  const template = `https://${HOST}:${proxy.port}/.well-known/masque/udp/{target_host}/{target_port}/`;
+  const { stdout } = await runChild([await masqueGo(), "client", template, `${HOST}:${knot.port}`, QUESTION]);
+  return judge(stdout);
+}
+
+interface MasqueGoProxy extends AsyncDisposable {
+  readonly port: number;
+}
+
+async function startMasqueGo(): Promise<MasqueGoProxy> {
+  const program = await masqueGo();
+  const port = await freePort();
+  const child = new Child([program, "proxy", `${HOST}:${port}`, tls.certFile, tls.keyFile]);
+  await child.until(() => isUdpBound(port));
+  return { port, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+}
+
+/** Our client asks Knot through another proxy. */
+async function ownAsks(proxy: MasqueGoProxy, knot: Knot): Promise<string> {
+  await using client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
+  const socket = await client.connectUdp(`${HOST}:${knot.port}`, { via: `https://${HOST}:${proxy.port}` });
+  const answered = once(socket, "message", { signal: AbortSignal.timeout(10_000) });
+  socket.send(Buffer.from(QUESTION, "hex"));
+  const [answer] = (await answered) as [Buffer];
+  socket.close();
+  return judge(answer.toString("hex"));
 }
 
 async function otherClient(command: readonly string[], proxy: Server, knot: Knot): Promise<string> {
@@ -153,6 +193,11 @@ try {
     await check("a client on quic-go", async () => {
       const { path } = await goProgram("connect-udp-quic-go", "github.com/quic-go/quic-go", log);
       return otherClient([path], proxy, knot);
+    });
+    await check("a client on masque-go", () => masqueGoClient(proxy, knot));
+    await check("our clients through masque-go's proxy", async () => {
+      await using other = await startMasqueGo();
+      return `${await ownAsks(other, knot)}; ${await ownLoads(other, site, "h3")}`;
     });
     await check("a client on aioquic", async () =>
       otherClient((await pythonProgram("connect-udp-aioquic", log)).command, proxy, knot),

@@ -18,6 +18,7 @@ import { quinn } from "./quinn.ts";
 import { s2nQuic } from "./s2n-quic.ts";
 import { tshark } from "./tshark.ts";
 import { webTransportGo } from "./webtransport-go.ts";
+import { wtransport } from "./wtransport.ts";
 
 export const PEERS: readonly PeerEntry[] = [
   nagare,
@@ -30,6 +31,7 @@ export const PEERS: readonly PeerEntry[] = [
   newCaddy,
   quicGo,
   webTransportGo,
+  wtransport,
   moqQmux,
   quinn,
   s2nQuic,

@@ -117,7 +117,7 @@ try {
     await Promise.all(origins.map((origin) => origin.stop()));
     const seconds = (result.milliseconds / 1_000).toFixed(1);
     console.log(
-      `${mode} Partial POST Replay: ${result.uploads} uploads of ${size} MB over ${values.protocols} in ${seconds} s, ${result.restarts} restarts: ${result.failures.length} failed`,
+      `${mode} Partial POST Replay: ${result.uploads} uploads of ${size} MB over ${values.protocols} in ${seconds} s, ${result.restarts} restarts: ${result.failures.length} failed, ${(result.failures.length / Math.max(result.restarts, 1)).toFixed(1)} per restart`,
     );
     for (const failure of new Set(result.failures)) console.log(`  ${failure}`);
     if (isEnabled && result.failures.length > 0) isFailed = true;

@@ -1,7 +1,7 @@
 /**
- * Resumable uploads against real programs: `npm run interop-upload -- [--only NAME] [--cuts N] [--megabytes N] [--seed S]`.
- * tus-js-client and Uppy upload to our service from Node and from a page in Chromium; our client uploads to tusd; curl plays the
- * client; and uploads in each profile over each version of HTTP are cut at random bytes. Prints a line for each check, and exits with
+ * Resumable uploads against real programs: `npm run interop-upload -- [--only NAME] [--cuts N] [--megabytes N] [--seconds N] [--seed S]`.
+ * tus-js-client and Uppy upload to our service from Node and from a page in Chromium; the page of examples/upload goes on after its tab
+ * was closed; @tus/s3-store keeps an upload in a local S3; our client uploads to tusd; and uploads in each profile over each version of HTTP are cut at random bytes. Prints a line for each check, and exits with
  * 1 if one fails. A check whose peer is not available is skipped, with the reason.
  */
 
@@ -11,25 +11,28 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
-import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
 import { createClient } from "../../src/client/index.ts";
 import { createUploads, serve } from "../../src/edge/index.ts";
 import { freePort } from "../../src/host/udp/free-port.ts";
+import type { HttpVersion } from "../../src/http/index.ts";
 import { PROFILE_NAMES } from "../../src/http/resumable-upload/index.ts";
 import { createIdentities } from "../certificates.ts";
 import { check } from "../check.ts";
 import { Child } from "../child.ts";
 import { goPackage } from "../install/go.ts";
 import { npmPackage } from "../install/npm.ts";
-import { Skip } from "../result.ts";
+import { answerPage, type Library, resumeInPage, uploadInChromium } from "./chromium.ts";
 import { PeriodicContent, uploadWithCuts } from "./cuts.ts";
+import { toS3 } from "./s3.ts";
+import { type Untyped, uploadWithUppy } from "./uppy.ts";
 
 const { values } = parseArgs({
   options: {
     only: { type: "string" },
     cuts: { type: "string", default: "20" },
     megabytes: { type: "string", default: "20" },
+    /** After so many, no other combination of cuts begins. */
+    seconds: { type: "string", default: "3600" },
     seed: { type: "string", default: `${randomBytes(3).readUIntBE(0, 3)}` },
     profile: { type: "string" },
     protocol: { type: "string" },
@@ -49,9 +52,10 @@ const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes)
 const file = join(directory, "file.bin");
 await writeFile(file, content);
 
-/** Our service, and what it received last. */
+/** Our service, what it received last, and the protocols that were spoken with it meanwhile. */
 const received = join(directory, "received");
 let last: string | undefined;
+const seen = new Set<string>();
 const uploads = createUploads({
   directory: received,
   cors: true,
@@ -62,24 +66,37 @@ const uploads = createUploads({
 });
 const server = await serve({ port: 0, host: "127.0.0.1", tls, log }, (request, context) => {
   const { pathname } = new URL(request.url);
-  if (pathname.startsWith("/files")) return uploads.fetch(request, context);
-  const script = scripts.get(pathname);
-  if (script !== undefined)
-    return new Response(createReadStream(script) as never, { headers: { "content-type": "text/javascript" } });
-  return new Response("<!doctype html><title>uploads</title>", { headers: { "content-type": "text/html" } });
+  if (pathname.startsWith("/files")) {
+    const version = request.headers.get("upload-draft-interop-version");
+    seen.add(`${context.protocol}, ${version === null ? "tus 1.0" : `version ${version}`}`);
+    return uploads.fetch(request, context);
+  }
+  return answerPage(pathname);
 });
 const endpoint = `https://localhost:${server.port}/files/`;
-const scripts = new Map<string, string>();
 
-async function expectReceived(): Promise<void> {
+/** Resolves with what was spoken. */
+async function expectReceived(expected: Uint8Array = content): Promise<string> {
   if (last === undefined) throw new Error("nothing was completed");
-  if (digest(await readFile(last)) !== digest(content)) throw new Error("the file differs");
+  if (digest(await readFile(last)) !== digest(expected)) throw new Error("the file differs");
   await rm(last);
   last = undefined;
+  const spoken = [...seen].join("; ");
+  seen.clear();
+  return `${expected.length} bytes by ${spoken}, identical`;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: packages that are installed at run time have no types here.
-type Untyped = any;
+/** The same, of an upload from a page. */
+async function inChromium(
+  library: Library,
+  protocol: string,
+  version: HttpVersion,
+  interrupts = false,
+): Promise<string> {
+  const at = { port: server.port!, endpoint, spkiHash: identity.spkiHash, version };
+  const { interruptions } = await uploadInChromium(at, { library, protocol, content, interrupts }, log);
+  return `${await expectReceived()}, interrupted ${interruptions} times`;
+}
 
 /** tus-js-client from Node: HTTP/1.1, interrupted once. */
 async function tusJsClient(protocol: string, parallelUploads = 1): Promise<string> {
@@ -105,60 +122,7 @@ async function tusJsClient(protocol: string, parallelUploads = 1): Promise<strin
     });
     upload.start();
   });
-  await expectReceived();
-  return `${content.length} bytes, interrupted ${interruptions} times, identical`;
-}
-
-/** Uppy, or tus-js-client, in a page. */
-async function inChromium(library: "tus" | "uppy", protocol: string, force: readonly string[]): Promise<string> {
-  const executablePath = await findProgram(CHROMIUM, process.env);
-  if (executablePath === undefined) throw new Skip("chromium is not installed");
-  if (library === "tus") {
-    const modules = await npmPackage("tus-js-client", "tus-js-client@4.3.1", log);
-    scripts.set("/tus.js", join(modules, "tus-js-client", "dist", "tus.min.js"));
-  } else {
-    scripts.set("/uppy.js", join(await npmPackage("uppy", "uppy@6.0.1", log), "uppy", "dist", "uppy.min.js"));
-  }
-  const args = [
-    ...force,
-    `--ignore-certificate-errors-spki-list=${identity.spkiHash}`,
-    "--host-resolver-rules=MAP * 127.0.0.1",
-  ];
-  const browser = await chromium.launch({ executablePath, args: [...args, "--no-sandbox"] });
-  try {
-    const page = await browser.newPage({ ignoreHTTPSErrors: true });
-    await page.goto(`https://localhost:${server.port}/`);
-    await page.addScriptTag({ url: `/${library}.js` });
-    await page.evaluate(
-      ([bytes, at, speaks, by]) =>
-        new Promise<void>((resolve, reject) => {
-          const binary = atob(bytes!);
-          const blob = new Blob([Uint8Array.from(binary, (char) => char.charCodeAt(0))]);
-          const scope = globalThis as Untyped;
-          if (by === "tus") {
-            const options = {
-              endpoint: at,
-              protocol: speaks,
-              chunkSize: 2_000_000,
-              onError: reject,
-              onSuccess: () => resolve(),
-            };
-            new scope.tus.Upload(blob, options).start();
-            return;
-          }
-          const uppy = new scope.Uppy.Uppy().use(scope.Uppy.Tus, { endpoint: at, chunkSize: 2_000_000 });
-          uppy.addFile({ name: "uppy.bin", type: "application/octet-stream", data: blob });
-          uppy
-            .upload()
-            .then((result: Untyped) => (result.failed.length === 0 ? resolve() : reject(new Error("failed"))), reject);
-        }),
-      [content.toString("base64"), endpoint, protocol, library] as const,
-    );
-  } finally {
-    await browser.close();
-  }
-  await expectReceived();
-  return `${content.length} bytes, identical`;
+  return `${await expectReceived()}, interrupted ${interruptions} times`;
 }
 
 /** tusd with a folder. */
@@ -205,14 +169,35 @@ try {
       return "400: the upload fails instead of losing parts in silence";
     });
   }
-  if (wants("chromium")) {
-    const versions = { h3: [`--origin-to-force-quic-on=localhost:${server.port}`], h2: ["--disable-quic"] };
-    for (const [version, force] of Object.entries(versions)) {
-      for (const protocol of ["tus-v1", "ietf-draft-03", "ietf-draft-05"]) {
-        await check(`tus-js-client in Chromium, ${protocol}, ${version}`, () => inChromium("tus", protocol, force));
-      }
-      await check(`Uppy in Chromium, ${version}`, () => inChromium("uppy", "tus-v1", force));
+  if (wants("uppy")) {
+    for (const protocol of ["tus-v1", "ietf-draft-03", "ietf-draft-05"]) {
+      await check(`Uppy in Node, ${protocol}`, async () => {
+        const { interruptions } = await uploadWithUppy(endpoint, protocol, content, log);
+        return `${await expectReceived()}, interrupted ${interruptions} times`;
+      });
     }
+  }
+  if (wants("chromium")) {
+    for (const version of VERSIONS) {
+      for (const protocol of ["tus-v1", "ietf-draft-03", "ietf-draft-05"]) {
+        await check(`tus-js-client in Chromium, ${protocol}, ${version}`, () => inChromium("tus", protocol, version));
+        await check(`Uppy in Chromium, ${protocol}, ${version}`, () => inChromium("uppy", protocol, version, true));
+      }
+    }
+  }
+  if (wants("page")) {
+    for (const version of VERSIONS) {
+      await check(`the page of examples/upload in Chromium, ${version}`, async () => {
+        const large = randomBytes(40_000_000);
+        await writeFile(join(directory, "large.bin"), large);
+        const at = { port: server.port!, endpoint, spkiHash: identity.spkiHash, version };
+        const told = await resumeInPage(at, join(directory, "large.bin"));
+        return `${await expectReceived(large)}; ${told}`;
+      });
+    }
+  }
+  if (wants("s3")) {
+    await check("@tus/s3-store 2.0.7 on gofakes3 1.2.0", () => toS3(tls, file, content, log));
   }
   if (wants("tusd")) {
     for (const protocol of ["auto", "tus", 3, 4, 5, 6] as const) {
@@ -225,15 +210,23 @@ try {
     const periodic = new PeriodicContent(length, Number(values.seed));
     const expected = periodic.digest();
     const options = { directory, tls, seed: Number(values.seed), cuts: Number(values.cuts), length };
-    for (const name of PROFILE_NAMES) {
-      if (values.profile !== undefined && values.profile !== `${name}`) continue;
-      for (const protocol of VERSIONS) {
-        if (values.protocol !== undefined && values.protocol !== protocol) continue;
-        await check(`cuts, ${name === "tus" ? "tus 1.0" : `version ${name}`}, ${protocol}`, () =>
-          uploadWithCuts(name, protocol, periodic, expected, options),
-        );
-      }
+    const combinations = PROFILE_NAMES.flatMap((name) => VERSIONS.map((protocol) => ({ name, protocol }))).filter(
+      ({ name, protocol }) =>
+        (values.profile === undefined || values.profile === `${name}`) &&
+        (values.protocol === undefined || values.protocol === protocol),
+    );
+    const until = performance.now() + Number(values.seconds) * 1_000;
+    let begun = 0;
+    let identical = 0;
+    for (const { name, protocol } of combinations) {
+      if (performance.now() > until) break;
+      begun += 1;
+      const title = `cuts, ${name === "tus" ? "tus 1.0" : `version ${name}`}, ${protocol}`;
+      if (await check(title, () => uploadWithCuts(name, protocol, periodic, expected, options))) identical += 1;
     }
+    console.log(
+      `cuts: ${identical} of ${begun} combinations of profile and version identical after ${values.cuts} cuts in ${values.megabytes} MB each; ${combinations.length - begun} not begun`,
+    );
   }
 } finally {
   await server.close({ timeout: 0 });

@@ -2,9 +2,12 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
+import { createUdpProxy } from "../edge/connect-udp/index.ts";
 import { serve } from "../edge/serve.ts";
+import { deferred } from "../edge/testing/async.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { createClient } from "./index.ts";
+import { WebTransport, type WebTransportSession } from "./webtransport/index.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -41,14 +44,18 @@ async function nat(serverPort: number) {
   };
   let back: Socket | undefined;
   back = await outside();
+  const used = new Set([back.address().port]);
   front.on("message", (datagram, from) => {
     client = from;
     forward(back!, datagram, serverPort);
   });
   return {
     port: front.address().port,
+    /** The ports that the server has seen. */
+    used,
     async rebind() {
       back = await outside();
+      used.add(back.address().port);
     },
   };
 }
@@ -97,5 +104,82 @@ describe("a NAT that changes its port", () => {
     const response = await client.fetch(url, { method: "POST", body });
     expect(await response.text()).toBe("300000");
     expect(client.connections()).toHaveLength(1);
+  });
+});
+
+describe("a tunnel whose outer connection gets another port", () => {
+  test("carries an inner HTTP/3 connection on (CONNECT-UDP)", async () => {
+    const seen: string[] = [];
+    const target = await serve(
+      { port: 0, host: "127.0.0.1", ...localhostIdentity },
+      async (request, { remoteAddress }) => {
+        seen.push(`${remoteAddress.port}`);
+        const body = await request.arrayBuffer();
+        return new Response(body.byteLength > 0 ? String(body.byteLength) : new Uint8Array(300_000));
+      },
+    );
+    closers.push(() => target.close({ timeout: 0 }));
+    const udp = createUdpProxy({ allow: [`127.0.0.1:${target.port}`] });
+    let tunnels = 0;
+    const proxy = await serve({ port: 0, host: "127.0.0.1", ...localhostIdentity }, (request, context) => {
+      tunnels += 1;
+      return udp.fetch(request, context);
+    });
+    closers.push(() => proxy.close({ timeout: 0 }));
+    const { port, rebind, used } = await nat(proxy.port);
+    const outer = { protocols: ["h3"] as const, rejectUnauthorized: false };
+    const client = createClient({
+      rejectUnauthorized: false,
+      udpVia: { url: `https://127.0.0.1:${port}`, client: outer },
+    });
+    closers.push(() => client.destroy());
+    const url = `https://127.0.0.1:${target.port}/`;
+    for (let n = 0; n < 3; n += 1) {
+      if (n > 0) await rebind();
+      expect((await (await client.fetch(url)).arrayBuffer()).byteLength).toBe(300_000);
+      const posted = await client.fetch(url, { method: "POST", body: new Uint8Array(100_000) });
+      expect(await posted.text()).toBe("100000");
+    }
+    expect([tunnels, used.size, client.connections().length]).toEqual([1, 3, 1]);
+    // The target sees one socket of the proxy: nothing was opened again.
+    expect(new Set(seen).size).toBe(1);
+  });
+
+  test("keeps a WebTransport session, its open stream and its datagrams", async () => {
+    const accepted = deferred<WebTransportSession>();
+    const server = await serve({ port: 0, host: "127.0.0.1", ...localhostIdentity }, (_request, { webtransport }) => {
+      const session = webtransport!.accept();
+      accepted.resolve(session);
+      return session.response;
+    });
+    closers.push(() => server.close({ timeout: 0 }));
+    const { port, rebind, used } = await nat(server.port);
+    const client = new WebTransport(`https://127.0.0.1:${port}/`, {
+      requireUnreliable: true,
+      client: { rejectUnauthorized: false },
+    });
+    closers.push(() => client.close());
+    await client.ready;
+    const session = await accepted.promise;
+    const stream = await client.createBidirectionalStream();
+    const writer = stream.writable.getWriter();
+    const reader = stream.readable.getReader();
+    await writer.write(new Uint8Array([0]));
+    const { value: incoming } = await session.incomingBidirectionalStreams.getReader().read();
+    incoming!.readable.pipeTo(incoming!.writable).catch(() => undefined);
+    session.datagrams.readable.pipeTo(session.datagrams.writable).catch(() => undefined);
+    expect((await reader.read()).value).toEqual(new Uint8Array([0]));
+    const datagrams = client.datagrams.readable.getReader();
+    const sent = client.datagrams.writable.getWriter();
+    for (const n of [1, 2, 3]) {
+      await rebind();
+      await writer.write(new Uint8Array([n]));
+      expect((await reader.read()).value).toEqual(new Uint8Array([n]));
+      await sent.write(new Uint8Array([n, n]));
+      expect((await datagrams.read()).value).toEqual(new Uint8Array([n, n]));
+    }
+    expect(used.size).toBe(4);
+    client.close({ closeCode: 7, reason: "moved thrice" });
+    expect(await session.closed).toEqual({ closeCode: 7, reason: "moved thrice" });
   });
 });

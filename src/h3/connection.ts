@@ -344,8 +344,8 @@ export class H3Connection {
     this.#state = "draining";
     this.#bidi.isRefusing = true;
     try {
-      // A client's GOAWAY carries a push id; we never allowed pushes, so 0.
-      this.#local.writeGoaway(this.role === "server" ? this.#bidi.nextRequestId : 0);
+      // A client's would only refuse pushes, which we never allow; wtransport 0.7 takes it for an error.
+      if (this.role === "server") this.#local.writeGoaway(this.#bidi.nextRequestId);
       this.#checkDrained();
     } catch (error) {
       this.#fail(error);

@@ -255,6 +255,17 @@ test("the token of draft 15 opens a session too, and a second one on its connect
   await expect(connect()).rejects.toThrow("reset by the peer");
 });
 
+test("sessions without end: a connection has 100, and the next is refused with 429", async () => {
+  const { server } = await begin();
+  const client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
+  closers.push(() => client.destroy());
+  const connect = () => client.connect(new URL("/chat", server.url), { protocol: "webtransport" });
+  await connect();
+  await Promise.all(Array.from({ length: 99 }, connect));
+  await expect(connect()).rejects.toMatchObject({ status: 429 });
+  expect(client.connections()).toHaveLength(1);
+});
+
 describe("serverCertificateHashes", () => {
   test("accept a certificate that no authority issued, and refuse another", async () => {
     const identity = makeCertificate({ names: ["elsewhere.example"], notAfter: daysFromNow(12) });

@@ -83,6 +83,8 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
       gatheredBytes += bytes;
       // One large write costs little more than a small one. Nothing of it was told, so nothing is lost.
       if (gatheredBytes >= GATHERED) await write();
+      // What arrives in the rest of this turn of the event loop is then taken at once.
+      else await waiting.for(new Promise<void>((resolve) => settings.clock.defer(resolve)));
       const now = settings.clock.date();
       if (digest !== undefined || now < nextSync) continue;
       await write();

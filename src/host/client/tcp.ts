@@ -4,7 +4,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { runsOver } from "./cut-off.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
+import type { ConnectionTimings, DialOptions, Protocol, ResolvedAddress } from "./session.ts";
 import { judgeCertificate } from "./verdict.ts";
 
 export interface ClientTcpConnection {
@@ -57,20 +57,24 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
   return { socket: secured, protocol, chain, timings: { ...timings, handshakeStart: connectEnd, handshakeEnd } };
 }
 
-function establish(options: TcpConnectOptions): Promise<Socket> {
-  const { addresses, servername, port, path } = options;
-  // Node tries several addresses (RFC 8305 without the race of DNS records) only if it looks up a name itself, so give
-  // it the resolved addresses through a lookup.
-  const lookup: LookupFunction = (_host, { all }, callback) => {
-    const first = addresses[0]!;
-    if (all) callback(null, [...addresses]);
-    else callback(null, first.address, first.family);
-  };
-  const socket = connectSocket(
-    path === undefined ? { host: "addresses.invalid", port, lookup, autoSelectFamily: true } : { path },
-  );
-  socket.on("error", ignore); // errors may occur at any time, even if nothing is waiting
-  return settle(socket, "connect", options.signal, (error) => {
+/** Milliseconds for each address when Node gave some up after 250 ms. */
+const PATIENT_ATTEMPT = 5_000;
+
+async function establish(options: TcpConnectOptions): Promise<Socket> {
+  const { addresses, servername, port, path, signal } = options;
+  try {
+    return await connectAny(options, addresses);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // Node gives an address up when it takes the next one, after 250 ms in which this process may just have been busy.
+    const hasty = addresses.filter(({ address }) => wasGivenUp(error, address));
+    if (hasty.length > 0)
+      return connectAny(options, hasty, PATIENT_ATTEMPT).catch((late) => Promise.reject(explain(late)));
+    throw explain(error);
+  }
+
+  function explain(error: unknown): unknown {
+    if (signal.aborted || !(error instanceof Error)) return error;
     const code = codeOf(error);
     const where = path ?? `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
     if (code === "ECONNREFUSED" || (path !== undefined && code === "ENOENT")) {
@@ -82,7 +86,34 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
     return new ClientError("CONNECTION_FAILED", `cannot connect to ${where}${code === "" ? "" : `: ${code}`}`, {
       cause: error,
     });
-  });
+  }
+}
+
+const wasGivenUp = (error: unknown, of: string): boolean =>
+  error instanceof AggregateError &&
+  (error.errors as { readonly code?: string; readonly address?: string }[]).some(
+    ({ code, address }) => code === "ETIMEDOUT" && address === of,
+  );
+
+/** Rejects with Node's error, or with the signal's reason. */
+function connectAny(
+  { port, path, signal }: TcpConnectOptions,
+  addresses: readonly ResolvedAddress[],
+  attemptTimeout?: number,
+): Promise<Socket> {
+  // Node tries several addresses (RFC 8305 without the race of DNS records) only if it looks up a name itself, so give
+  // it the resolved addresses through a lookup.
+  const lookup: LookupFunction = (_host, { all }, callback) => {
+    const first = addresses[0]!;
+    if (all) callback(null, [...addresses]);
+    else callback(null, first.address, first.family);
+  };
+  const patience = attemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout: attemptTimeout };
+  const socket = connectSocket(
+    path === undefined ? { host: "addresses.invalid", port, lookup, autoSelectFamily: true, ...patience } : { path },
+  );
+  socket.on("error", ignore); // errors may occur at any time, even if nothing is waiting
+  return settle(socket, "connect", signal, (error) => error);
 }
 
 async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TLSSocket> {

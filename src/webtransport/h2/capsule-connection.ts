@@ -152,7 +152,7 @@ export class CapsuleConnection implements Carrier {
 
   sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult {
     const { datagrams } = this.#writer;
-    const result = datagrams.send(payload, expires);
+    const result = datagrams.send(payload.slice(), expires);
     this.#writer.update(datagrams);
     this.#options.onPending();
     return result;
