@@ -31,8 +31,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   "https-records": {
-    en: "DNSSEC, connecting ahead",
-    ja: "DNSSEC、事前接続",
+    en: "DNSSEC, Encrypted ClientHello",
+    ja: "DNSSEC、Encrypted ClientHello",
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": {

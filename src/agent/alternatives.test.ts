@@ -10,7 +10,11 @@ describe("the memory of origins", () => {
     const known = new Alternatives();
     expect(known.http3(ORIGIN, at(0))).toEqual({ kind: "unknown" });
     known.advertised(ORIGIN, 'h3=":8443"; ma=10', at(0));
-    expect(known.http3(ORIGIN, at(9.999))).toEqual({ kind: "advertised", alternative: { host: "", port: 8443 } });
+    expect(known.http3(ORIGIN, at(9.999))).toEqual({
+      kind: "advertised",
+      alternative: { host: "", port: 8443 },
+      quicv: [],
+    });
     expect(known.http3(ORIGIN, at(10))).toEqual({ kind: "unknown" });
     known.advertised(ORIGIN, 'h3=":8443"; ma=10', at(0));
     known.advertised(ORIGIN, "clear", at(1));

@@ -5,11 +5,17 @@ import { type Alternative, parseAltSvc } from "../http/index.ts";
 
 export type Http3Knowledge =
   | { readonly kind: "unknown" }
-  | { readonly kind: "advertised"; readonly alternative: Alternative }
+  | {
+      readonly kind: "advertised";
+      readonly alternative: Alternative;
+      /** The QUIC versions that it speaks, the best first; empty if it names none. */
+      readonly quicv: readonly number[];
+    }
   | { readonly kind: "broken" };
 
 /** What was advertised for HTTP/3, until when. */
 interface Advertised {
+  readonly quicv: readonly number[];
   readonly alternative: Alternative;
   readonly expires: Instant;
   readonly persists: boolean;
@@ -35,7 +41,8 @@ export class Alternatives {
     if (entry === undefined) return { kind: "unknown" };
     if (entry.brokenUntil > now) return { kind: "broken" };
     const fresh = entry.advertised.find(({ expires }) => expires > now);
-    return fresh === undefined ? { kind: "unknown" } : { kind: "advertised", alternative: fresh.alternative };
+    if (fresh === undefined) return { kind: "unknown" };
+    return { kind: "advertised", alternative: fresh.alternative, quicv: fresh.quicv };
   }
 
   /**
@@ -45,8 +52,9 @@ export class Alternatives {
   advertised(origin: string, field: string, now: Instant, age = 0): void {
     this.#entry(origin).advertised = parseAltSvc(field)
       .filter(({ protocol }) => protocol === "h3")
-      .map(({ alternative, maxAge, persists }) => ({
+      .map(({ alternative, maxAge, persists, quicVersions }) => ({
         alternative,
+        quicv: quicVersions,
         expires: after(now, seconds(maxAge - age)),
         persists,
       }));

@@ -26,6 +26,8 @@ export {
   type Transport,
 } from "./happy-eyeballs/rules.ts";
 export { readServices, type Service, type ServiceInfo } from "./happy-eyeballs/services.ts";
+/** Connections before the first request. */
+export { hintedOrigins, linkedOrigins } from "./preconnect.ts";
 /** Decides which address to try when. */
 export {
   type AttemptsOutcome,

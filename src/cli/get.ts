@@ -138,6 +138,12 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("--key <file>", "the private key of --cert, if it is not in the same file"))
     .addOption(new Option("--pass <phrase>", "the passphrase of the key"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))
+    .addOption(
+      new Option(
+        "--connect-to <host1:port1:host2:port2>",
+        "connect to host2 and port2 for URLs of host1 and port1",
+      ).argParser(collect),
+    )
     .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL"))
     .addOption(new Option("--hsts <file>", "obey and note which hosts are only reached over TLS, in curl's format"))
     .addOption(

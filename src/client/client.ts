@@ -98,6 +98,20 @@ export class Client {
     return this.#exchanges.get(response)?.reprioritize(priorityMembers(priority)) ?? false;
   }
 
+  /**
+   * Opens a connection for a URL's origin before its first request, unless there is one or six wait already. It is closed after 10 s
+   * without a request. Failures are left to requests.
+   */
+  preconnect(url: string | URL): void {
+    const target = new URL(url);
+    if (target.protocol !== "https:" && target.protocol !== "http:") {
+      throw new ClientError("REQUEST_INVALID", `${target.protocol}// is not supported`, {
+        hint: "use https:// or http://",
+      });
+    }
+    if (!this.#pool.closed) this.#pool.preconnect(target);
+  }
+
   /** The open connections. */
   connections(): readonly ConnectionFacts[] {
     return this.#pool.connections();

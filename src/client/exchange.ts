@@ -27,8 +27,9 @@ import type { SessionStreams } from "../webtransport/h3/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
-import type { Origin, Waiter } from "./origin.ts";
+import type { Origin } from "./origin.ts";
 import { ScopedHandler, scopedContent } from "./scoped.ts";
+import type { Waiter } from "./waiter.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;
@@ -277,6 +278,7 @@ export class Exchange implements Waiter, ResponseHandler {
       this.abort(new ClientError("PROTOCOL_ERROR", "the server sent too many informational responses"));
       return;
     }
+    if (status === 103) this.#origin.handleLinks(this.#request.url, fields);
     try {
       this.#receiver.onInformational(status, spelled);
     } catch (error) {
@@ -286,8 +288,9 @@ export class Exchange implements Waiter, ResponseHandler {
 
   onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
     const received = this.#now();
+    if (status === 421 && this.#origin.misdirected(this.#session!) && this.#sendElsewhere()) return;
     this.#state = "head";
-    if (status === 421) this.#origin.misdirected(this.#session!);
+    this.#origin.handleLinks(this.#request.url, fields);
     const { head } = this.#request;
     const mayHaveContent = head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);
@@ -331,6 +334,18 @@ export class Exchange implements Waiter, ResponseHandler {
       return;
     }
     this.#fail(error);
+  }
+
+  /** After 421 from a connection of another origin, which has not processed the request. */
+  #sendElsewhere(): boolean {
+    if (this.#attempts >= MAX_ATTEMPTS || this.#request.body?.available === false) return false;
+    this.#timer?.clear();
+    this.#state = "waiting";
+    this.#exchange?.reset(new ClientError("CLIENT_CLOSED", "another connection serves this origin"));
+    this.#exchange = undefined;
+    this.#content?.cancel();
+    this.#origin.enqueue(this);
+    return true;
   }
 
   // ----

@@ -7,6 +7,7 @@
 export type { RaceEvent } from "../agent/happy-eyeballs/events.ts"; // a step of the race
 export { type HstsEntry, HstsStore } from "../agent/hsts/index.ts"; // hosts that are only reached over TLS
 export type { MigrateOptions } from "../host/client/client-sockets.ts"; // moving a connection
+export type { ConnectTo } from "../host/client/dialer.ts"; // another place to connect to
 export {
   // all errors, by code
   CLIENT_ERRORS,

@@ -4,7 +4,7 @@ import type { HstsStore } from "../agent/hsts/index.ts";
 import { ClientHints } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
-import type { DialerSettings } from "../host/client/dialer.ts";
+import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
@@ -47,6 +47,11 @@ export interface ClientOptions {
   readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
+  /**
+   * Where to connect instead of a URL's host and port; undefined to go there. The request and the certificate are still those of the
+   * URL. Default: always there.
+   */
+  readonly connectTo?: ConnectTo | undefined;
   /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
   /** Milliseconds from the request to the response head; 0 or Infinity for no limit. Default: 300 s. */
@@ -79,6 +84,17 @@ export interface ClientOptions {
    * certificates are not verified. Default: none.
    */
   readonly hsts?: HstsStore | undefined;
+  /**
+   * True to send requests over another origin's HTTP/2 or HTTP/3 connection whose certificate holds for both, if the host has its
+   * address or the server names the origin in an ORIGIN frame (RFC 9113 §9.1.1, RFC 8336). Default: false.
+   */
+  readonly coalesce?: boolean;
+  /**
+   * True to open connections that `Link: rel=preconnect` of responses and of 103 asks for, and the `preconnectHint` of HTTPS records:
+   * at most four of each, six at once, only https, and to private names only from private pages. Each is closed after 10 s without a
+   * request. Default: false.
+   */
+  readonly preconnect?: boolean;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -127,6 +143,8 @@ export interface ClientSettings extends DialerSettings {
   readonly maxConnections: number;
   readonly headStart: number;
   readonly replaceSilent: boolean;
+  readonly coalesce: boolean;
+  readonly preconnect: boolean;
   readonly decompress: boolean;
   readonly userAgent: string;
   readonly cookies: ClientCookies | undefined;
@@ -157,6 +175,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     earlyData: options.earlyData ?? false,
     keylog: options.keylog,
     resolve: options.resolve,
+    connectTo: options.connectTo,
     connectTimeout: duration("connectTimeout", options.connectTimeout ?? 10_000),
     headersTimeout: duration("headersTimeout", options.headersTimeout ?? 300_000),
     bodyTimeout: duration("bodyTimeout", options.bodyTimeout ?? 300_000),
@@ -165,6 +184,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     maxConnections: options.maxConnections ?? 16,
     headStart: duration("headStart", options.headStart ?? 250),
     replaceSilent: options.replaceSilent ?? true,
+    preconnect: options.preconnect ?? false,
+    coalesce: options.coalesce ?? false,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,

@@ -10,12 +10,9 @@ import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
 import { type Alternative, combinedFieldValue } from "../http/index.ts";
 import type { ClientSettings } from "./options.ts";
-
-/** A request waiting for a session. Exactly one of its two methods is called, unless it is withdrawn first. */
-export interface Waiter {
-  start(session: Session, reused: boolean): void;
-  fail(error: Error): void;
-}
+import type { Preconnects } from "./preconnects.ts";
+import type { SharedSession, SharedSessions } from "./shared-sessions.ts";
+import type { Waiter } from "./waiter.ts";
 
 interface Race {
   /** The session's silence when the race began. A failed race is repeated only after the silence has grown. */
@@ -37,6 +34,14 @@ export class Origin {
   readonly #misdirected = new WeakSet<Session>();
   /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
+  readonly #shared: SharedSessions<Origin> | undefined;
+  readonly #preconnects: Preconnects | undefined;
+  /** Sessions that other origins have opened. */
+  readonly #borrowed = new Set<Session>();
+  /** Origins that use sessions of this one. */
+  readonly #borrowers = new Set<Origin>();
+  /** True while connections of other origins are considered. */
+  #isSearching = false;
   readonly #replacesSilent: boolean;
   readonly #headStart: Micros;
   readonly #waiting: Waiter[] = [];
@@ -48,10 +53,27 @@ export class Origin {
   #isPumping = false;
   #isClosed = false;
 
-  constructor(url: URL, settings: ClientSettings, alternatives: Alternatives) {
+  /** `shared` finds connections of other origins, `preconnects` opens some. */
+  constructor(
+    url: URL,
+    settings: ClientSettings,
+    alternatives: Alternatives,
+    shared?: SharedSessions<Origin>,
+    preconnects?: Preconnects,
+  ) {
+    this.#preconnects = preconnects;
     const pump = guard("client pump", this.#handleFault, () => this.#pump());
-    this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
+    const onAltSvc = (origin: string, field: string): void =>
+      this.#alternatives.advertised(origin, field, this.#clock.now());
+    this.dialer = new Dialer(url, settings, () => queueMicrotask(pump), {
+      onAltSvc,
+      onServices: (info) => {
+        if (info.kind !== "services" || url.protocol !== "https:") return;
+        this.#preconnects?.handleHint(url.hostname, info.services[0]!.preconnectHint);
+      },
+    });
     this.#alternatives = alternatives;
+    this.#shared = shared;
     this.#clock = settings.clock;
     this.#replacesSilent = settings.replaceSilent;
     const { origin, port, protocols } = this.dialer;
@@ -83,8 +105,9 @@ export class Origin {
     return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#choice.connecting === 0;
   }
 
-  sessions(): readonly Session[] {
-    return [...this.#sessions];
+  /** Those that this origin has opened. */
+  ownSessions(): readonly Session[] {
+    return [...this.#sessions].filter((session) => !this.#borrowed.has(session));
   }
 
   enqueue(waiter: Waiter): void {
@@ -93,9 +116,42 @@ export class Origin {
       return;
     }
     this.#waiting.push(waiter);
+    if (this.#search()) return;
+    this.#connect();
+  }
+
+  #connect(): void {
     this.#choice.handleRequest(this.#standing(), this.#clock.now());
     this.#runCommands();
     this.#pump();
+  }
+
+  /** Looks for a connection of another origin before one is opened. Returns true while it looks. */
+  #search(): boolean {
+    if (this.#isSearching) return true;
+    if (this.#shared === undefined || this.#choice.connecting > 0 || this.ownSessions().length > 0) return false;
+    if ([...this.#borrowed].some((session) => session.usable && !this.#misdirected.has(session))) return false;
+    const all = this.#shared.candidates(this.dialer);
+    const candidates = all.filter(({ session }) => !this.#misdirected.has(session));
+    if (candidates.length === 0) return false;
+    this.#isSearching = true;
+    const searched = this.#shared.choose(candidates, this.dialer).then((found) => {
+      this.#isSearching = false;
+      if (found !== undefined && !this.#isClosed) this.#borrow(found);
+      if (this.#waiting.length > 0) this.#connect();
+    });
+    detach("client shared session", this.#handleFault, searched);
+    return true;
+  }
+
+  #borrow({ session, owner }: SharedSession<Origin>): void {
+    owner.#borrowers.add(this);
+    this.#borrowed.add(session);
+    this.#sessions.add(session);
+    this.#whenClosed(session, () => {
+      this.#borrowed.delete(session);
+      if (this.#borrowed.size === 0) owner.#borrowers.delete(this);
+    });
   }
 
   /** Removes a request that no longer needs a session. Stops connecting if none are left. */
@@ -104,6 +160,11 @@ export class Origin {
     if (index === -1) return;
     this.#waiting.splice(index, 1);
     if (this.#waiting.length === 0 && !this.#isRacing) this.#abandon();
+  }
+
+  /** The links of a response or a 103 that ask for connections. */
+  handleLinks(page: URL, fields: readonly Field[]): void {
+    this.#preconnects?.handleFields(page, fields);
   }
 
   /** The alternative services in a response. RFC 7838 §2.1, §6: from an authenticated origin, and never with 421. */
@@ -123,8 +184,20 @@ export class Origin {
     return `${host.includes(":") ? `[${host}]` : host}:${alternative.port}`;
   }
 
-  /** A response with 421: the alternative is not authoritative, and gets no more requests (RFC 7838 §6). */
-  misdirected(session: Session): void {
+  /**
+   * A response with 421: the alternative is not authoritative, and gets no more requests (RFC 7838 §6), or another origin's
+   * connection does not serve this one. Returns true if the request should go elsewhere (RFC 9110 §15.5.20).
+   */
+  misdirected(session: Session): boolean {
+    if (this.#borrowed.has(session)) {
+      this.#misdirected.add(session);
+      return true;
+    }
+    this.#forgetAlternative(session);
+    return false;
+  }
+
+  #forgetAlternative(session: Session): void {
     const alternative = this.#alternativeOf.get(session);
     if (alternative === undefined) return;
     this.#alternatives.misdirected(this.dialer.origin, alternative);
@@ -135,25 +208,28 @@ export class Origin {
     this.#isClosed = true;
     this.#failAll(new ClientError("CLIENT_CLOSED", "the client was closed"));
     this.#abandon();
-    await Promise.all([...this.#sessions].map((session) => session.close()));
+    await Promise.all(this.ownSessions().map((session) => session.close()));
   }
 
   destroy(error: Error): void {
     this.#isClosed = true;
     this.#failAll(error);
     this.#abandon();
-    for (const session of this.#sessions) session.destroy(error);
+    for (const session of this.ownSessions()) session.destroy(error);
   }
 
   #pump(): void {
     if (this.#isPumping || this.#isClosed) return; // a started request may end, and free its session, synchronously
     this.#isPumping = true;
     for (let session = this.#pick(); session !== undefined && this.#waiting.length > 0; session = this.#pick()) {
+      const waiter = this.#waiting.shift()!;
       const reused = this.#served.has(session);
-      this.#served.add(session);
-      this.#waiting.shift()!.start(session, reused);
+      if (waiter.isPreconnect !== true) this.#served.add(session);
+      waiter.start(session, reused);
     }
     this.#isPumping = false;
+    for (const origin of this.#borrowers) origin.#pump();
+    if (this.#isSearching) return;
     this.#considerRaces();
     this.#choice.review(this.#standing(), this.#clock.now());
     this.#runCommands();
@@ -216,7 +292,7 @@ export class Origin {
   #perform(command: ChoiceCommand): void {
     switch (command.type) {
       case "connect-http3":
-        this.#openHttp3(this.dialer.dialHttp3(command.alternative), command.alternative);
+        this.#openHttp3(this.dialer.dialHttp3(command.alternative, this.#quicv()), command.alternative);
         break;
       case "connect-both":
         this.#openBoth(command.alternative, command.isAdvertised);
@@ -236,6 +312,12 @@ export class Origin {
         this.#endRaces();
         this.#failAll(this.#reasonFor(command.because));
     }
+  }
+
+  /** The QUIC versions that were advertised for HTTP/3. */
+  #quicv(): readonly number[] {
+    const known = this.#alternatives.http3(this.dialer.origin, this.#clock.now());
+    return known.kind === "advertised" ? known.quicv : [];
   }
 
   #openTcp(attempt: Attempt): void {
@@ -265,7 +347,8 @@ export class Origin {
       this.#http3Error = error;
       choice.handleHttp3Failed(this.#standing(), this.#clock.now());
     };
-    const attempt = this.dialer.dialBoth(isAdvertised ? alternative : undefined, this.#headStart, (outcome) => {
+    const place = isAdvertised ? { ...alternative, quicv: this.#quicv() } : undefined;
+    const attempt = this.dialer.dialBoth(place, this.#headStart, (outcome) => {
       if (!isWanted()) {
         if (outcome.type === "late") discard(outcome.outcome);
         return;
@@ -341,13 +424,19 @@ export class Origin {
     this.#endRaces();
     this.#supersede();
     this.#sessions.add(session);
-    const gone = session.closed.then(() => {
-      this.#sessions.delete(session);
+    this.#whenClosed(session, () => {
       this.#races.delete(session);
     });
-    detach("client session closed", this.#handleFault, gone);
     this.#runCommands();
     this.#pump();
+  }
+
+  #whenClosed(session: Session, forget: () => void): void {
+    const gone = session.closed.then(() => {
+      this.#sessions.delete(session);
+      forget();
+    });
+    detach("client session closed", this.#handleFault, gone);
   }
 
   #reasonFor(because: "http3" | "tcp" | "no-protocol"): Error {

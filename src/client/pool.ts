@@ -10,6 +10,8 @@ import { guard } from "../host/guard.ts";
 import { tunnelSockets } from "./connect-udp/sockets.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
+import { Preconnects } from "./preconnects.ts";
+import { SharedSessions } from "./shared-sessions.ts";
 
 /** An open connection of a client. */
 export interface ConnectionFacts {
@@ -44,6 +46,8 @@ export class ConnectionPool {
   readonly #clock: HostClock;
   readonly #alternatives = new Alternatives();
   readonly #origins = new Map<string, Origin>();
+  readonly #shared: SharedSessions<Origin>;
+  readonly #preconnects: Preconnects;
   #closed = false;
 
   /** `clock` enables virtual time. `own` is for users within this package. */
@@ -55,6 +59,8 @@ export class ConnectionPool {
     const through = tunnelSockets(options, clock, (inner) => new ConnectionPool(inner, clock));
     this.settings = { ...settingsFrom(options, clock, through), ...own };
     this.#clock = clock;
+    this.#preconnects = new Preconnects((url) => this.origin(url), clock);
+    this.#shared = new SharedSessions(this.settings, clock, () => this.#origins.values());
   }
 
   get closed(): boolean {
@@ -76,9 +82,17 @@ export class ConnectionPool {
     const resolve: Resolve = async (_host, port) =>
       (await resolveHost(address!, port, base.resolve)).map((found) => found.address);
     const settings = address === undefined ? base : { ...base, resolve };
-    const origin = new Origin(url, settings, this.#alternatives);
+    // A given address is not for others.
+    const shared = address === undefined ? this.#shared : undefined;
+    const preconnects = this.settings.preconnect ? this.#preconnects : undefined;
+    const origin = new Origin(url, settings, this.#alternatives, shared, preconnects);
     this.#origins.set(key, origin);
     return origin;
+  }
+
+  /** Opens a connection for the URL's origin unless there is one. */
+  preconnect(url: URL): void {
+    this.#preconnects.open(url);
   }
 
   networkChanged(): void {
@@ -88,7 +102,7 @@ export class ConnectionPool {
 
   connections(): readonly ConnectionFacts[] {
     return [...this.#origins.values()].flatMap((origin) =>
-      origin.sessions().map((session) => ({
+      origin.ownSessions().map((session) => ({
         origin: origin.dialer.origin,
         protocol: session.protocol,
         remoteAddress: session.remoteAddress,
@@ -111,6 +125,7 @@ export class ConnectionPool {
       });
     }
     this.#closed = true;
+    this.#preconnects.close();
     const origins = [...this.#origins.values()];
     const destroy = (error: Error): void => {
       for (const origin of origins) origin.destroy(error);
@@ -136,6 +151,7 @@ export class ConnectionPool {
   /** Closes all connections immediately; requests in progress fail. */
   async destroy(error: Error): Promise<void> {
     this.#closed = true;
+    this.#preconnects.close();
     for (const origin of this.#origins.values()) origin.destroy(error);
     await this.settings.http3.close();
   }

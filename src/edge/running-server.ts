@@ -63,6 +63,8 @@ export interface ListenOptions extends OperationsOptions {
   readonly proxyProtocol?: ProxyProtocolOptions | undefined;
   /** HTTP/2: reads PRIORITY_UPDATE frames. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** The origins to name in ORIGIN frames. */
+  readonly origins?: readonly string[] | undefined;
   /** HTTP/2: takes WebTransport sessions in capsules. */
   readonly http2WebTransport?: boolean | undefined;
   readonly retry?: RetryPolicy | undefined;

@@ -107,6 +107,11 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
    */
   readonly http2PriorityUpdate?: boolean;
   /**
+   * The origins that this server serves, such as "https://www.example.com": named in ORIGIN frames (RFC 8336, RFC 9412), for which
+   * clients may then use one connection. Default: none.
+   */
+  readonly origins?: readonly string[];
+  /**
    * True to take WebTransport sessions over HTTP/2 too, in capsules (draft-ietf-webtrans-http2). Browsers have none; the WebSocket that
    * our client and our class for pages fall back to needs nothing. Experimental. Default: false.
    */
@@ -152,6 +157,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   group: true,
   host: true,
   http2PriorityUpdate: true,
+  origins: true,
   http2WebTransport: true,
   hostname: true,
   key: true,
@@ -227,6 +233,7 @@ async function start(
     qlog,
     metrics,
     altSvc,
+    origins,
     http2PriorityUpdate,
     http2WebTransport,
     nativeRequest,
@@ -257,6 +264,7 @@ async function start(
       altSvc,
       handBack: options.handBack,
       http2PriorityUpdate,
+      origins,
       http2WebTransport,
       ...operationsOf(options),
       stallTimeout,

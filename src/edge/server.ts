@@ -16,6 +16,7 @@ import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
 import { traceAll } from "../host/quic/tracing.ts";
 import type { WorkerProcess } from "../host/workers/worker-process.ts";
+import { isHttpsOrigin } from "../http/index.ts";
 import { printable } from "../wire/printable.ts";
 import type { Operations } from "./operations/operations.ts";
 import { hasOperations } from "./operations/options.ts";
@@ -58,6 +59,10 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     throw new ServeError("OPTION_INVALID", `${port} is not a port: give a number from 0 to 65535`);
   }
   checkAltSvc(options.altSvc ?? {});
+  const unusable = options.origins?.find((each) => !isHttpsOrigin(each));
+  if (unusable !== undefined) {
+    throw new ServeError("OPTION_INVALID", `origins: "${unusable}" is not an origin such as "https://www.example.com"`);
+  }
   checkQuic(quic);
   setLimits(options);
   const recording = options.qlog === undefined ? undefined : checkQlog(options.qlog, log);
@@ -157,6 +162,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               onKeyLog,
               proxyProtocol: options.proxyProtocol,
               http2PriorityUpdate: options.http2PriorityUpdate,
+              origins: options.origins,
               http2WebTransport: options.http2WebTransport,
               retry,
               resetKey,

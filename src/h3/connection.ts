@@ -21,7 +21,7 @@ import type { ContentChunk } from "./message-reader.ts";
 import { type H3Options, settingsFrom } from "./options.ts";
 import { checkFields, finalLines, interimLines, type OutgoingRequest, requestLines } from "./outgoing.ts";
 import type { Priorities } from "./priorities.ts";
-import { RemoteStreams } from "./remote-streams.ts";
+import { type CriticalStreamReaders, RemoteStreams } from "./remote-streams.ts";
 import { Requests } from "./requests.ts";
 import {
   checkKept,
@@ -82,7 +82,7 @@ export class H3Connection {
       maxBlockedBytes: MAX_BLOCKED_BYTES,
     });
     this.#trace = options.trace;
-    this.#local = new LocalStreams(transport, options.trace);
+    this.#local = new LocalStreams(transport, options.trace, options.origins);
     transport.setExcessiveLoadCode(H3_ERRORS.H3_EXCESSIVE_LOAD.code);
     const ignored = new IgnoredBudget();
     const control = new ControlStreamReader(
@@ -92,17 +92,17 @@ export class H3Connection {
         isStreamSignal: (type) => claims.hasBidi && claims.isClaimed("bidi", type),
         handleSettings: (received) => this.#handleSettings(received),
         handleGoaway: (id) => this.#handleGoaway(id),
+        handleOrigins: (origins) => this.#events.push({ type: "origins", origins }),
         handlePriorityUpdate: (type, id, value) => this.priorities.handleUpdate(type, id, value),
         traceFrame: options.trace && ((frame) => this.#traceControl(frame)),
         countFrame: () => transport.countWork(FRAME_WORK),
       },
       ignored,
     );
-    const readers = {
-      handleControlStream: (bytes: Uint8Array) => control.handle(bytes),
-      handleEncoderStream: (bytes: Uint8Array) => this.#handleEncoderStream(bytes),
-      handleDecoderStream: (bytes: Uint8Array) =>
-        transport.countWork(this.#encoder.handleDecoderStream(bytes) * INSTRUCTION_WORK),
+    const readers: CriticalStreamReaders = {
+      handleControlStream: (bytes) => control.handle(bytes),
+      handleEncoderStream: (bytes) => this.#handleEncoderStream(bytes),
+      handleDecoderStream: (bytes) => transport.countWork(this.#encoder.handleDecoderStream(bytes) * INSTRUCTION_WORK),
     };
     this.#remote = new RemoteStreams(transport, peer, readers, ignored, claims, options.trace);
     this.#requests = new Requests({

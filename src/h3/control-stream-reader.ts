@@ -1,6 +1,7 @@
 /** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, then other frames for the connection. */
 
 import { WireError } from "../base/errors.ts";
+import { parseOriginEntries } from "../http/index.ts";
 import { ByteQueue } from "../qpack/index.ts";
 import { Reader } from "../wire/reader.ts";
 import { fromLatin1 } from "../wire/text.ts";
@@ -14,6 +15,9 @@ import { type TracedFrame, tracedSettings } from "./trace.ts";
 /** Bytes of the longest PRIORITY_UPDATE frame. Browsers send 10. */
 const MAX_PRIORITY_UPDATE = 1024;
 
+/** Bytes of the longest ORIGIN frame. */
+const MAX_ORIGIN_FRAME = 65_536;
+
 export interface ControlStreamHandler {
   /** Registered settings of extensions. */
   readonly extensionSettings: readonly ExtensionSetting[];
@@ -24,6 +28,8 @@ export interface ControlStreamHandler {
   handleGoaway(id: number): void;
   /** A PRIORITY_UPDATE frame (RFC 9218 §7.2) of a request or a push, and its field value. */
   handlePriorityUpdate(type: number, id: number, value: Uint8Array): void;
+  /** An ORIGIN frame (RFC 9412). */
+  handleOrigins(origins: readonly string[]): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
   /** Present if there is a trace. Called before a frame is handled. */
@@ -84,6 +90,8 @@ export class ControlStreamReader {
       if (length > MAX_PRIORITY_UPDATE) {
         throw connectionError("H3_EXCESSIVE_LOAD", "PRIORITY_UPDATE", `${length} bytes long`);
       }
+    } else if (type === FrameType.ORIGIN) {
+      if (length > MAX_ORIGIN_FRAME) throw connectionError("H3_EXCESSIVE_LOAD", "ORIGIN", `${length} bytes long`);
     } else if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
       // All others carry one variable-length integer.
       throw connectionError("H3_FRAME_ERROR", frameName(type), `${length} bytes long`);
@@ -110,6 +118,8 @@ export class ControlStreamReader {
       this.#handler.handleSettings(settings);
     } else if (isPriorityUpdate(type)) {
       this.#handlePriorityUpdate(type, payload);
+    } else if (type === FrameType.ORIGIN) {
+      this.#handleOrigin(payload);
     } else {
       const id = readSingleId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);
@@ -118,6 +128,14 @@ export class ControlStreamReader {
       else throw connectionError("H3_ID_ERROR", "CANCEL_PUSH", `push ${id} does not exist`);
     }
     this.#payload.consume(payload.length);
+  }
+
+  /** RFC 8336 §2.1: clients send none; a server ignores it. */
+  #handleOrigin(payload: Uint8Array): void {
+    const origins = parseOriginEntries(payload);
+    if (origins === undefined) throw connectionError("H3_FRAME_ERROR", "ORIGIN", "an entry that is cut off");
+    this.#handler.traceFrame?.({ type: "origin", origins });
+    if (this.#peer === "server") this.#handler.handleOrigins(origins);
   }
 
   #handleGoaway(id: number): void {

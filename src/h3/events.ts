@@ -47,6 +47,8 @@ export type H3Event =
   | { readonly type: "datagram"; readonly id: StreamId; readonly payload: Uint8Array }
   /** Server: the client has changed the priority of a request whose head has arrived (RFC 9218 §7.2). */
   | { readonly type: "priority"; readonly id: StreamId; readonly priority: Priority }
+  /** Client: the server is authoritative for these origins (RFC 9412). */
+  | { readonly type: "origins"; readonly origins: readonly string[] }
   /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
   /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */

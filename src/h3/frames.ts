@@ -10,6 +10,7 @@ export const FrameType = {
   SETTINGS: 0x04,
   PUSH_PROMISE: 0x05,
   GOAWAY: 0x07,
+  ORIGIN: 0x0c,
   MAX_PUSH_ID: 0x0d,
   PRIORITY_UPDATE: 0xf0700,
   PRIORITY_UPDATE_PUSH: 0xf0701,
@@ -26,7 +27,7 @@ interface FrameRow {
   readonly sender: Role | "both";
 }
 
-// biome-ignore format: the table of RFC 9114 §7.2, and RFC 9218 §7.2
+// biome-ignore format: the table of RFC 9114 §7.2, RFC 9218 §7.2 and RFC 9412 §2
 export const FRAMES: readonly FrameRow[] = [
   { type: FrameType.DATA,         name: "DATA",          place: "request", sender: "both" },
   { type: FrameType.HEADERS,      name: "HEADERS",       place: "request", sender: "both" },
@@ -38,6 +39,7 @@ export const FRAMES: readonly FrameRow[] = [
   { type: FrameType.GOAWAY,       name: "GOAWAY",        place: "control", sender: "both" },
   { type: 0x08,                   name: "WINDOW_UPDATE", place: "none",    sender: "both" },
   { type: 0x09,                   name: "CONTINUATION",  place: "none",    sender: "both" },
+  { type: FrameType.ORIGIN,       name: "ORIGIN",        place: "control", sender: "both" },
   { type: FrameType.MAX_PUSH_ID,  name: "MAX_PUSH_ID",   place: "control", sender: "client" },
   { type: FrameType.PRIORITY_UPDATE,      name: "PRIORITY_UPDATE", place: "control", sender: "client" },
   { type: FrameType.PRIORITY_UPDATE_PUSH, name: "PRIORITY_UPDATE", place: "control", sender: "client" },

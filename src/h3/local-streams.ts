@@ -1,6 +1,7 @@
 /** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. They never end. */
 
 import type { Rng } from "../base/rng.ts";
+import { emitOriginEntries } from "../http/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { latin1 } from "../wire/text.ts";
 import { varintLength } from "../wire/varint.ts";
@@ -96,9 +97,12 @@ export class LocalStreams {
   readonly decoder: LocalStream;
   readonly #control: LocalStream;
   readonly #trace: H3Trace | undefined;
+  /** For a server's ORIGIN frame. */
+  readonly #origins: readonly string[] | undefined;
 
-  constructor(transport: StreamTransport, trace?: H3Trace) {
+  constructor(transport: StreamTransport, trace?: H3Trace, origins?: readonly string[]) {
     this.#trace = trace;
+    this.#origins = origins;
     this.#control = new LocalStream(transport, StreamType.CONTROL, false, trace);
     // RFC 9204 §4.2: it may be avoided if it is not used. Many peers have no dynamic table.
     this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER, true, trace);
@@ -120,14 +124,19 @@ export class LocalStreams {
     this.#trace?.({ type: "http3:parameters-set", initiator: "local", settings });
     const random16 = (): number => rng.uint32() & 0xffff;
     const payload = emitSettings(settings, registered, { id: greaseId(random16()), value: random16() });
-    const writer = new Writer(new Uint8Array(payload.length + 32));
+    const origins = this.#origins;
+    // RFC 9412 §2: after SETTINGS.
+    const entries = origins === undefined ? undefined : emitOriginEntries(origins);
+    const writer = new Writer(new Uint8Array(payload.length + (entries?.length ?? 0) + 48));
     writeFrame(writer, FrameType.SETTINGS, payload);
+    if (entries !== undefined) writeFrame(writer, FrameType.ORIGIN, entries);
     const reserved = greaseId(random16());
     writeFrame(writer, reserved, new Uint8Array(0));
     this.#control.write(writer.written());
     this.flush();
     if (this.#trace === undefined) return;
     this.#traceFrame({ type: "settings", settings: tracedSettings(payload), length: payload.length });
+    if (origins !== undefined) this.#traceFrame({ type: "origin", origins });
     this.#traceFrame({ type: "reserved", number: reserved, length: 0 });
   }
 

@@ -28,6 +28,8 @@ export interface H3Options {
   readonly extensionSettings?: readonly ExtensionSetting[];
   /** Streams of extensions. */
   readonly claims?: StreamClaims;
+  /** Server: the origins to name in an ORIGIN frame (RFC 9412). By default, none is sent. */
+  readonly origins?: readonly string[] | undefined;
   /** Receives trace events. */
   readonly trace?: H3Trace | undefined;
 }

@@ -21,6 +21,7 @@ export type TracedFrame =
   | { readonly type: "headers"; readonly fields: FieldSection; readonly length: number }
   | { readonly type: "settings"; readonly settings: readonly TracedSetting[]; readonly length: number }
   | { readonly type: "goaway"; readonly id: number }
+  | { readonly type: "origin"; readonly origins: readonly string[] }
   | { readonly type: "max-push-id"; readonly id: number }
   | {
       readonly type: "priority-update";

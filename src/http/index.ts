@@ -71,6 +71,8 @@ export {
   type ReceivedNotice,
   readNotice,
 } from "./notices/notices.ts";
+/** The origins of a connection. */
+export { emitOriginEntries, isHttpsOrigin, MAX_ORIGINS, parseOriginEntries } from "./origin-frame.ts";
 /** Prefer. */
 export {
   type Preference,

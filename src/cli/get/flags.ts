@@ -7,6 +7,7 @@ import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { headersFrom, protocolChoice } from "../proxy-flags.ts";
 import { type CertificateFlags, clientCertificate } from "./client-certificate.ts";
+import { connectToFrom } from "./connect-to.ts";
 import type { DohLookup } from "./doh.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
@@ -74,6 +75,7 @@ export interface GetFlags extends CertificateFlags {
   readonly insecure?: true;
   readonly cacert?: string;
   readonly resolve?: readonly string[];
+  readonly connectTo?: readonly string[];
   readonly dohUrl?: string;
   readonly hsts?: string;
   readonly happyEyeballsTimeoutMs?: number;
@@ -117,6 +119,7 @@ export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promi
       ...(flags.quicVersions === undefined ? {} : { versions: flags.quicVersions }),
       congestionControl: flags.congestionControl,
     },
+    connectTo: connectToFrom(flags.connectTo ?? []),
     resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined, doh),
   };
 }

@@ -90,6 +90,7 @@ export interface ServerSettings {
   readonly trustedProxies: readonly string[] | undefined;
   readonly proxyProtocol: ProxyProtocolOptions | undefined;
   readonly http2PriorityUpdate: boolean | undefined;
+  readonly origins: readonly string[] | undefined;
   readonly http2WebTransport: boolean | undefined;
   readonly open: boolean;
   readonly json: boolean;
@@ -263,6 +264,7 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
     proxyProtocol:
       flags.proxyProtocol === undefined ? listen.proxyProtocol : { trusted: flags.proxyProtocol.split(",") },
     http2PriorityUpdate: listen.http2PriorityUpdate,
+    origins: listen.origins,
     http2WebTransport: listen.http2WebTransport,
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,

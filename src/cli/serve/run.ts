@@ -151,6 +151,7 @@ async function start(
       memoryLimit: settings.memoryLimit,
       proxyProtocol: settings.proxyProtocol,
       http2PriorityUpdate: settings.http2PriorityUpdate,
+      origins: settings.origins,
       http2WebTransport: settings.http2WebTransport,
       qlog: settings.qlog,
       workers: settings.workers,

@@ -85,6 +85,7 @@ export const LISTEN = section("ListenConfig", {
     } satisfies Members<AltSvcOptions>),
   ),
   http2PriorityUpdate: v.optional(flag()),
+  origins: v.optional(list(text('an origin such as "https://www.example.com"'), "a list of origins")),
   http2WebTransport: v.optional(flag()),
   proxyProtocol: v.optional(
     section("ProxyProtocolConfig", {

@@ -171,6 +171,8 @@ export interface ListenConfig {
   readonly altSvc?: AltSvcOptions | undefined;
   /** Reads PRIORITY_UPDATE frames over HTTP/2, at the cost of CPU. False by default. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** The origins named in ORIGIN frames (RFC 8336, RFC 9412), for which clients may use one connection. None by default. */
+  readonly origins?: readonly string[] | undefined;
   /** Takes WebTransport sessions over HTTP/2 too, in capsules. Experimental. False by default. */
   readonly http2WebTransport?: boolean | undefined;
   /** Load balancers in front that speak the PROXY protocol over TCP. */

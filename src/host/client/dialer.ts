@@ -1,5 +1,5 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
-import type { AlternativePlace, Transport } from "../../agent/index.ts";
+import type { AlternativePlace, ServiceInfo, Transport } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
 import type { SettingValues } from "../../webtransport/h2/settings.ts";
@@ -18,6 +18,9 @@ import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
 
+/** The host and port to connect to instead of those of a URL; undefined for these. */
+export type ConnectTo = (host: string, port: number) => { readonly host: string; readonly port: number } | undefined;
+
 /** Durations are in milliseconds. */
 export interface DialerSettings {
   readonly protocols: readonly Protocol[];
@@ -31,6 +34,8 @@ export interface DialerSettings {
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
+  /** Another place to connect to for a host and port; undefined to go there. The certificate is still that of the URL's host. */
+  readonly connectTo?: ConnectTo | undefined;
   readonly connectTimeout: number;
   readonly idleTimeout: number | undefined;
   readonly http3: Http3Connector;
@@ -52,6 +57,14 @@ export interface Attempt {
   readonly session: Promise<Session>;
   readonly started: Promise<void>;
   abort(reason: Error): void;
+}
+
+/** What a dialer learns beside connecting. */
+export interface DialerNews {
+  /** Told what ALTSVC frames of HTTP/2 say about the origin. */
+  readonly onAltSvc?: (origin: string, field: string) => void;
+  /** Told what the host's HTTPS records say. */
+  readonly onServices?: (info: ServiceInfo) => void;
 }
 
 /** What to connect to, and how. */
@@ -79,8 +92,10 @@ export class Dialer {
   readonly decisions: TimedDecision[] = [];
   readonly #settings: DialerSettings;
   readonly #onChange: () => void;
+  readonly #news: DialerNews;
 
-  constructor(url: URL, settings: DialerSettings, onChange: () => void) {
+  constructor(url: URL, settings: DialerSettings, onChange: () => void, news: DialerNews = {}) {
+    this.#news = news;
     this.origin = url.origin;
     this.secure = url.protocol === "https:";
     this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -98,24 +113,30 @@ export class Dialer {
 
   /** Sends `preface` before anything else. */
   dialTcp(preface?: Uint8Array): Attempt {
-    const { host, port } = this;
     return this.#dial({
-      host,
-      port,
+      ...this.#place,
       transports: ["tcp"],
       connect: (_transport, options) => this.#tcp(options, preface),
     });
   }
 
-  dialHttp3(alternative: Alternative): Attempt {
-    const host = alternative.host === "" ? this.host : alternative.host;
-    const { port } = alternative;
+  /** `quicv` are the versions of QUIC that the alternative speaks, if that is known. */
+  dialHttp3(alternative: Alternative, quicv: readonly number[] = []): Attempt {
+    const isOwn = alternative.host === "" && alternative.port === this.port;
+    const { host, port } = isOwn ? this.#place : { ...alternative, host: alternative.host || this.#place.host };
     return this.#dial({
       host,
       port,
       transports: ["quic"],
-      connect: (_transport, options) => this.#http3(host, options),
+      connect: (_transport, options) =>
+        this.#http3(host, options.quicVersions?.length ? options : { ...options, quicVersions: quicv }),
     });
+  }
+
+  /** Where the origin is. */
+  get #place(): { readonly host: string; readonly port: number } {
+    const { host, port } = this;
+    return this.#settings.connectTo?.(host, port) ?? { host, port };
   }
 
   /** True if `dialBoth` is possible. */
@@ -128,17 +149,17 @@ export class Dialer {
    * faster. The alternative is where HTTP/3 was advertised.
    */
   dialBoth(
-    alternative: Alternative | undefined,
+    alternative: AlternativePlace | undefined,
     headStart: Micros,
     onHttp3: (outcome: PreferredOutcome<Session>) => void,
   ): Attempt {
-    const { host, port } = this;
+    const { host, port } = this.#place;
     return this.#dial({
       host,
       port,
       transports: ["quic", "tcp"],
       headStart,
-      alternative: alternative && { ...alternative, quicv: [] },
+      alternative,
       onHttp3,
       connect: (transport, options) =>
         transport === "tcp" ? this.#tcp(options) : this.#http3(alternative?.host || host, options),
@@ -160,6 +181,7 @@ export class Dialer {
           sendsUpdates: http2PriorityUpdate === true && this.secure,
           settings: http2Settings,
           onChange: this.#onChange,
+          onAltSvc: this.#news.onAltSvc,
         })
       : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
   }
@@ -215,7 +237,7 @@ export class Dialer {
     const lookupStart = millisNow(clock);
     const open = (
       transport: Transport,
-      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ): Promise<Session> => {
       start();
       return plan.connect(transport, {
@@ -266,7 +288,7 @@ export class Dialer {
     signal: AbortSignal,
     open: (
       transport: Transport,
-      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "signal" | "onProgress">,
+      more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ) => Promise<Session>,
     onLingering: (isLingering: boolean) => void,
   ): Promise<Session> {
@@ -284,16 +306,19 @@ export class Dialer {
       resolve,
       signal,
       clock,
-      attempt: ({ address, family, port: at, transport }, abort, onProgress) => {
+      attempt: ({ address, family, port: at, transport, quicv: quicVersions }, abort, onProgress) => {
         lookupEnd ??= millisNow(clock);
         const addresses = [{ address, family }] as const;
-        return open(transport, { addresses, port: at, lookupEnd, signal: abort, onProgress }).then((session) => {
-          settings.history.record(address, session.stats().rtt);
-          return session;
-        });
+        return open(transport, { addresses, port: at, lookupEnd, quicVersions, signal: abort, onProgress }).then(
+          (session) => {
+            settings.history.record(address, session.stats().rtt);
+            return session;
+          },
+        );
       },
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
       onDecision: (decision) => this.#remember(decision),
+      ...(this.#news.onServices === undefined ? {} : { onServices: this.#news.onServices }),
       ...(onHttp3 === undefined
         ? {}
         : {

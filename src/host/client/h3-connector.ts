@@ -22,6 +22,7 @@ import {
   congestionControlNamed,
   handshakeLimit,
   idleLimit,
+  QUIC_VERSIONS,
   type QuicClientOptions,
   type VersionNumbers,
   versionNumbers,
@@ -140,14 +141,22 @@ function nextFlight(flight: Flight, error: unknown, first: number | undefined): 
   return isTokenRefused && flight.usesToken ? { ...flight, usesToken: false } : undefined;
 }
 
+/** draft-duke-httpbis-quic-version-alt-svc §3: a hint, which spares a negotiation. What the user has chosen comes before. */
+function withHint(chosen: VersionNumbers, hint: readonly number[] = []): VersionNumbers {
+  const first = hint.find((each) => QUIC_VERSIONS.includes(each));
+  if (chosen.first !== undefined || first === undefined) return chosen;
+  return { first, versions: [first, ...QUIC_VERSIONS.filter((each) => each !== first)] };
+}
+
 async function dial<P extends DialedProtocol>(
   parts: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
-  { versions, first }: VersionNumbers,
+  chosen: VersionNumbers,
   address: ResolvedAddress,
 ): Promise<P> {
+  const { versions, first } = withHint(chosen, options.quicVersions);
   let flight: Flight = { version: first, followsNegotiation: false, usesToken: true, distrusted: false };
   for (;;) {
     try {
@@ -249,6 +258,7 @@ async function dialFlight<P extends DialedProtocol>(
       onChange,
       origin,
       onKeyLog: options.keylog,
+      chain: () => handshake.chain,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
       rememberedSettings: isEarly ? resumed.kept?.settings : undefined,
       keepSession: ({ session: fresh, version }, settings) =>
@@ -288,6 +298,8 @@ class DialedHandshake {
   readonly held: ConnectionEvent[] = [];
   /** The selected protocol, once `done`. */
   alpn: string | undefined;
+  /** The server's certificates. */
+  chain: readonly Uint8Array[] | undefined;
   /** What is wrong with the certificate. */
   problem: ClientError | undefined;
   readonly #connection: Connection;
@@ -341,6 +353,7 @@ class DialedHandshake {
   }
 
   judge({ chain }: Extract<ConnectionEvent, { type: "verify-certificate" }>): void {
+    this.chain = chain;
     const onFault = (fault: Fault) => this.#driver.fail(this.#connection, fault);
     detach("client h3 certificate", onFault, this.#judge(chain));
   }

@@ -1,6 +1,7 @@
 // HTTP/3 on one QUIC connection: our own stack as a Session.
 import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event, type Settings } from "../../h3/index.ts";
+import { MAX_ORIGINS } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import type { WebTransportStreams } from "../../webtransport/h3/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
@@ -35,6 +36,8 @@ export interface H3SessionParts {
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
   readonly origin: string;
+  /** The server's certificates, once they have been verified. */
+  readonly chain: () => readonly Uint8Array[] | undefined;
   readonly keepSession: (event: SessionEvent, settings: Settings | undefined) => void;
 }
 
@@ -42,6 +45,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   readonly protocol = "h3";
   readonly timings: ConnectionTimings;
   readonly closed: Promise<void>;
+  #origins: Set<string> | undefined;
   readonly #parts: H3SessionParts;
   readonly #pump: H3EventPump;
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
@@ -80,6 +84,14 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   get remotePort(): number {
     return this.#parts.connection.remoteAddress.port;
+  }
+
+  get chain(): readonly Uint8Array[] | undefined {
+    return this.#parts.chain();
+  }
+
+  get origins(): ReadonlySet<string> | undefined {
+    return this.#origins;
   }
 
   get webTransport(): WebTransportStreams | undefined {
@@ -238,6 +250,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
         this.#hasSettings = true;
         this.#keepSession();
         this.#startWaiting();
+        break;
+      case "origins":
+        // RFC 8336 §2.3: the first frame begins the set, with the origin of the connection in it.
+        this.#origins ??= new Set([this.#parts.origin]);
+        for (const each of event.origins) if (this.#origins.size < MAX_ORIGINS) this.#origins.add(each);
+        this.#parts.onChange();
         break;
       case "requests-available":
         this.#startWaiting();

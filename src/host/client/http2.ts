@@ -9,7 +9,7 @@ import {
   type Settings,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { isHttp1Only } from "../../http/index.ts";
+import { isHttp1Only, isHttpsOrigin, MAX_ORIGINS } from "../../http/index.ts";
 import { type PartialPriority, SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
 import { SESSION_SETTINGS, type SettingValues, takesSessions, WT_ENABLED } from "../../webtransport/h2/settings.ts";
 import { WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/settings.ts";
@@ -53,6 +53,8 @@ export interface Http2SessionOptions {
   /** Settings beyond RFC 9113 to announce for WebTransport, whose settings of the server are then read. */
   readonly settings?: SettingValues | undefined;
   readonly onChange: () => void;
+  /** Told what ALTSVC frames say about an origin (RFC 7838 §4). */
+  readonly onAltSvc?: ((origin: string, field: string) => void) | undefined;
 }
 
 export class Http2Session implements Session {
@@ -61,6 +63,9 @@ export class Http2Session implements Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
+  readonly chain: readonly Uint8Array[] | undefined;
+  readonly #origin: string;
+  #origins: Set<string> | undefined;
   readonly #connection: ClientTcpConnection;
   readonly #session: ClientHttp2Session;
   readonly #idleTimeout: number;
@@ -72,6 +77,8 @@ export class Http2Session implements Session {
   #active = 0;
   #requests = 0;
   #draining = false;
+  /** False once it has carried a request for another origin. */
+  #isOnlyOurs = true;
   #hasSettings = false;
   /** Requests for tunnels, until the server's settings arrive. */
   readonly #waiting = new Set<WaitingExchange>();
@@ -81,11 +88,13 @@ export class Http2Session implements Session {
 
   constructor(
     connection: ClientTcpConnection,
-    { origin, idleTimeout, sendsUpdates, settings, onChange }: Http2SessionOptions,
+    { origin, idleTimeout, sendsUpdates, settings, onChange, onAltSvc }: Http2SessionOptions,
   ) {
-    const { socket, timings } = connection;
+    const { socket, timings, chain } = connection;
     const onFault = (fault: Fault): void => this.destroy(fault.error);
     this.#updates = sendsUpdates ? new UpdatingSocket(socket as TLSSocket, onFault) : undefined;
+    this.chain = chain;
+    this.#origin = origin;
     this.#connection = connection;
     this.#onChange = onChange;
     this.#idleTimeout = idleTimeout;
@@ -136,6 +145,18 @@ export class Http2Session implements Session {
       }),
     );
     session.on(
+      "origin",
+      guard("client h2 origin", onFault, (origins: readonly string[]) => this.#addOrigins(origins)),
+    );
+    session.on(
+      "altsvc",
+      guard("client h2 altsvc", onFault, (field: string, about: string, streamId: number) => {
+        // RFC 7838 §4: on stream 0, only about an origin that the connection is authoritative for; on others, about theirs.
+        const isOurs = streamId === 0 ? about === origin : about === "" && this.#isOnlyOurs;
+        if (isOurs) onAltSvc?.(origin, field);
+      }),
+    );
+    session.on(
       "error",
       guard("client h2 error", onFault, (error: Error) => {
         this.#error = error;
@@ -149,6 +170,19 @@ export class Http2Session implements Session {
     });
     detach("client h2 session closed", onFault, settled);
     this.#idle();
+  }
+
+  get origins(): ReadonlySet<string> | undefined {
+    return this.#origins;
+  }
+
+  /** RFC 8336 §2.3: the first frame begins the set, with the origin of the connection in it. */
+  #addOrigins(origins: readonly string[]): void {
+    this.#origins ??= new Set([this.#origin]);
+    for (const each of origins) {
+      if (isHttpsOrigin(each) && this.#origins.size < MAX_ORIGINS) this.#origins.add(each);
+    }
+    this.#onChange();
   }
 
   get active(): number {
@@ -174,6 +208,7 @@ export class Http2Session implements Session {
   #request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     this.#active += 1;
+    if (`${head.scheme}://${head.authority}` !== this.#origin) this.#isOnlyOurs = false;
     this.#session.ref();
     this.#idleTimer?.clear();
     let stream: ClientHttp2Stream;

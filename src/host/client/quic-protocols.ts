@@ -21,6 +21,8 @@ export interface DialedConnection {
   readonly driver: QuicDriver;
   readonly sockets: ClientSockets;
   readonly timings: ConnectionTimings;
+  /** The server's certificates, once they have been verified. */
+  readonly chain: () => readonly Uint8Array[] | undefined;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
   /** The settings of the resumed session, if the connection is still early. */

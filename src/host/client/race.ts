@@ -11,6 +11,7 @@ import {
   type RaceRules,
   type RecordKind,
   readServices,
+  type ServiceInfo,
   type Transport,
 } from "../../agent/index.ts";
 import { type Instant, type Micros, since, toMillis } from "../../base/time.ts";
@@ -58,6 +59,8 @@ export interface RaceOptions<Outcome> {
   /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
   onDecision(decision: TimedDecision): void;
+  /** Told what HTTPS records say. */
+  onServices?(info: ServiceInfo): void;
   /**
    * Lets attempts over the first transport go on when another was faster, until the signal aborts. Called once, unless the
    * first transport wins: with what came of it, perhaps before the race has ended.
@@ -195,9 +198,16 @@ class RaceDriver<Outcome> {
     if (failure !== undefined) return failure(attempts, error, why);
     if (attempts.length > 0) return failureOf(this.#options, attempts, error);
     const cause = new Error(why);
-    return this.#machine.serviceInfo?.kind === "services"
+    return this.#namesOtherProtocols
       ? new ClientError("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${host} name other protocols`, { cause })
       : notFound(host, this.#lookupError ?? cause);
+  }
+
+  /** True if there are HTTPS records, and none for a transport of this race. */
+  get #namesOtherProtocols(): boolean {
+    const info = this.#machine.serviceInfo;
+    const isOurs = (each: string): boolean => this.#options.transports.includes(each === "h3" ? "quic" : "tcp");
+    return info?.kind === "services" && !info.services.some(({ alpn }) => alpn.some(isOurs));
   }
 
   #settle(settle: () => void): void {
@@ -244,8 +254,9 @@ class RaceDriver<Outcome> {
       if (answer.kind === "failed")
         machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
       else {
-        const records = answer.kind === "records" ? answer.records : [];
-        machine.handleServices(name, readServices(records, alpn, systemRng), this.#now());
+        const info = readServices(answer.kind === "records" ? answer.records : [], alpn, systemRng);
+        this.#options.onServices?.(info);
+        machine.handleServices(name, info, this.#now());
       }
     } catch (error) {
       machine.handleServiceFailure(name, error instanceof Error ? error.message : String(error), this.#now());

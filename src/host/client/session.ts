@@ -133,6 +133,10 @@ export interface Session {
   readonly active: number;
   /** Consecutive probes that the server did not answer; 0 or undefined if it is not silent. A silent session has no room. */
   readonly silence?: number;
+  /** The server's certificates (DER, its own first); undefined without TLS. */
+  readonly chain?: readonly Uint8Array[] | undefined;
+  /** The origins that the server named in ORIGIN frames (RFC 8336, RFC 9412); undefined if it sent none. */
+  readonly origins?: ReadonlySet<string> | undefined;
   /**
    * Call when a newer connection works: sends a last probe on this silent one and ends it unless the server answers.
    */
@@ -174,6 +178,8 @@ export interface DialOptions {
   readonly earlyData?: boolean;
   /** Called with each line of the key log (RFC 9850), without the line feed. */
   readonly keylog: ((line: string) => void) | undefined;
+  /** HTTP/3: the versions of QUIC that the server is said to speak, the best first. The first flight is in one of them. */
+  readonly quicVersions?: readonly number[] | undefined;
   /** Called when the transport is established and its handshake goes on. */
   readonly onProgress?: (() => void) | undefined;
   /** Aborts the attempt, which then rejects with the signal's reason. */

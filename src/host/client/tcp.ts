@@ -11,6 +11,8 @@ export interface ClientTcpConnection {
   readonly socket: Socket | TLSSocket;
   readonly protocol: Exclude<Protocol, "h3">;
   readonly timings: ConnectionTimings;
+  /** DER, the server's own certificate first; undefined without TLS. */
+  readonly chain?: readonly Uint8Array[] | undefined;
 }
 
 export interface TcpConnectOptions extends DialOptions {
@@ -34,7 +36,12 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
   if (options.preface !== undefined) socket.write(options.preface);
   if (!options.secure) return { socket, protocol: options.protocols[0]!, timings };
 
-  const secured = await handshake(socket, options);
+  let chain: readonly Uint8Array[] | undefined;
+  const onChain = (found: readonly Uint8Array[]): void => {
+    chain = found;
+    options.onChain?.(found);
+  };
+  const secured = await handshake(socket, { ...options, onChain });
   const handshakeEnd = performance.now();
   if (signal.aborted) {
     secured.destroy();
@@ -47,7 +54,7 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
     secured.destroy();
     throw refusedProtocols(options, undefined);
   }
-  return { socket: secured, protocol, timings: { ...timings, handshakeStart: connectEnd, handshakeEnd } };
+  return { socket: secured, protocol, chain, timings: { ...timings, handshakeStart: connectEnd, handshakeEnd } };
 }
 
 /** Milliseconds for each address when Node gave some up after 250 ms. */

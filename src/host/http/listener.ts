@@ -56,6 +56,8 @@ export interface ListenerOptions {
   readonly tlsOptions?: TlsOptions | undefined;
   /** HTTP/2: reads PRIORITY_UPDATE frames, at the cost of CPU for each connection. Default: false. */
   readonly http2PriorityUpdate?: boolean | undefined;
+  /** The origins to name in ORIGIN frames (RFC 8336, RFC 9412). */
+  readonly origins?: readonly string[] | undefined;
   /** HTTP/2: takes WebTransport sessions in capsules (draft-ietf-webtrans-http2). Default: false. */
   readonly http2WebTransport?: boolean | undefined;
   /** TCP: reads the PROXY protocol header of connections from load balancers. */

@@ -77,6 +77,7 @@ export class TcpListener implements ManagedListener {
   readonly #handshakes: PendingHandshakes;
   readonly #stallTimeout: number;
   readonly #gate: ProxyProtocolGate | undefined;
+  readonly #originNames: readonly string[] | undefined;
   readonly #tap: Http2Tap | undefined;
   #closing: { promise: Promise<void>; deadline: CutOff } | undefined;
   #referenced = true;
@@ -94,6 +95,7 @@ export class TcpListener implements ManagedListener {
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
+    this.#originNames = options.origins;
     this.#tap = options.http2PriorityUpdate ? new Http2Tap(this.#server, this.#onFault) : undefined;
     if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
@@ -373,6 +375,7 @@ export class TcpListener implements ManagedListener {
     const connection = this.#sessionConnection(session);
     session.on("error", ignore); // "close" follows
     limitControlFrames(session, this.#onFault);
+    if (this.#originNames !== undefined) session.origin(...this.#originNames);
     connection.priorities = this.#tap?.connect(session, MAX_CONCURRENT_STREAMS);
     connection.countSentBytes = sentBytesCounter(session);
     connection.intake = new Http2Intake({

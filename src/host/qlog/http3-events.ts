@@ -66,6 +66,8 @@ function frameOf(frame: TracedFrame, isRedacted: boolean): QlogObject {
       return { frame_type: "settings", settings: frame.settings.map(settingOf), raw: payload(frame.length) };
     case "goaway":
       return { frame_type: "goaway", id: frame.id, raw: payload(varintLength(frame.id)) };
+    case "origin":
+      return { frame_type: "origin", origins: frame.origins };
     case "max-push-id":
       return { frame_type: "max_push_id", push_id: frame.id, raw: payload(varintLength(frame.id)) };
     case "priority-update":

@@ -102,6 +102,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       extensionSettings: options.acceptsTunnels ? webTransportSettings(MAX_SESSIONS, this.#newer) : [],
       rng,
       trace: h3Trace(connection, clock),
+      origins: options.origins,
       enableConnectProtocol: options.acceptsTunnels,
       datagrams: connection,
       date: () => this.date(),

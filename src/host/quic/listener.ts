@@ -178,6 +178,7 @@ export class QuicListener implements ManagedListener {
         acceptsTunnels: this.#acceptsTunnels,
         newerDrafts: newerDrafts(quic?.experimental),
         headersTimeout: this.#headersTimeout,
+        origins: this.#options.origins,
         earlyData: this.#options.earlyData ?? "safe",
         onKeyLog,
         budget: this.#budget,

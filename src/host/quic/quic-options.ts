@@ -13,6 +13,9 @@ const KEY_EXCHANGES: readonly GroupName[] = ["x25519mlkem768", "x25519", "secp25
 
 const VERSION_NUMBERS = { v1: VERSION_1, v2: VERSION_2 } as const;
 
+/** The versions of QUIC that this stack speaks. */
+export const QUIC_VERSIONS: readonly number[] = Object.values(VERSION_NUMBERS);
+
 /** RFC 9000 and RFC 9369. */
 export type QuicVersionName = keyof typeof VERSION_NUMBERS;
 

@@ -36,6 +36,8 @@ export interface ServerProtocolOptions {
   readonly acceptsTunnels: boolean;
   /** Drafts of WebTransport to offer besides 02 and 07. */
   readonly newerDrafts?: NewerDrafts | undefined;
+  /** The origins to name in an ORIGIN frame (RFC 9412). */
+  readonly origins?: readonly string[] | undefined;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */
