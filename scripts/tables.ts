@@ -8,7 +8,6 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     en: "server push",
     ja: "サーバープッシュ",
   },
-  "quic-v2": { en: "the Alt-Svc parameter quicv", ja: "Alt-Svc の quicv パラメーター" },
   "loss-recovery": { en: "L4S", ja: "L4S" },
   migration: { en: "two paths at once", ja: "2 つの経路の同時使用" },
   "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
@@ -19,7 +18,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "オリジンの終了猶予が短い場合の大きなアップロード、クラッシュ後の再送",
   },
   memcached: { en: "`mcp.internal`, the binary protocol", ja: "`mcp.internal`、バイナリプロトコル" },
-  priorities: { en: "the frame from our HTTP/2 client", ja: "HTTP/2 クライアントからのフレーム" },
+  priorities: { en: "the frame from the proxy to HTTP/2 origins", ja: "プロキシから HTTP/2 オリジンへのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",
@@ -30,6 +29,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
+  "alternative-services": { en: "alt-svcb (Plan B)", ja: "alt-svcb(Plan B)" },
   "https-records": {
     en: "DNSSEC, Encrypted ClientHello",
     ja: "DNSSEC、Encrypted ClientHello",

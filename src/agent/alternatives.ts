@@ -21,28 +21,50 @@ interface Advertised {
   readonly persists: boolean;
 }
 
+/** Where HTTP/3 was tried: a host, "" for the origin's own, and a port. */
+export type Http3Place = Pick<Alternative, "host" | "port">;
+
+interface Broken {
+  until: Instant;
+  failures: number;
+}
+
 interface Entry {
   /** In the server's order. */
   advertised: readonly Advertised[];
-  brokenUntil: Instant;
-  failures: number;
+  /** By place: another place may work where one does not. */
+  readonly broken: Map<string, Broken>;
 }
 
 const BROKEN_FOR = seconds(5 * 60);
 const MAX_BROKEN_FOR = seconds(48 * 3_600);
 const LONG_AGO = Number.NEGATIVE_INFINITY as Instant;
 const MAX_ORIGINS = 1_000;
+/** Places of one origin at which HTTP/3 has failed. A server that names one dead place after another is not followed further. */
+const MAX_BROKEN = 4;
+
+const keyOf = ({ host, port }: Http3Place): string => `${host}:${port}`;
 
 export class Alternatives {
   readonly #entries = new Map<string, Entry>();
 
-  http3(origin: string, now: Instant): Http3Knowledge {
+  /** What is known of the origin, whose own port is that of `own`. */
+  http3(origin: string, own: Http3Place, now: Instant): Http3Knowledge {
     const entry = this.#entries.get(origin);
     if (entry === undefined) return { kind: "unknown" };
-    if (entry.brokenUntil > now) return { kind: "broken" };
-    const fresh = entry.advertised.find(({ expires }) => expires > now);
-    if (fresh === undefined) return { kind: "unknown" };
-    return { kind: "advertised", alternative: fresh.alternative, quicv: fresh.quicv };
+    const isBroken = (place: Http3Place): boolean => (entry.broken.get(keyOf(place))?.until ?? LONG_AGO) > now;
+    const isFresh = ({ alternative, expires }: Advertised): boolean => expires > now && !isBroken(alternative);
+    const fresh = this.#hasGivenUp(entry, now) ? undefined : entry.advertised.find(isFresh);
+    if (fresh !== undefined) return { kind: "advertised", alternative: fresh.alternative, quicv: fresh.quicv };
+    // What the origin names is all there is; without it, its own port may speak HTTP/3.
+    const hasNamed = entry.advertised.some(({ expires }) => expires > now);
+    return { kind: hasNamed || isBroken(own) ? "broken" : "unknown" };
+  }
+
+  #hasGivenUp({ broken }: Entry, now: Instant): boolean {
+    let count = 0;
+    for (const { until } of broken.values()) if (until > now) count += 1;
+    return count >= MAX_BROKEN;
   }
 
   /**
@@ -73,30 +95,30 @@ export class Alternatives {
   networkChanged(): void {
     for (const entry of this.#entries.values()) {
       entry.advertised = entry.advertised.filter(({ persists }) => persists);
-      entry.brokenUntil = LONG_AGO;
-      entry.failures = 0;
+      entry.broken.clear();
     }
   }
 
-  /** HTTP/3 failed: avoids it for five minutes, then for twice as long each time. */
-  failed(origin: string, now: Instant): void {
-    const entry = this.#entry(origin);
-    entry.brokenUntil = after(now, Math.min(BROKEN_FOR * 2 ** entry.failures, MAX_BROKEN_FOR) as Micros);
-    entry.failures += 1;
+  /** HTTP/3 failed at a place: avoids it for five minutes, then for twice as long each time. */
+  failed(origin: string, place: Http3Place, now: Instant): void {
+    const { broken } = this.#entry(origin);
+    const key = keyOf(place);
+    const failures = broken.get(key)?.failures ?? 0;
+    const until = after(now, Math.min(BROKEN_FOR * 2 ** failures, MAX_BROKEN_FOR) as Micros);
+    broken.delete(key);
+    broken.set(key, { until, failures: failures + 1 });
+    if (broken.size > MAX_BROKEN) broken.delete(broken.keys().next().value!);
   }
 
-  worked(origin: string): void {
-    const entry = this.#entries.get(origin);
-    if (entry === undefined) return;
-    entry.brokenUntil = LONG_AGO;
-    entry.failures = 0;
+  worked(origin: string, place: Http3Place): void {
+    this.#entries.get(origin)?.broken.delete(keyOf(place));
   }
 
   #entry(origin: string): Entry {
     const known = this.#entries.get(origin);
     if (known !== undefined) return known;
     if (this.#entries.size >= MAX_ORIGINS) this.#entries.delete(this.#entries.keys().next().value!);
-    const entry: Entry = { advertised: [], brokenUntil: LONG_AGO, failures: 0 };
+    const entry: Entry = { advertised: [], broken: new Map() };
     this.#entries.set(origin, entry);
     return entry;
   }

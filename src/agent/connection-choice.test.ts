@@ -77,9 +77,9 @@ describe("HTTP/3 first", () => {
     choice.handleHttp3Failed(standing(), at(5));
     choice.review(standing(), at(5));
     expect(types(choice)).toEqual(["connect-tcp"]);
-    expect(alternatives.http3(ORIGIN, at(6)).kind).toBe("unknown");
+    expect(alternatives.http3(ORIGIN, { host: "", port: 443 }, at(6)).kind).toBe("unknown");
     choice.handleTcpConnected(at(7));
-    expect(alternatives.http3(ORIGIN, at(8)).kind).toBe("broken");
+    expect(alternatives.http3(ORIGIN, { host: "", port: 443 }, at(8)).kind).toBe("broken");
     sendRequest(choice, at(9));
     expect(types(choice)).toEqual(["connect-tcp"]);
   });
@@ -92,7 +92,7 @@ describe("HTTP/3 first", () => {
     commands(choice);
     choice.handleTcpFailed(standing());
     expect(commands(choice)).toEqual([{ type: "fail", because: "tcp" }]);
-    expect(alternatives.http3(ORIGIN, at(2)).kind).toBe("unknown");
+    expect(alternatives.http3(ORIGIN, { host: "", port: 443 }, at(2)).kind).toBe("unknown");
     sendRequest(choice, at(3));
     expect(types(choice)).toEqual(["connect-http3"]);
   });
@@ -123,12 +123,12 @@ describe("HTTP/3 that is not first", () => {
     choice.handleRequest(standing({ http2: 1 }), at(1));
     expect(commands(choice)).toEqual([{ type: "connect-http3", alternative: { host: "alt.example", port: 8443 } }]);
     choice.handleHttp3Failed(standing({ waiting: 0, http2: 1 }), at(2));
-    expect(alternatives.http3(ORIGIN, at(3)).kind).toBe("broken");
+    expect(alternatives.http3(ORIGIN, { host: "", port: 443 }, at(3)).kind).toBe("broken");
   });
 
   test("is tried despite being broken if there is no alternative", () => {
     const choice = choiceFor(["h3"]);
-    alternatives.failed(ORIGIN, at(0));
+    alternatives.failed(ORIGIN, { host: "", port: 443 }, at(0));
     sendRequest(choice, at(1));
     expect(types(choice)).toEqual(["connect-http3"]);
     choice.handleHttp3Failed(standing(), at(2));

@@ -67,12 +67,17 @@ export class ConnectionChoice {
   readonly #rules: ChoiceRules;
   readonly #alternatives: Alternatives;
   readonly #commands: ChoiceCommand[] = [];
+  readonly #own: Alternative;
+  /** Where HTTP/3 is or was tried. */
+  #place: Alternative;
   #http3: Http3State = IDLE;
   #tcpAttempts = 0;
   #hasTcpFailed = false;
 
   constructor(rules: ChoiceRules, alternatives: Alternatives) {
     this.#rules = rules;
+    this.#own = { host: "", port: rules.port };
+    this.#place = this.#own;
     this.#alternatives = alternatives;
   }
 
@@ -103,7 +108,7 @@ export class ConnectionChoice {
   /** An HTTP/3 attempt succeeded. */
   handleHttp3Connected(): void {
     this.#http3 = IDLE;
-    this.#alternatives.worked(this.#rules.origin);
+    this.#alternatives.worked(this.#rules.origin, this.#place);
     this.#cancelTcp();
   }
 
@@ -162,6 +167,7 @@ export class ConnectionChoice {
     const target = this.#http3Target(standing, now);
     if (target === undefined) return;
     const { alternative, isAdvertised } = target;
+    this.#place = alternative;
     if (this.#rules.racesBoth === true && this.#allowsTcp && !isUsable(standing) && this.#tcpAttempts === 0) {
       this.#http3 = { type: "connecting", headStart: "race" };
       this.#tcpAttempts = 1;
@@ -184,9 +190,9 @@ export class ConnectionChoice {
     standing: Standing,
     now: Instant,
   ): { readonly alternative: Alternative; readonly isAdvertised: boolean } | undefined {
-    const { origin, port, protocols } = this.#rules;
-    const own = { alternative: { host: "", port }, isAdvertised: false };
-    const known = this.#alternatives.http3(origin, now);
+    const { origin, protocols } = this.#rules;
+    const own = { alternative: this.#own, isAdvertised: false };
+    const known = this.#alternatives.http3(origin, this.#own, now);
     if (known.kind === "advertised") return { alternative: known.alternative, isAdvertised: true };
     if (!this.#allowsTcp) return own;
     if (known.kind === "broken" || isUsable(standing)) return undefined;
@@ -222,7 +228,7 @@ export class ConnectionChoice {
   }
 
   #markBroken(now: Instant): void {
-    this.#alternatives.failed(this.#rules.origin, now);
+    this.#alternatives.failed(this.#rules.origin, this.#place, now);
     this.#http3 = IDLE;
   }
 

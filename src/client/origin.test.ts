@@ -110,13 +110,13 @@ describe("HTTP/3 first, with an unknown origin", () => {
   test("slow HTTP/3 loses the first request to TCP, and carries later ones once it is ready", async () => {
     const server = await serve();
     const connector = new Connector();
-    const client = await openClient(connector, { headStart: 1 });
+    // Another address would be tried if this machine were slow.
+    const client = await openClient(connector, { headStart: 1, happyEyeballs: { attemptDelay: 60_000 } });
     expect(await text(client, server.url)).toBe("h2");
     const attempt = await connector.attempt(0);
     expect(attempt.options.signal.aborted).toBe(false);
     attempt.succeed();
-    await new Promise(setImmediate);
-    expect(await text(client, server.url)).toBe("h3");
+    await expect.poll(() => text(client, server.url)).toBe("h3");
     expect(connector.attempts).toHaveLength(1);
   });
 
@@ -191,6 +191,19 @@ describe("HTTP/3 through Alt-Svc", () => {
     attempt.succeed();
     await new Promise(setImmediate);
     expect(await text(client, server.url)).toBe("h3");
+  });
+
+  test("is opened at another port, although HTTP/3 at the origin's own has failed", async () => {
+    const server = await serve('h3=":9"; ma=60');
+    const connector = new Connector((attempt) => {
+      if (attempt.options.port === 9) attempt.succeed();
+      else attempt.fail(new Error("nothing listens there"));
+    });
+    const client = await openClient(connector);
+    expect(await text(client, server.url)).toBe("h2");
+    await text(client, server.url);
+    await expect.poll(() => text(client, server.url)).toBe("h3");
+    expect(connector.attempts.map(({ options }) => options.port)).toContain(9);
   });
 
   test("on another host is still verified against the origin's name", async () => {

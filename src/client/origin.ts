@@ -316,7 +316,7 @@ export class Origin {
 
   /** The QUIC versions that were advertised for HTTP/3. */
   #quicv(): readonly number[] {
-    const known = this.#alternatives.http3(this.dialer.origin, this.#clock.now());
+    const known = this.#alternatives.http3(this.dialer.origin, { host: "", port: this.dialer.port }, this.#clock.now());
     return known.kind === "advertised" ? known.quicv : [];
   }
 

@@ -105,7 +105,8 @@ test("tRPC: a query, a mutation, a batch whose parts arrive one by one, and a su
         expect(await received.next()).toBe(text);
       }
       subscription.unsubscribe();
-      return refused;
+      // What called the handler differs between servers.
+      return { ...(refused as object), stack: undefined };
     },
   );
 });

@@ -151,13 +151,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["curl", "rolling restarts"],
     status: "built",
   },
-  planned(
-    "alternative-services",
-    "Alt-Svc and alt-svcb",
-    ["RFC 7838", "draft-thomson-httpbis-alt-svcb"],
-    ["http", "agent"],
-    ["Chromium", "curl"],
-  ),
+  {
+    name: "alternative-services",
+    title: "Alternative services, ORIGIN, preconnect",
+    specs: ["RFC 7838", "RFC 9412", "draft-thomson-httpbis-alt-svcb"],
+    folders: ["http", "agent", "client"],
+    shownAgainst: ["curl"],
+    status: "built",
+  },
   {
     name: "https-records",
     title: "HTTPS and SVCB records, preconnectHint",

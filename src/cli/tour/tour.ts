@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
+import { ALTERNATIVE_SERVICE_ROWS } from "./alternative-services.ts";
 import { BPF_ROWS } from "./bpf.ts";
 import { CONNECT_UDP_ROWS } from "./connect-udp.ts";
 import { COOKIE_ROWS } from "./cookies.ts";
@@ -39,6 +40,7 @@ const ROWS: readonly Row[] = [
   ...TRANSPORT_ROWS,
   ...VERSION_2_ROWS,
   ...MEMCACHED_ROWS,
+  ...ALTERNATIVE_SERVICE_ROWS,
   ...DNS_ROWS,
   ...COOKIE_ROWS,
   ...CONNECT_UDP_ROWS,

@@ -1,0 +1,73 @@
+// Alternative services: curl moves to the server that ours names, and our client to HTTP/3.
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient } from "../../client/index.ts";
+import { type ServeOptions, serve } from "../../edge/serve.ts";
+import type { Server } from "../../edge/server.ts";
+import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
+import { peerPath, runPeer } from "./peer.ts";
+import type { Row, RowContext } from "./row.ts";
+
+const TCP = ["h2", "http/1.1"] as const;
+
+/** Says its name; `alternative` is where clients should go instead. */
+function named(
+  name: string,
+  { cert, key }: DevelopmentIdentity,
+  options: Pick<ServeOptions, "protocols"> = {},
+  alternative?: string,
+): Promise<Server> {
+  const headers = alternative === undefined ? {} : { "alt-svc": alternative };
+  return serve(
+    { port: 0, host: "127.0.0.1", cert, key, log: () => {}, ...options },
+    (_, { protocol }) => new Response(`${name} over ${protocol}`, { headers }),
+  );
+}
+
+/** curl keeps what a server names in a file, and connects there the next time. */
+async function movedCurl(context: RowContext, identity: DevelopmentIdentity): Promise<string> {
+  const curl = await peerPath(context, "curl");
+  const ca = join(context.directory, "ca.pem");
+  await writeFile(ca, identity.cert);
+  await using second = await named("second", identity, { protocols: TCP });
+  await using first = await named("first", identity, { protocols: TCP }, `h2=":${second.port}"; ma=60`);
+  const ask = async (): Promise<string> => {
+    const options = ["-sS", "--http2", "--max-time", "20", "--cacert", ca, "--alt-svc", "services.txt"];
+    return (await runPeer(context, curl, [...options, `https://localhost:${first.port}/`])).stdout;
+  };
+  const said = [await ask(), await ask()];
+  if (said.join() !== "first over h2,second over h2") throw new Error(`curl heard ${said.join(", then ")}`);
+  return "curl moved to the second server";
+}
+
+/** Our client begins over TCP, and goes on over HTTP/3 at another port. */
+async function movedClient(identity: DevelopmentIdentity): Promise<string> {
+  await using second = await named("second", identity);
+  await using first = await named("first", identity, { protocols: TCP }, `h3=":${second.port}"; ma=60`);
+  const client = createClient({ ca: identity.cert });
+  try {
+    const said: string[] = [];
+    while (said.length < 100 && said.at(-1) !== "second over h3") {
+      said.push(await (await client.fetch(first.url)).text());
+    }
+    if (said[0] !== "first over h2" || said.at(-1) !== "second over h3") {
+      throw new Error(`our client heard ${said[0]}, then ${said.at(-1)}`);
+    }
+    return "our client to HTTP/3 at another port";
+  } finally {
+    await client.close();
+  }
+}
+
+export const ALTERNATIVE_SERVICE_ROWS: readonly Row[] = [
+  {
+    system: "alternative-services",
+    peer: "curl",
+    against: "curl, own client",
+    command: "curl --http2 --alt-svc services.txt https://localhost:4433/",
+    async run(context) {
+      const identity = await developmentIdentity({ directory: context.directory });
+      return `${await movedCurl(context, identity)}, ${await movedClient(identity)}`;
+    },
+  },
+];
