@@ -3,12 +3,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test, vi } from "vitest";
-import { FakeBackend } from "../../src/memcache/testing/fake-backend.ts";
+import { backendServer } from "../../src/host/memcache/testing/backend.ts";
 import { run } from "../cli/run.ts";
 import { ALL_SEEDS } from "../properties/seeds.ts";
 
@@ -57,17 +57,10 @@ function folder(): string {
   return path;
 }
 
-async function backend(value: string): Promise<number> {
-  const store = new FakeBackend();
-  store.handle(Buffer.from(`set where 0 0 ${value.length}\r\n${value}\r\n`));
-  const server = createServer((socket) => {
-    closers.push(() => socket.destroy());
-    socket.on("error", () => {}).on("data", (bytes) => socket.write(store.handle(bytes)));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
+async function backend(where: string): Promise<number> {
+  const server = await backendServer(where);
+  closers.push(() => server.stop());
+  return server.port;
 }
 
 const configOf = (port: number): string =>

@@ -1,13 +1,13 @@
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
-import { FakeBackend } from "../../memcache/testing/fake-backend.ts";
+import { backendServer } from "../../host/memcache/testing/backend.ts";
 import { Run } from "./testing/run.ts";
 
 let folder: string;
@@ -105,18 +105,10 @@ test("check-config prints each problem with its place, for people and for progra
   expect(good.stdout).toMatch(/sites\.json can be used: 1 site, 1 route$/m);
 });
 
-/** A memcached that holds one item. */
-async function memcached(value: string): Promise<number> {
-  const store = new FakeBackend();
-  store.handle(Buffer.from(`set where 0 0 ${value.length}\r\n${value}\r\n`));
-  const server = createServer((socket) => {
-    closers.push(() => socket.destroy());
-    socket.on("error", () => {}).on("data", (bytes) => socket.write(store.handle(bytes)));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => server.close());
-  return (server.address() as AddressInfo).port;
+async function memcached(where: string): Promise<number> {
+  const server = await backendServer(where);
+  closers.push(() => server.stop());
+  return server.port;
 }
 
 const pools = (port: number): object => ({

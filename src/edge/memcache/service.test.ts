@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { isSameName, type Message, parseRecord, RCODES } from "../../dns/index.ts";
 import { nameServer } from "../../host/dns/testing/name-server.ts";
+import { type BackendServer, backendServer } from "../../host/memcache/testing/backend.ts";
 import { parseExposition } from "../../host/metrics/exposition.ts";
-import { FakeBackend } from "../../memcache/testing/fake-backend.ts";
 import { MemcacheService, type MemcacheServiceOptions } from "./service.ts";
 
 const closers: (() => unknown)[] = [];
@@ -17,23 +17,10 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A memcached that says where a request went by its value. */
-async function backend(value: string): Promise<{ readonly port: number; stop(): void }> {
-  const store = new FakeBackend();
-  store.handle(Buffer.from(`set where 0 0 ${value.length}\r\n${value}\r\n`));
-  const sockets = new Set<import("node:net").Socket>();
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("data", (bytes) => socket.write(store.handle(bytes)));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const stop = (): void => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  closers.push(stop);
-  return { port: (server.address() as AddressInfo).port, stop };
+async function backend(where: string): Promise<BackendServer> {
+  const server = await backendServer(where);
+  closers.push(() => server.stop());
+  return server;
 }
 
 /** A name server with SRV records, which may be exchanged. */
