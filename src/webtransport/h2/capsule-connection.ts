@@ -11,7 +11,7 @@ import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { CapsuleError, CapsuleReader, type CapsuleTreatment, CapsuleType, capsule } from "../../http/capsules/index.ts";
 import { transportError } from "../../quic/errors.ts";
-import type { SendDatagramResult, StreamChunk, StreamDirection, StreamId } from "../../quic/transport.ts";
+import type { StreamId } from "../../quic/transport.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { VarintReader } from "../../wire/varint-reader.ts";
 import {
@@ -22,8 +22,7 @@ import {
   parseClose,
   WebTransportCapsule,
 } from "../close-info.ts";
-import { MAX_WAITING_CONTROL, MessageWriter, type MuxLimits, MuxStreams, OWN_LIMITS, type Role } from "../mux/index.ts";
-import { type Carrier, Session, type StreamOrder } from "../session.ts";
+import { MAX_WAITING_CONTROL, MessageWriter, MuxCarrier, type MuxLimits, OWN_LIMITS, type Role } from "../mux/index.ts";
 import { IMPLEMENTED_TYPES, type StreamTypes } from "./capsule-types.ts";
 import { handleControl, maxControlLength } from "./control-capsules.ts";
 import { capsuleDialect } from "./dialect.ts";
@@ -44,12 +43,8 @@ export interface CapsuleOptions {
   readonly onPending: () => void;
 }
 
-export class CapsuleConnection implements Carrier {
-  readonly session: Session = new Session(this);
-  readonly streams: MuxStreams;
-  readonly #options: CapsuleOptions;
+export class CapsuleConnection extends MuxCarrier {
   readonly #types: StreamTypes;
-  readonly #writer: MessageWriter;
   readonly #reader: CapsuleReader;
   /** The integer at the begin of a WT_STREAM capsule, and the stream that it names. */
   #idReader = new VarintReader();
@@ -62,12 +57,11 @@ export class CapsuleConnection implements Carrier {
   failure: Error | undefined;
 
   constructor(options: CapsuleOptions) {
-    const { role, peer, streamTypes = IMPLEMENTED_TYPES } = options;
-    this.#options = options;
+    const { role, peer, streamTypes = IMPLEMENTED_TYPES, onPending } = options;
+    const writer = new MessageWriter({ dialect: capsuleDialect(streamTypes), size: CHUNK });
+    writer.datagrams.maxPayload = MAX_SENT_DATAGRAM;
+    super({ role, own: OWN_LIMITS, writer, onPending });
     this.#types = streamTypes;
-    this.#writer = new MessageWriter({ dialect: capsuleDialect(streamTypes), size: CHUNK });
-    this.#writer.datagrams.maxPayload = MAX_SENT_DATAGRAM;
-    this.streams = new MuxStreams(role, OWN_LIMITS, this.session, this.#writer);
     this.streams.begin(peer);
     this.#reader = new CapsuleReader({
       begin: (type, length) => this.#begin(type, length),
@@ -82,10 +76,10 @@ export class CapsuleConnection implements Carrier {
   handle(bytes: Uint8Array): void {
     this.#read(() => {
       this.#reader.handle(bytes);
-      if (this.#writer.waitingControl <= MAX_WAITING_CONTROL) return;
+      if (this.writer.waitingControl <= MAX_WAITING_CONTROL) return;
       throw transportError("PROTOCOL_VIOLATION", "capsules", "more to answer than the peer reads answers");
     });
-    this.#options.onPending();
+    this.onPending();
   }
 
   /** The peer has ended its direction. */
@@ -93,7 +87,7 @@ export class CapsuleConnection implements Carrier {
     this.#read(() => this.#reader.handleEnd());
     // draft-ietf-webtrans-http3 §6: without a capsule, it is code 0 without a reason.
     if (this.failure === undefined) this.#finish(PLAIN_CLOSE, undefined);
-    this.#options.onPending();
+    this.onPending();
   }
 
   /** The stream was reset, or its connection has ended. */
@@ -109,67 +103,23 @@ export class CapsuleConnection implements Carrier {
       this.#farewell = undefined;
       return last;
     }
-    return this.#writer.next(now, (part, isEnd) => this.streams.handleSent(part, isEnd));
+    return this.writer.next(now, (part, isEnd) => this.streams.handleSent(part, isEnd));
   }
 
   // ── Commands of the session ───────────────────────────────────────────────────────────────────────────────────────
 
-  get maxDatagramSize(): number {
-    return this.#writer.datagrams.maxPayload;
-  }
-
-  openStream(direction: StreamDirection): StreamId | undefined {
-    const id = this.streams.open(direction);
-    this.#options.onPending();
-    return id;
-  }
-
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
-    const hasRoom = this.streams.write(id, bytes, fin);
-    this.#options.onPending();
-    return hasRoom;
-  }
-
-  read(id: StreamId, max?: number): StreamChunk | undefined {
-    const chunk = this.streams.read(id, max);
-    if (chunk !== undefined && this.#writer.waitingControl > 0) this.#options.onPending();
-    return chunk;
-  }
-
-  reset(id: StreamId, code: number): void {
-    this.streams.reset(id, code);
-    this.#options.onPending();
-  }
-
-  stopSending(id: StreamId, code: number): void {
-    this.streams.stopSending(id, code);
-    this.#options.onPending();
-  }
-
-  setOrder(id: StreamId, order: StreamOrder): void {
-    this.streams.setOrder(id, order);
-  }
-
-  sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult {
-    const { datagrams } = this.#writer;
-    const result = datagrams.send(payload.slice(), expires);
-    this.#writer.update(datagrams);
-    this.#options.onPending();
-    return result;
-  }
-
   drain(): void {
     if (this.#isDrainSaid) return;
     this.#isDrainSaid = true;
-    this.#writer.addControl(capsule(WebTransportCapsule.DRAIN));
-    this.#options.onPending();
+    this.writer.addControl(capsule(WebTransportCapsule.DRAIN));
+    this.onPending();
   }
 
   close(info: CloseInfo): void {
     this.#farewell = capsule(WebTransportCapsule.CLOSE, closeValue(info));
     this.hasEnded = true;
     this.streams.close();
-    this.#options.onPending();
+    this.onPending();
   }
 
   // ── Capsules of the peer ──────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,6 @@ import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { transportError } from "../../quic/errors.ts";
 import { emitConnectionClose, type Frame } from "../../quic/frame/index.ts";
-import type { SendDatagramResult, StreamChunk, StreamDirection, StreamId } from "../../quic/transport.ts";
 import { Reader } from "../../wire/reader.ts";
 import { fromUtf8 } from "../../wire/text.ts";
 import { varintLength } from "../../wire/varint.ts";
@@ -21,11 +20,10 @@ import {
   applicationCode,
   MAX_WAITING_CONTROL,
   MessageWriter,
-  MuxStreams,
+  MuxCarrier,
   OWN_LIMITS,
   type Role,
 } from "../mux/index.ts";
-import { type Carrier, Session, type StreamOrder } from "../session.ts";
 import { QMUX_DIALECT } from "./dialect.ts";
 import { drainFrame, parametersFrame, parseQmuxFrame, pingFrame, type QmuxFrame } from "./frames.ts";
 import { Idle } from "./idle.ts";
@@ -61,11 +59,8 @@ export interface QmuxOptions {
   readonly onPending: () => void;
 }
 
-export class QmuxConnection implements Carrier {
-  readonly session: Session = new Session(this);
-  readonly streams: MuxStreams;
+export class QmuxConnection extends MuxCarrier {
   readonly #options: QmuxOptions;
-  readonly #writer: MessageWriter;
   readonly #idle: Idle;
   /** True if a message has several frames; datagrams and pings came with that. */
   readonly #hasRecords: boolean;
@@ -81,18 +76,16 @@ export class QmuxConnection implements Carrier {
   closeStatus: number | undefined;
 
   constructor(options: QmuxOptions) {
-    const { role, version, now } = options;
+    const { role, version, now, onPending } = options;
+    const hasRecords = version !== "qmux-00";
+    const own = hasRecords ? OWN_PARAMETERS : { ...OWN_PARAMETERS, maxDatagramFrameSize: 0, maxIdleTimeout: 0 };
+    const size = DEFAULT_RECORD_SIZE;
+    const writer = new MessageWriter({ dialect: QMUX_DIALECT, size, ...(hasRecords ? {} : { maxFrames: 1 }) });
+    super({ role, own, writer, onPending });
     this.#options = options;
-    this.#hasRecords = version !== "qmux-00";
+    this.#hasRecords = hasRecords;
     this.#idle = new Idle(now);
-    this.#writer = new MessageWriter({
-      dialect: QMUX_DIALECT,
-      size: DEFAULT_RECORD_SIZE,
-      ...(this.#hasRecords ? {} : { maxFrames: 1 }),
-    });
-    const own = this.#hasRecords ? OWN_PARAMETERS : { ...OWN_PARAMETERS, maxDatagramFrameSize: 0, maxIdleTimeout: 0 };
-    this.streams = new MuxStreams(role, own, this.session, this.#writer);
-    this.#writer.addControl(parametersFrame(emitParameters(own)));
+    writer.addControl(parametersFrame(emitParameters(own)));
   }
 
   /** True if nothing more is received, and only `pollMessage` may have something left. */
@@ -112,14 +105,14 @@ export class QmuxConnection implements Carrier {
       }
       const reader = new Reader(message);
       while (!reader.isAtEnd && !this.isOver) this.#handleFrame(parseQmuxFrame(reader));
-      if (this.#writer.waitingControl > MAX_WAITING_CONTROL) {
+      if (this.writer.waitingControl > MAX_WAITING_CONTROL) {
         throw transportError("PROTOCOL_VIOLATION", "message", "more frames to answer than the peer reads answers");
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.#refuse(error);
     }
-    this.#options.onPending();
+    this.onPending();
   }
 
   /** The peer sent what is no message of QMux. */
@@ -140,12 +133,12 @@ export class QmuxConnection implements Carrier {
     if (this.isOver) return;
     const due = this.#idle.check(now);
     if (due === "ping") {
-      this.#writer.addControl(pingFrame(this.#pings, false));
+      this.writer.addControl(pingFrame(this.#pings, false));
       this.#pings += 1;
     } else if (due !== undefined) {
       this.handleEnd(new Error(due === "idle" ? "the peer was silent for too long" : "the peer did not begin QMux"));
     }
-    this.#options.onPending();
+    this.onPending();
   }
 
   /** The next message to send; undefined if there is none now. */
@@ -155,54 +148,12 @@ export class QmuxConnection implements Carrier {
       this.#farewell = undefined;
       return last;
     }
-    const message = this.#writer.next(now, (part, isEnd) => this.streams.handleSent(part, isEnd));
+    const message = this.writer.next(now, (part, isEnd) => this.streams.handleSent(part, isEnd));
     if (message !== undefined) this.#idle.handleSent(now);
     return message;
   }
 
   // ── Commands of the session ───────────────────────────────────────────────────────────────────────────────────────
-
-  get maxDatagramSize(): number {
-    return this.#writer.datagrams.maxPayload;
-  }
-
-  openStream(direction: StreamDirection): StreamId | undefined {
-    return this.streams.open(direction);
-  }
-
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
-    const hasRoom = this.streams.write(id, bytes, fin);
-    this.#options.onPending();
-    return hasRoom;
-  }
-
-  read(id: StreamId, max?: number): StreamChunk | undefined {
-    const chunk = this.streams.read(id, max);
-    if (chunk !== undefined && this.#writer.waitingControl > 0) this.#options.onPending();
-    return chunk;
-  }
-
-  reset(id: StreamId, code: number): void {
-    this.streams.reset(id, code);
-    this.#options.onPending();
-  }
-
-  stopSending(id: StreamId, code: number): void {
-    this.streams.stopSending(id, code);
-    this.#options.onPending();
-  }
-
-  setOrder(id: StreamId, order: StreamOrder): void {
-    this.streams.setOrder(id, order);
-  }
-
-  sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult {
-    const { datagrams } = this.#writer;
-    const result = datagrams.send(payload.slice(), expires);
-    this.#writer.update(datagrams);
-    this.#options.onPending();
-    return result;
-  }
 
   /** The draft has no such frame: peers that do not announce that they take ours learn nothing. */
   drain(): void {
@@ -213,7 +164,7 @@ export class QmuxConnection implements Carrier {
   close({ closeCode, reason }: CloseInfo): void {
     this.#sayFarewell("application", closeCode, reason);
     this.closeStatus = CloseStatus.normal;
-    this.#options.onPending();
+    this.onPending();
   }
 
   // ── Frames of the peer ────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +225,7 @@ export class QmuxConnection implements Carrier {
       this.#idle.begin(OWN_PARAMETERS.maxIdleTimeout, peer.maxIdleTimeout);
       // A datagram is never split over messages.
       const frame = Math.min(peer.maxDatagramFrameSize, DEFAULT_RECORD_SIZE);
-      this.#writer.datagrams.maxPayload = Math.max(0, frame - 1 - varintLength(frame));
+      this.writer.datagrams.maxPayload = Math.max(0, frame - 1 - varintLength(frame));
     } else this.#idle.begin(0, 0);
     this.#options.onReady();
   }
@@ -282,8 +233,8 @@ export class QmuxConnection implements Carrier {
   #sayDrain(): void {
     if (this.#drain !== "wanted" || !this.#peerTakesDrain) return;
     this.#drain = "said";
-    this.#writer.addControl(drainFrame());
-    this.#options.onPending();
+    this.writer.addControl(drainFrame());
+    this.onPending();
   }
 
   #handleDatagram(data: Uint8Array, hasLength: boolean): void {
@@ -303,7 +254,7 @@ export class QmuxConnection implements Carrier {
     this.#pongs += 1;
     if (this.#pongs > MAX_PONGS) throw transportError("PROTOCOL_VIOLATION", "QX_PING", "more pings than are answered");
     const answer = pingFrame(sequence, true);
-    this.#writer.addControl((writer) => {
+    this.writer.addControl((writer) => {
       this.#pongs -= 1;
       writer.write(answer);
     });
@@ -325,7 +276,7 @@ export class QmuxConnection implements Carrier {
   #refuse(error: ProtocolError): void {
     this.#sayFarewell("transport", error.code, error.message);
     this.#finish(CloseStatus.protocolError, PLAIN_CLOSE, error);
-    this.#options.onPending();
+    this.onPending();
   }
 
   #finish(status: number, info: CloseInfo, error: Error | undefined): void {
