@@ -24,6 +24,8 @@ export interface Holder {
   progress(): number;
   /** The part of them that the peer has read. Requests that end may lower it. */
   read(): number;
+  /** True if the peer goes on with what costs us and gives it nothing. Asked every quarter of a second. */
+  isAbused?(): boolean;
   /** Ends the connection. */
   shed(reason: string): void;
 }
@@ -130,6 +132,8 @@ export class Budget {
       const quietSince = Math.min(watched.awaits ? watched.quietSince : now, watched.unreadSince);
       if (now - quietSince >= watched.stallTimeout) {
         this.#end(holder, `no progress for ${Math.round(watched.stallTimeout / 1000)} s`);
+      } else if (holder.isAbused?.() === true) {
+        this.#end(holder, "it sends only what is refused");
       } else {
         total += watched.held;
       }

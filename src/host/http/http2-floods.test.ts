@@ -93,6 +93,32 @@ test("the client is told why: ENHANCE_YOUR_CALM", async () => {
   expect(await client.whenOver()).toBe(0xb); // RFC 9113 §7
 });
 
+test("heads that are refused, after a good one, close the connection too", async () => {
+  const client = await start();
+  client.request("GET");
+  for (let i = 1; !client.isOver && i < 200_000; i += 20) {
+    for (let k = 0; k < 20; k += 1) {
+      client.sendFrame(frame(HEADERS, END_HEADERS | END_STREAM, 2 * (i + k) + 1, BOMB));
+    }
+    await client.turn();
+  }
+  // Node 20 closes it by itself.
+  expect([0xb, undefined]).toContain(await client.whenOver());
+});
+
+test("a client with a few heads that are refused, and one that skips ids, go on", async () => {
+  const budget = new Budget();
+  const { port } = await listen({ budget });
+  const client = await RawHttp2.open(port);
+  closers.push(() => client.close());
+  for (let i = 0; i < 7; i += 1) client.sendFrame(frame(HEADERS, END_HEADERS | END_STREAM, 2 * i + 1, BOMB));
+  client.sendFrame(frame(HEADERS, END_HEADERS | END_STREAM, 20_001, BOMB));
+  await client.ping();
+  for (let i = 0; i < 8; i += 1) budget.sweep();
+  await client.ping();
+  expect(client.isOver).toBe(false);
+});
+
 test("a client that never reads what the server wrote is disconnected", async () => {
   const budget = new Budget();
   const answer = (exchange: ServerExchange): void => {

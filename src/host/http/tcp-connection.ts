@@ -7,6 +7,7 @@ import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import type { Http2Intake } from "./http2-intake.ts";
 import { Http2Outbox } from "./http2-outbox.ts";
+import type { RefusedHeads } from "./http2-refused-heads.ts";
 import type { Http2Priorities } from "./http2-tap.ts";
 import { OpenTunnels } from "./open-tunnels.ts";
 import { SharedRoom } from "./shared-room.ts";
@@ -78,6 +79,8 @@ export class TcpConnection implements Holder {
   pipeline: Http1Pipeline | undefined;
   /** HTTP/2: the same. */
   intake: Http2Intake | undefined;
+  /** HTTP/2: heads that Node refuses. */
+  refusedHeads: RefusedHeads | undefined;
   /** HTTP/2: the requests by their streams, if the listener reads PRIORITY_UPDATE frames. */
   priorities: Http2Priorities | undefined;
   /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
@@ -104,6 +107,10 @@ export class TcpConnection implements Holder {
       onFault: this.listener.onFault,
     });
     return this.#outbox;
+  }
+
+  isAbused(): boolean {
+    return this.refusedHeads?.look() === true;
   }
 
   end(exchange: Abortable): void {

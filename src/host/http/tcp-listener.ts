@@ -33,6 +33,7 @@ import type { Http1Response } from "./http1-response.ts";
 import { responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { cutOffSession, limitControlFrames } from "./http2-control-frames.ts";
 import { Http2Intake } from "./http2-intake.ts";
+import { RefusedHeads } from "./http2-refused-heads.ts";
 import { http2ExchangeOf } from "./http2-request.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
@@ -378,6 +379,7 @@ export class TcpListener implements ManagedListener {
     if (this.#originNames !== undefined) session.origin(...this.#originNames);
     connection.priorities = this.#tap?.connect(session, MAX_CONCURRENT_STREAMS);
     connection.countSentBytes = sentBytesCounter(session);
+    connection.refusedHeads = new RefusedHeads(session);
     connection.intake = new Http2Intake({
       onExchange: this.#onExchange,
       cutOff: () => cutOffSession(session, this.#onFault),
@@ -415,6 +417,7 @@ export class TcpListener implements ManagedListener {
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
     connection.headTimer?.clear();
+    connection.refusedHeads?.accept();
     const exchange = http2ExchangeOf(stream, { headers, flags, raw }, connection, this.#acceptsTunnels);
     if (exchange !== undefined) connection.intake?.add(exchange);
   }
