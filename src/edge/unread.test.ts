@@ -32,10 +32,17 @@ async function begin(open: OpenTestClient, handle: (exchange: ServerExchange) =>
   return client;
 }
 
-/** Sends requests, and reads only the response heads. */
-async function requestWithoutReading(client: TestClient): Promise<void> {
-  const heads = Array.from({ length: REQUESTS }, () => client.request({ path: "/large" }).response);
-  for (const { content } of await Promise.all(heads)) content.on("error", () => undefined);
+/**
+ * Sends requests, and reads no content. Over HTTP/3 the content of some may fill the window before the heads of the others
+ * have been sent, so it does not wait for all heads.
+ */
+function requestWithoutReading(client: TestClient): void {
+  for (let i = 0; i < REQUESTS; i += 1) {
+    client.request({ path: "/large" }).response.then(
+      ({ content }) => content.on("error", () => undefined),
+      () => undefined,
+    );
+  }
 }
 
 describe.each(VERSIONS.filter(([version]) => version !== "http/1.1"))("over %s", (_version, open) => {
@@ -46,7 +53,7 @@ describe.each(VERSIONS.filter(([version]) => version !== "http/1.1"))("over %s",
     const files = new FileService(directory, {}, new Budget());
     const client = await begin(open, files.handle);
     const before = chunkCounts.inUse;
-    await requestWithoutReading(client);
+    requestWithoutReading(client);
     const held = (): number => (chunkCounts.inUse - before) * 64 * 1024;
     await vi.waitUntil(() => held() >= 4 * MB, { timeout: 20_000, interval: 20 });
     expect(held()).toBeLessThan(9 * MB);
@@ -83,7 +90,7 @@ test("over h2, handlers' streams are pulled for a client that reads nothing only
     return new Response(new ReadableStream({ pull }));
   });
   const client = await begin(openHttp2, handle);
-  await requestWithoutReading(client);
+  requestWithoutReading(client);
   // Every stream produces its first chunk unasked.
   const held = (): number => (pulled - REQUESTS) * 64 * 1024;
   await vi.waitUntil(() => held() >= 4 * MB, { timeout: 20_000, interval: 20 });
