@@ -110,7 +110,7 @@ test("serves on one port, counts as one, and reads its configuration again under
 }, 90_000);
 
 test.each([
-  [["--unix", "/tmp/x", "--workers", "2"], "not on a Unix socket"],
+  [["--unix", "memcache.sock", "--workers", "2"], "not on a Unix socket"],
   [["-l", "127.0.0.1", "-l", "127.0.0.2", "--workers", "2"], "several addresses"],
   [["--workers", "none"], "is not a number of processes"],
 ])("%j is refused", async (args, words) => {

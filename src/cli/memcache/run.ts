@@ -33,12 +33,19 @@ export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
     throw asUsageError(error);
   });
   const grace = parseDuration(flags.grace, "--grace");
-  const running = await start(options, workers, isWorker).catch((error: unknown) => {
+  const starting = start(options, workers, isWorker);
+  const onFault = (fault: Fault): void => reportFault(fault);
+  // Heard from the beginning: a worker may get the signal while it starts, and would end.
+  const reload = (): Promise<unknown> =>
+    starting.then(
+      (each) => each.reload(),
+      () => undefined,
+    );
+  const stopReloads = io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
+  const running = await starting.catch((error: unknown) => {
+    stopReloads?.();
     throw asUsageError(error);
   });
-  const onFault = (fault: Fault): void => reportFault(fault);
-  const reload = async (): Promise<void> => void (await running.reload());
-  const stopReloads = io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
   // The supervisor prints, hears of signals, and ends this process.
   if (isWorker) return;
   const stopped = untilStopped(running, grace, io);

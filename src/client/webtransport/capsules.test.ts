@@ -5,23 +5,12 @@ import { afterAll, describe, expect, test } from "vitest";
 import { exercise, FAREWELL, SUBPROTOCOLS } from "../../../interop/webtransport/exercise.ts";
 import { serve } from "../../edge/serve.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
-import { WebTransport, WebTransportError, type WebTransportOptions } from "./index.ts";
+import { WebTransport, type WebTransportOptions } from "./index.ts";
+import { errorWith, exercising } from "./testing/exercising-server.ts";
 
-const errorWith = (streamErrorCode: number) => new WebTransportError("", { streamErrorCode });
 const ends: Promise<unknown>[] = [];
 const options = { port: 0, host: "127.0.0.1", tls: localhostIdentity, log: () => {} };
-const server = await serve({ ...options, http2WebTransport: true }, (request, { webtransport }) => {
-  if (webtransport === undefined) return new Response("no session", { status: 404 });
-  const { pathname, searchParams } = new URL(request.url);
-  const protocol = searchParams.get("protocol") ?? undefined;
-  const session = webtransport.accept(protocol === undefined ? {} : { protocol });
-  ends.push(
-    pathname === "/idle"
-      ? session.closed.catch((error: Error) => error)
-      : exercise(session, errorWith, pathname === "/server-closes"),
-  );
-  return session.response;
-});
+const server = await serve({ ...options, http2WebTransport: true }, exercising(ends));
 afterAll(() => server.close({ timeout: 0 }));
 
 /** With nothing to fall back to, however slow the machine is. */

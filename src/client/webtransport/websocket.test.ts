@@ -13,27 +13,13 @@ import { fromHex } from "../../wire/hex.ts";
 import { utf8 } from "../../wire/text.ts";
 import { openSession, overWebSocket } from "./carriers.ts";
 import { WebTransport, WebTransportError, type WebTransportOptions } from "./index.ts";
+import { errorWith, exercising } from "./testing/exercising-server.ts";
 
 const identity = makeCertificate({ names: ["localhost"], notAfter: daysFromNow(12) });
-const errorWith = (streamErrorCode: number) => new WebTransportError("", { streamErrorCode });
 
 /** Ends of sessions, in the order in which the server accepted them. */
 const ends: Promise<unknown>[] = [];
-const server: Server = await serve(
-  { port: 0, host: "127.0.0.1", tls: identity, log: () => {} },
-  (request, { webtransport }) => {
-    if (webtransport === undefined) return new Response("no session", { status: 404 });
-    const { pathname, searchParams } = new URL(request.url);
-    const protocol = searchParams.get("protocol") ?? undefined;
-    const session = webtransport.accept(protocol === undefined ? {} : { protocol });
-    ends.push(
-      pathname === "/idle"
-        ? session.closed.catch((error: Error) => error)
-        : exercise(session, errorWith, pathname === "/server-closes"),
-    );
-    return session.response;
-  },
-);
+const server: Server = await serve({ port: 0, host: "127.0.0.1", tls: identity, log: () => {} }, exercising(ends));
 afterAll(() => server.close({ timeout: 0 }));
 
 const at = (path: string): URL => new URL(path, server.url);

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { fromHex, toHex } from "../../wire/hex.ts";
 import { concat, utf8 } from "../../wire/text.ts";
+import { failureOf } from "../testing/failure.ts";
 import {
   BASE_MESSAGES,
   BaseDraftError,
@@ -28,15 +29,7 @@ function read(parts: readonly Uint8Array[]): unknown[] {
   return events;
 }
 
-const failure = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof BaseDraftError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "no error";
-};
+const failure = (run: () => unknown): string => failureOf(BaseDraftError, run);
 
 describe("HEADERS", () => {
   test("of an audio segment: id 7, order 100, after stream 1", () => {

@@ -7,6 +7,7 @@ import { instant } from "../../base/time.ts";
 import { fromHex, toHex } from "../../wire/hex.ts";
 import { concat, latin1 } from "../../wire/text.ts";
 import { TestSource } from "../test-source/index.ts";
+import { failureOf } from "../testing/failure.ts";
 import {
   BmffError,
   BmffReader,
@@ -37,15 +38,7 @@ import {
 const INIT = new TestSource({ start: instant(0) }).pollBytes(instant(0))!;
 const BYTES = new Uint8Array(50);
 
-const failure = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof BmffError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "no error";
-};
+const failure = (run: () => unknown): string => failureOf(BmffError, run);
 
 describe("the reader of top-level boxes", () => {
   function read(parts: readonly Uint8Array[], limits: Partial<BmffReaderOptions> = {}) {

@@ -234,7 +234,7 @@ describe("bad input", () => {
       ["track 1: video before a keyframe is dropped"],
     ],
     [
-      "boxes that nobody needs are skipped",
+      "boxes of other types are skipped",
       [initOf(), emitBox("sidx"), key(0), emitBox("mfra"), emitBox("mdat")],
       ["0.0"],
       [],

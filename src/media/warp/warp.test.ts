@@ -6,6 +6,7 @@ import { fromHex, toHex } from "../../wire/hex.ts";
 import { concat, latin1, utf8 } from "../../wire/text.ts";
 import { emitBox, emitFragment, type InitSegment, parseInitSegment, STYP, SYNC_SAMPLE, uint32 } from "../bmff/index.ts";
 import { TestSource, VIDEO_TRACK } from "../test-source/index.ts";
+import { failureOf } from "../testing/failure.ts";
 import {
   emitWarpMessage,
   livePrecedence,
@@ -28,15 +29,7 @@ function read(parts: readonly Uint8Array[], inits: ReadonlyMap<number, InitSegme
   return events;
 }
 
-const failure = (run: () => unknown): string => {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof WarpError) return `${error.code} ${error.message}`;
-    throw error;
-  }
-  return "no error";
-};
+const failure = (run: () => unknown): string => failureOf(WarpError, run);
 
 const json = (text: string): Uint8Array => emitBox("warp", utf8(text));
 const SEGMENT = emitWarpMessage({
