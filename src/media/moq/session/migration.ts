@@ -31,6 +31,7 @@ interface Moved {
   isOver: boolean;
 }
 
+/** Start it with both sessions, drive both, and poll its events instead of theirs until it is done. */
 export class Migration {
   readonly #old: MoqSession;
   readonly #next: MoqSession;

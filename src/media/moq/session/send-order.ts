@@ -20,8 +20,9 @@ const PRIORITIES = 2 ** 8;
 
 const clamp = (value: number, limit: number): number => Math.min(Math.max(0, value), limit - 1);
 
-/** Setup and requests go before all objects. */
+/** Setup goes before all requests. */
 export const CONTROL_ORDER: SendOrder = { sendOrder: PRIORITIES * PRIORITIES * GROUPS * SUBGROUPS + 1 };
+/** Requests go before all objects. */
 export const REQUEST_ORDER: SendOrder = { sendOrder: PRIORITIES * PRIORITIES * GROUPS * SUBGROUPS };
 
 /**

@@ -10,6 +10,7 @@ interface Registered extends ResolvedToken {
   isKnown: boolean;
 }
 
+/** Decides how each token is said. */
 export class TokenRegistry {
   #room = 0;
   #next = 0;
