@@ -3,6 +3,7 @@
 import type { Target } from "../session.ts";
 import { bmff } from "./bmff.ts";
 import { capsules } from "./capsules.ts";
+import { catalogs } from "./catalogs.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
 import { frames } from "./frames.ts";
@@ -32,6 +33,7 @@ export const TARGETS: readonly Target[] = [
   bmff,
   moq,
   moqSession,
+  catalogs,
   warp,
   baseDraft,
 ];

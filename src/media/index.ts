@@ -1,11 +1,12 @@
 /**
- * Live media: ISO-BMFF framing of CMAF, a packager into groups and objects, LOC, the codecs of Warp, the MoQ base draft and MoQ Transport, a relay, a test source. Experimental.
+ * Live media: ISO-BMFF framing of CMAF, a packager into groups and objects, LOC, the codecs of Warp, the MoQ base draft and MoQ Transport, a relay, catalogs of MSF and hang, a test source. Experimental.
  *
  * @module nagare/experimental/media
  */
 
 export * from "./base-draft/index.ts";
 export * from "./bmff/index.ts";
+export * from "./catalog/index.ts";
 export * from "./loc/index.ts";
 export * from "./moq/index.ts";
 export * from "./packager/index.ts";
