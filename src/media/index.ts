@@ -9,6 +9,7 @@ export * from "./bmff/index.ts";
 export * from "./catalog/index.ts";
 export * from "./loc/index.ts";
 export * from "./moq/index.ts";
+export * from "./moq-lite/index.ts";
 export * from "./packager/index.ts";
 export * from "./relay/index.ts";
 export * from "./test-source/index.ts";
