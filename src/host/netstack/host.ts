@@ -225,9 +225,9 @@ function netOf(driver: StackDriver): HostNet {
 }
 
 const dgramOf = (driver: StackDriver): HostDgram => ({
-  createSocket: (type, onMessage) => {
+  createSocket: (type, listener) => {
     const socket = new UdpSocketOfStack(driver, (typeof type === "string" ? type : type.type) === "udp4" ? 4 : 6);
-    return onMessage === undefined ? socket : socket.addListener("message", onMessage);
+    return listener === undefined ? socket : socket.addListener("message", listener);
   },
 });
 
