@@ -18,6 +18,8 @@ export interface MoqCarrier {
   openStream(direction: StreamDirection): StreamId | undefined;
   /** Bytes, and the end of our side with `fin`. */
   write(stream: StreamId, bytes: Uint8Array, fin: boolean): void;
+  /** False while what is written to a stream would only wait. Without it there is always room. */
+  hasRoom?(stream: StreamId): boolean;
   /** The order of a stream of ours among others; without it, or before it is called, all have the order 0. */
   setOrder?(stream: StreamId, order: SendOrder): void;
   /** Abandons our side. */
