@@ -1,26 +1,14 @@
 /** What a session needs of a connection: WebTransport, QMux or raw QUIC are carriers. */
 
 import type { VarInt } from "../../../wire/varint.ts";
+import type { StreamCarrier } from "../../carrier.ts";
 
-/** Of a stream of the carrier. */
-export type StreamId = number;
-/** One way, or both. */
-export type StreamDirection = "uni" | "bidi";
+export type { StreamDirection, StreamId } from "../../carrier.ts";
 
 /** Streams and datagrams to the peer. What is written waits in the carrier until it can be sent. */
-export interface MoqCarrier {
-  /** Undefined if the peer allows no more streams now. */
-  openStream(direction: StreamDirection): StreamId | undefined;
-  /** Bytes, and the end of our side with `fin`. */
-  write(stream: StreamId, bytes: Uint8Array, fin: boolean): void;
-  /** Abandons our side. */
-  reset(stream: StreamId, code: number): void;
-  /** Asks the peer to abandon its side. */
-  stopSending(stream: StreamId, code: number): void;
+export interface MoqCarrier extends StreamCarrier {
   /** May be lost. */
   sendDatagram(bytes: Uint8Array): void;
-  /** Ends the connection, or the WebTransport session. */
-  close(code: number, reason: string): void;
 }
 
 /** An alias as the key of a map. */
