@@ -5,6 +5,11 @@ export type StreamId = number;
 /** One way, or both. */
 export type StreamDirection = "uni" | "bidi";
 
+/** The place of a stream among those of its session, as WebTransport has it: a higher order leaves first. */
+export interface SendOrder {
+  readonly sendOrder: number;
+}
+
 /** Streams to the peer. What is written waits in the carrier until it can be sent. */
 export interface StreamCarrier {
   /** Undefined if the peer allows no more streams now. */
@@ -24,5 +29,5 @@ export interface OrderedCarrier extends StreamCarrier {
   /** Returns false if there is no room for more now: a call that there is room again follows. More is taken all the same. */
   write(stream: StreamId, bytes: Uint8Array, fin: boolean): boolean;
   /** A higher order goes first, retransmissions included; streams of the same order take turns. */
-  setOrder(stream: StreamId, order: number): void;
+  setOrder(stream: StreamId, order: SendOrder): void;
 }

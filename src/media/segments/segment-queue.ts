@@ -179,7 +179,7 @@ export class SegmentQueue<Label> {
     }
     segment.stream = stream;
     this.#byStream.set(stream, segment);
-    carrier.setOrder(stream, segment.rank);
+    carrier.setOrder(stream, { sendOrder: segment.rank });
     return true;
   }
 

@@ -253,7 +253,7 @@ export abstract class SegmentSession<Event extends { readonly type: string }> {
     if (this.#control === undefined) {
       this.#control = this.carrier.openStream("uni");
       if (this.#control === undefined) return false;
-      this.carrier.setOrder(this.#control, INIT_RANK);
+      this.carrier.setOrder(this.#control, { sendOrder: INIT_RANK });
       if (head.length > 0) this.carrier.write(this.#control, head, false);
     }
     this.carrier.write(this.#control, message, false);

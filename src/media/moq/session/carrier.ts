@@ -1,12 +1,14 @@
 /** What a session needs of a connection: WebTransport, QMux or raw QUIC are carriers. */
 
 import type { VarInt } from "../../../wire/varint.ts";
-import type { StreamCarrier } from "../../carrier.ts";
+import type { SendOrder, StreamCarrier, StreamId } from "../../carrier.ts";
 
-export type { StreamDirection, StreamId } from "../../carrier.ts";
+export type { SendOrder, StreamDirection, StreamId } from "../../carrier.ts";
 
 /** Streams and datagrams to the peer. What is written waits in the carrier until it can be sent. */
 export interface MoqCarrier extends StreamCarrier {
+  /** The order of a stream of ours among others; without it, or before it is called, all have the order 0. */
+  setOrder?(stream: StreamId, order: SendOrder): void;
   /** May be lost. */
   sendDatagram(bytes: Uint8Array): void;
 }

@@ -2,7 +2,7 @@
 
 import { after, type Instant, instant, millis } from "../../../base/time.ts";
 import { type AssemblyEvent, type AssemblyOptions, SegmentAssembly } from "../../assembly/index.ts";
-import type { OrderedCarrier, StreamDirection, StreamId } from "../../carrier.ts";
+import type { OrderedCarrier, SendOrder, StreamDirection, StreamId } from "../../carrier.ts";
 import { type MediaObject, Packager } from "../../packager/index.ts";
 import { TestSource } from "../../test-source/index.ts";
 import type { SegmentSession, SegmentSessionEvent } from "../index.ts";
@@ -48,9 +48,9 @@ export class LinkCarrier implements OrderedCarrier {
     return id;
   }
 
-  setOrder(stream: StreamId, order: number): void {
+  setOrder(stream: StreamId, { sendOrder }: SendOrder): void {
     const sending = this.streams.get(stream);
-    if (sending !== undefined) sending.order = order;
+    if (sending !== undefined) sending.order = sendOrder;
   }
 
   write(stream: StreamId, bytes: Uint8Array, fin: boolean): boolean {
