@@ -101,7 +101,7 @@ export async function fetchWith(
       continue;
     }
     const { facts } = answer;
-    origin.altSvc(answer.status, answer.fields);
+    origin.altSvc(answer.status, answer.fields, facts.protocol);
     noteFields(answer.fields, state, settings);
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;

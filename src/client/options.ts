@@ -18,6 +18,7 @@ import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
+import type { AltSvcStore } from "./alt-svc-store.ts";
 import { type HappyEyeballsOptions, raceSettings } from "./happy-eyeballs.ts";
 
 /** The options of `createClient`. All are optional; durations are in milliseconds. */
@@ -58,6 +59,11 @@ export interface ClientOptions {
    * URL. Default: always there.
    */
   readonly connectTo?: ConnectTo | undefined;
+  /**
+   * Where connections leave this machine: one of its IP addresses, or the name of an interface, whose address of each family is used.
+   * Hosts are then only tried over the families that it has. Name servers are asked as ever. Default: the system chooses.
+   */
+  readonly localAddress?: string | undefined;
   /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
   /** Milliseconds from the request to the response head; 0 or Infinity for no limit. Default: 300 s. */
@@ -90,6 +96,11 @@ export interface ClientOptions {
    * certificates are not verified. Default: none.
    */
   readonly hsts?: HstsStore | undefined;
+  /**
+   * The alternative services that origins have advertised (RFC 7838), for several clients, or to keep them. With
+   * `rejectUnauthorized: false`, nothing is added. Default: a memory of the client's own.
+   */
+  readonly altSvc?: AltSvcStore | undefined;
   /**
    * True to send requests over another origin's HTTP/2 or HTTP/3 connection whose certificate holds for both, if the host has its
    * address or the server names the origin in an ORIGIN frame (RFC 9113 §9.1.1, RFC 8336). Default: false.
@@ -139,7 +150,7 @@ export interface UdpViaOptions {
   readonly url: string | URL;
   /** Fields of each request to it, such as `proxy-authorization`. */
   readonly headers?: Headers | Record<string, string> | undefined;
-  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve`, `resolver` and the engine are ours. */
+  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve`, `resolver`, `localAddress` and the engine are ours. */
   readonly client?: ClientOptions | undefined;
 }
 
@@ -158,6 +169,8 @@ export interface ClientSettings extends DialerSettings {
   readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
   readonly secureOrigins: SecureOrigins;
+  /** False to take no notice of what origins advertise: an impostor's word would outlast the client. */
+  readonly notesAltSvc: boolean;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -175,7 +188,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     throw new TypeError("NAGARE_DISABLE_H3 is set, but HTTP/3 is the only allowed protocol; allow another");
   if (protocols.length === 0) throw new TypeError("protocols is empty; give at least one");
   const qlog = options.qlog === undefined ? undefined : qlogSettings(options.qlog);
-  const race = raceSettings(options.happyEyeballs, clock, options.resolver);
+  const race = raceSettings(options.happyEyeballs, clock, options.resolver, options.localAddress);
   return {
     protocols: allowed,
     ca: pemList(options.ca),
@@ -200,6 +213,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     cookies: options.cookies,
     hsts: options.hsts,
     hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
+    notesAltSvc: options.altSvc === undefined || options.rejectUnauthorized !== false,
     secureOrigins: new SecureOrigins(),
     race,
     addresses: race.addresses,

@@ -405,6 +405,34 @@ test("--hsts keeps hosts in curl's file, and turns http into https", async () =>
   expect(await readFile(file, "utf8")).toContain('\nlocalhost "unlimited"\n');
 });
 
+test("--alt-svc keeps alternative services in curl's file, and reports lines that it cannot read", async () => {
+  const file = join(directory, "alt-svc");
+  const line = `h2 localhost ${server.port} h3 localhost ${server.port} "20991231 23:59:59" 1 0`;
+  await writeFile(file, `${line}\nh2 other.test 443 h2 alt.test 8443 "20991231 23:59:59" 0 0\n${"broken\n".repeat(7)}`);
+  const { stdout, stderr, exitCode } = await get(["--alt-svc", file, "--", `${url}protocol`]);
+  expect([stdout, exitCode]).toEqual(["h3", 0]);
+  expect(stderr.match(/line \d+ is left out: it has not nine fields/g)).toHaveLength(5);
+  expect(stderr).toContain("2 more lines are left out");
+  const kept = await readFile(file, "utf8");
+  expect(kept).toContain(`\n${line}\n`);
+  expect(kept).toContain('\nh2 other.test 443 h2 alt.test 8443 "20991231 23:59:59" 0 0\n');
+  // What a response says replaces what was known of its origin.
+  await get(["--alt-svc", file, "--http2", "--", `${url}protocol`]);
+  expect(await readFile(file, "utf8")).toMatch(/\nh2 localhost (\d+) h3 localhost \1 "20[2-8]\d{5} [\d:]{8}" 0 0\n/);
+  expect(await get(["--alt-svc", "", "--hsts", "", "--", `${url}protocol`])).toMatchObject({ stderr: "", exitCode: 0 });
+});
+
+test("--interface takes an address or an interface, and fails with curl's code", async () => {
+  for (const name of ["127.0.0.3", "host!127.0.0.3"]) {
+    expect(await get(["--interface", name, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });
+  }
+  const results = await Promise.all(
+    ["nosuch0", "if!nosuch0", "192.0.2.77"].map((name) => get(["--interface", name, "--", url])),
+  );
+  expect(results.map(({ exitCode }) => exitCode)).toEqual([45, 45, 45]);
+  expect(results[0]!.stderr).toContain('"nosuch0" is neither an IP address nor an interface');
+});
+
 test("--doh-url looks names up by DNS over HTTPS, HTTPS records too, which turn http into https", async () => {
   const zone = join(directory, "example.test.zone");
   const record = `_${server.port}._https HTTPS 1 @ alpn=h2\n`;

@@ -78,6 +78,8 @@ export interface GetFlags extends CertificateFlags {
   readonly connectTo?: readonly string[];
   readonly dohUrl?: string;
   readonly hsts?: string;
+  readonly altSvc?: string;
+  readonly interface?: string;
   readonly happyEyeballsTimeoutMs?: number;
   /** True for the servers of the system. */
   readonly httpsRecords?: true | string;
@@ -122,6 +124,8 @@ export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promi
     connectTo: connectToFrom(flags.connectTo ?? []),
     resolve: resolverFrom(flags.resolve ?? [], familyOf(flags), doh !== undefined),
     resolver: doh,
+    // curl's marks for what a name may be.
+    ...(flags.interface === undefined ? {} : { localAddress: flags.interface.replace(/^(?:if|host)!/, "") }),
   };
 }
 
