@@ -10,7 +10,7 @@ export {
 } from "./alt-svc-file.ts";
 export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
 /** Client hints. */
-export { ClientHints } from "./client-hints.ts";
+export { ClientHints, type HintValue } from "./client-hints.ts";
 /** Decides which connections to open for an origin. */
 export {
   type ChoiceCommand,

@@ -145,6 +145,12 @@ export function registerGet(program: Command, io: Io): void {
       ).argParser(collect),
     )
     .addOption(new Option("--interface <name>", "connect from this address of this machine, or from this interface"))
+    .addOption(
+      new Option(
+        "--ip-geo <entry>",
+        "where this machine's address is used, as an entry of a geofeed or @FILE, for servers that ask (Sec-CH-IP-Geo)",
+      ),
+    )
     .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL, HTTPS records too"))
     .addOption(
       new Option(

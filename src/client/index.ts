@@ -46,6 +46,7 @@ export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of 
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
 export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addresses
 export { redirectTarget } from "./location.ts"; // the target of a redirect
+export type { ResourceNotice } from "./notices.ts"; // the end of a resource
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
 export type { RequestPriority } from "./priority.ts"; // the priority of a request

@@ -7,6 +7,7 @@ import { pemText } from "../host/certificates/pem.ts";
 import type { AddressSource, Resolver } from "../host/client/addresses.ts";
 import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
+import type { LocalSource } from "../host/client/local-source.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
@@ -18,8 +19,11 @@ import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
+import { GEO_HINT } from "../http/index.ts";
 import type { AltSvcStore } from "./alt-svc-store.ts";
 import { type HappyEyeballsOptions, raceSettings } from "./happy-eyeballs.ts";
+import { geoHintFrom } from "./ip-geo.ts";
+import { Notices, type ResourceNotice } from "./notices.ts";
 
 /** The options of `createClient`. All are optional; durations are in milliseconds. */
 export interface ClientOptions {
@@ -89,6 +93,18 @@ export interface ClientOptions {
    * such an origin calls critical makes the client send a GET, HEAD or OPTIONS again, once. Default: none.
    */
   readonly clientHints?: Readonly<Record<string, string>> | undefined;
+  /**
+   * An entry of a geofeed (RFC 8805) about the address by which this machine leaves its network, such as
+   * "192.0.2.0/24,US,US-AL,Alabaster,": sent as the client hint Sec-CH-IP-Geo, by the rules of `clientHints`. Several lines are a
+   * feed, in which the machine's own public addresses are looked up. If it has some, and none is in the feed, nothing is sent.
+   * Default: none. Experimental.
+   */
+  readonly ipGeo?: string | undefined;
+  /**
+   * Told what a response says about the end of its resource (Deprecation, Sunset and their links): once for each resource, and again
+   * if that changes. A query does not make a resource another one. Experimental.
+   */
+  readonly onNotice?: ((notice: ResourceNotice) => void) | undefined;
   /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
   readonly cookies?: ClientCookies | undefined;
   /**
@@ -168,6 +184,7 @@ export interface ClientSettings extends DialerSettings {
   readonly cookies: ClientCookies | undefined;
   readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
+  readonly notices: Notices;
   readonly secureOrigins: SecureOrigins;
   /** False to take no notice of what origins advertise: an impostor's word would outlast the client. */
   readonly notesAltSvc: boolean;
@@ -212,7 +229,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
     hsts: options.hsts,
-    hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
+    hints: hintsFrom(options, race.local),
+    notices: new Notices(options.onNotice, clock),
     notesAltSvc: options.altSvc === undefined || options.rejectUnauthorized !== false,
     secureOrigins: new SecureOrigins(),
     race,
@@ -221,6 +239,15 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
     clock,
   };
+}
+
+function hintsFrom(
+  { clientHints, ipGeo, udpVia }: ClientOptions,
+  local: LocalSource | undefined,
+): ClientHints | undefined {
+  if (clientHints === undefined && ipGeo === undefined) return undefined;
+  const geo = ipGeo === undefined ? {} : { [GEO_HINT]: geoHintFrom(ipGeo, udpVia !== undefined, local) };
+  return new ClientHints({ ...clientHints, ...geo });
 }
 
 /** Throws an `IdentityError` if the certificate or its key cannot be used. */

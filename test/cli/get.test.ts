@@ -422,6 +422,32 @@ test("--alt-svc keeps alternative services in curl's file, and reports lines tha
   expect(await get(["--alt-svc", "", "--hsts", "", "--", `${url}protocol`])).toMatchObject({ stderr: "", exitCode: 0 });
 });
 
+test("a resource that ends: one line on stderr, once; --ip-geo answers a server that asks", async () => {
+  const { issued } = testCertificate();
+  await using api = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, (request) => {
+    const headers = new Headers({
+      deprecation: "@1688169599",
+      sunset: "Thu, 31 Dec 2099 23:59:59 GMT",
+      link: '</why>; rel="deprecation", </v2>; rel="successor-version"',
+      "accept-ch": "Sec-CH-IP-Geo",
+      "critical-ch": "Sec-CH-IP-Geo",
+    });
+    return new Response(request.headers.get("sec-ch-ip-geo") ?? "-", { headers });
+  });
+  const at = `https://localhost:${api.port}`;
+  const { stdout, stderr } = await get(["-w", "\n", "--", `${at}/v1?a`, `${at}/v1?b`]);
+  expect(stdout).toBe("-\n-\n");
+  const dates = "is deprecated since 2023-06-30";
+  expect(stderr).toBe(
+    `nagare: ${at}/v1 ${dates} (${at}/why); is expected to end on 2099-12-31; is replaced by ${at}/v2\n`,
+  );
+  expect(await get(["-s", "--ip-geo", "192.0.2.0/24,US,US-AL,Alabaster,", "--", `${at}/v1`])).toMatchObject({
+    stderr: "",
+  });
+  const wrong = await get(["--ip-geo", "10.0.0.0/8,US,,,", "--", at]);
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--ip-geo line 1") });
+});
+
 test("--interface takes an address or an interface, and fails with curl's code", async () => {
   for (const name of ["127.0.0.3", "host!127.0.0.3"]) {
     expect(await get(["--interface", name, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });

@@ -9,7 +9,9 @@ import {
   type ClientOptions,
   createClient,
   HstsStore,
+  type ResourceNotice,
 } from "../../client/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
@@ -21,6 +23,7 @@ import { CURL, withCurlCode } from "./exit-codes.ts";
 import { checkCombinations, clientOptionsFrom, familyOf, type GetFlags, readPem, urlFrom } from "./flags.ts";
 import { readKept, saveKept } from "./kept-text.ts";
 import { openKeyLog } from "./keylog.ts";
+import { noticeText } from "./notice.ts";
 import { openDestination } from "./output.ts";
 import { nameInUrl } from "./remote-name.ts";
 import { type Job, type Session, transfer } from "./transfer.ts";
@@ -45,6 +48,9 @@ function usableClient(options: ClientOptions): Client {
   try {
     return createClient(options);
   } catch (error) {
+    if (options.ipGeo !== undefined && error instanceof TypeError && error.message.startsWith("ipGeo")) {
+      throw usageError(error.message.replace("ipGeo", "--ip-geo"));
+    }
     if (error instanceof ClientError && error.code === "LOCAL_ADDRESS_UNAVAILABLE") {
       throw withCurlCode(error, { protocol: undefined, headSeen: false });
     }
@@ -70,7 +76,17 @@ async function getAll(
   const qlog = qlogFrom(flags, io);
   const hsts = flags.hsts === undefined ? undefined : await hstsFrom(flags.hsts);
   const altSvc = flags.altSvc === undefined ? undefined : await altSvcFrom(flags.altSvc, log);
-  const client = usableClient({ ...options, hsts, altSvc, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
+  const onNotice = (notice: ResourceNotice): void => {
+    if (flags.silent !== true) log(printable(noticeText(notice)));
+  };
+  const client = usableClient({
+    ...options,
+    onNotice,
+    hsts,
+    altSvc,
+    keylog: keylog?.write,
+    qlog: qlog && { ...qlog, log },
+  });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {
     client,
