@@ -120,11 +120,12 @@ export class Receivers {
     return true;
   }
 
-  /** The next bytes of a stream; undefined if there are none now. */
+  /** The next bytes of a stream; undefined if there are none now, or the flow is over. */
   read(id: number, max: number): StreamPiece | undefined {
     const held = this.#flows.get(id);
-    if (held === undefined || !(held.content instanceof ByteStream)) {
-      throw new FlowError("FLOW_UNKNOWN", `there is no stream ${id} to read`);
+    if (held === undefined) return undefined;
+    if (!(held.content instanceof ByteStream)) {
+      throw new FlowError("FLOW_KIND", `flow ${id} carries messages: they come as events`);
     }
     const piece = held.content.read(max);
     if (held.isFull && held.content.readable <= RESUME_AT) {
