@@ -1,6 +1,6 @@
 /** The controller of flows: by delay, so that what is urgent finds short queues. */
 
 import type { CongestionController } from "../../congestion/controller.ts";
-import { Ledbat } from "../../congestion/ledbat.ts";
+import { Copa } from "../../congestion/copa.ts";
 
-export const createController = (packetSize: number): CongestionController => new Ledbat(packetSize);
+export const createController = (packetSize: number): CongestionController => new Copa(packetSize);
