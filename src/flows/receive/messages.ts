@@ -52,7 +52,7 @@ export class Messages {
     const number = expandSequence(part.message, this.#latest);
     if (number < this.#forgottenBelow || this.#done.has(number)) return this.#repeated();
     if (number > this.#latest) this.#latest = number;
-    if (part.isFirst && part.isLast) {
+    if (part.isFirst && part.isLast && !this.#partials.has(number)) {
       this.#settle(number);
       return this.#deliver(new Uint8Array(unit.payload), number, arrival);
     }
@@ -80,14 +80,15 @@ export class Messages {
     const partial = this.#partials.get(number) ?? { fragments: [], count: 0, bytes: 0, total: undefined, until };
     if (partial.fragments[part.fragment] !== undefined) return this.#repeated();
     // A fragment after the last one: the sender contradicts itself.
-    if (part.fragment >= (partial.total ?? Number.POSITIVE_INFINITY)) return "too-much";
+    const total = part.isLast ? part.fragment + 1 : partial.total;
+    if (total !== undefined && Math.max(part.fragment + 1, partial.fragments.length) > total) return "too-much";
     if (this.#memory + payload.length > MAX_FLOW_MEMORY) return "too-much";
     partial.fragments[part.fragment] = new Uint8Array(payload);
     partial.count += 1;
     partial.bytes += payload.length;
     partial.until = until;
     this.#memory += payload.length;
-    if (part.isLast) partial.total = part.fragment + 1;
+    partial.total = total;
     if (partial.count !== partial.total) {
       this.#partials.set(number, partial);
       return "incomplete";

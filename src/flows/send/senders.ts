@@ -1,6 +1,6 @@
 /** All flows that we send: opens and ends them, and fills packets with what is due. */
 
-import { type Instant, type Micros, micros } from "../../base/time.ts";
+import type { Instant, Micros } from "../../base/time.ts";
 import { headerLength } from "../packet/emit.ts";
 import { HEADER_LENGTH, unitLength } from "../packet/layout.ts";
 import { type OpenUnit, type Unit, UnitType } from "../packet/types.ts";
@@ -290,6 +290,3 @@ class Watched implements Tracked {
     this.#then();
   }
 }
-
-/** Half of a round trip. */
-export const oneWay = (smoothed: Micros): Micros => micros(smoothed / 2);

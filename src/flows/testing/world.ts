@@ -1,7 +1,7 @@
 /** Two endpoints in the simulator, and what each was told. */
 
 import type { Instant, Micros } from "../../base/time.ts";
-import { host, type LinkOptions, link, micros, millis, seconds, simulate } from "../../sim/index.ts";
+import { host, type LinkOptions, link, millis, seconds, simulate } from "../../sim/index.ts";
 import { PlainFlowEndpoint, type PlainFlowEvent } from "../plain/plain-endpoint.ts";
 import type { FlowSession, FlowSessionOptions } from "../session/session.ts";
 
@@ -84,5 +84,3 @@ class Ticking extends PlainFlowEndpoint implements World {
     super.handleTimeout(now);
   }
 }
-
-export { micros, millis, seconds };
