@@ -6,6 +6,7 @@ import { capsules } from "./capsules.ts";
 import { catalogs } from "./catalogs.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
+import { flows } from "./flows.ts";
 import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
@@ -36,4 +37,5 @@ export const TARGETS: readonly Target[] = [
   catalogs,
   warp,
   baseDraft,
+  flows,
 ];
