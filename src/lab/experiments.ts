@@ -6,6 +6,7 @@ import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
 import { priorities } from "./priorities/priorities.ts";
+import { warp } from "./warp/warp.ts";
 
 export const EXPERIMENTS: readonly Experiment[] = [
   lossRecovery,
@@ -13,4 +14,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   priorities,
   happyEyeballs,
   partialPostReplay,
+  warp,
 ];
