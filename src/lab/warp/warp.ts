@@ -95,7 +95,7 @@ const CLAIMS: readonly ClaimSpec[] = [
   claim(
     {
       name: "Sound goes on while pictures are skipped",
-      source: "draft-lcurley-warp-01 §4.2",
+      source: "draft-lcurley-warp-01",
       theirs: "audio is more important than video; here: no time without sound, with Warp and MoQ",
     },
     ["warp", "moq"],
@@ -108,7 +108,7 @@ const CLAIMS: readonly ClaimSpec[] = [
   claim(
     {
       name: "Warp and MoQ are live again when the link is",
-      source: "draft-lcurley-warp-01 §4.2",
+      source: "draft-lcurley-warp-01",
       theirs: "the newest media first; here: at most a second old within three seconds after the link recovered",
     },
     ["warp", "moq"],
@@ -120,7 +120,7 @@ const CLAIMS: readonly ClaimSpec[] = [
   claim(
     {
       name: "Delivery is in strict order of precedence, retransmissions included",
-      source: "draft-lcurley-warp-01 §4.2",
+      source: "draft-lcurley-warp-01",
       theirs:
         "bandwidth goes to the highest precedence; here: no STREAM frame while a higher stream has new or lost data",
     },
@@ -135,7 +135,7 @@ const CLAIMS: readonly ClaimSpec[] = [
   claim(
     {
       name: "On one stream the viewer stays behind",
-      source: "draft-lcurley-warp-01 §2",
+      source: "draft-lcurley-warp-01",
       theirs: "head-of-line blocking; here: more than a second of stalls, and not live again",
     },
     ["segments"],
