@@ -18,16 +18,16 @@ const SERVER: SocketAddress = { family: 4, host: "10.0.0.2", port: 443 };
 const WINDOW = 16 * 1024 * 1024;
 
 /** Bits per second: before and after, and in between. */
-export const RATE = 4e6;
+export const RATE = 2e6;
 export const HALF = RATE / 2;
 /** Milliseconds. */
 export const RTT = 40;
 /** Packets in front of the link: 95 ms at the lower rate, if they are as large as 1,480 bytes. */
-export const QUEUE = 16;
+export const QUEUE = 8;
 /** Seconds of the broadcast. */
-export const SLOW_FROM = 2;
-export const SLOW_UNTIL = 7;
-const DURATION = 11;
+export const SLOW_FROM = 1;
+export const SLOW_UNTIL = 6;
+const DURATION = 9.5;
 /** When the broadcast begins: both ends are ready. */
 const START = 1;
 /** Milliseconds between turns of the applications. */

@@ -1,4 +1,4 @@
-/** A live encoder: sound of 128 kbit/s and pictures of 3 Mbit/s, with a keyframe for each group, in real fragments of zeros. */
+/** A live encoder: sound of 128 kbit/s and pictures of 1.5 Mbit/s, with a keyframe for each group, in real fragments of zeros. */
 
 import { type Micros, millis, seconds } from "../../base/time.ts";
 import {
@@ -12,7 +12,7 @@ import {
 } from "../../media/bmff/index.ts";
 import { type MediaObject, Packager } from "../../media/packager/index.ts";
 
-export const VIDEO_RATE = 3e6;
+export const VIDEO_RATE = 1.5e6;
 export const AUDIO_RATE = 128e3;
 export const FRAME_RATE = 30;
 /** Milliseconds of sound in a fragment. */
