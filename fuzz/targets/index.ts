@@ -10,6 +10,7 @@ import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { moq } from "./moq.ts";
+import { moqSession } from "./moq-session.ts";
 import { qmux } from "./qmux.ts";
 import { uploads } from "./uploads.ts";
 import { baseDraft, warp } from "./warp.ts";
@@ -30,6 +31,7 @@ export const TARGETS: readonly Target[] = [
   uploads,
   bmff,
   moq,
+  moqSession,
   warp,
   baseDraft,
 ];
