@@ -6,14 +6,9 @@ import type { SendOrder, StreamCarrier, StreamId } from "../../carrier.ts";
 export type { SendOrder, StreamDirection, StreamId } from "../../carrier.ts";
 
 /** Streams and datagrams to the peer. What is written waits in the carrier until it can be sent. */
-export interface MoqCarrier {
-  /** Undefined if the peer allows no more streams now. */
-  openStream(direction: StreamDirection): StreamId | undefined;
-  /** Bytes, and the end of our side with `fin`. */
-  write(stream: StreamId, bytes: Uint8Array, fin: boolean): void;
+export interface MoqCarrier extends StreamCarrier {
   /** False while what is written to a stream would only wait. Without it there is always room. */
   hasRoom?(stream: StreamId): boolean;
-export interface MoqCarrier extends StreamCarrier {
   /** The order of a stream of ours among others; without it, or before it is called, all have the order 0. */
   setOrder?(stream: StreamId, order: SendOrder): void;
   /** May be lost. */
