@@ -5,6 +5,7 @@ import { bmff } from "./bmff.ts";
 import { capsules } from "./capsules.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
+import { flows } from "./flows.ts";
 import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
@@ -34,4 +35,5 @@ export const TARGETS: readonly Target[] = [
   moqSession,
   warp,
   baseDraft,
+  flows,
 ];
