@@ -7,6 +7,7 @@ import { justInTime } from "./just-in-time/just-in-time.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
 import { priorities } from "./priorities/priorities.ts";
+import { warp } from "./warp/warp.ts";
 
 export const EXPERIMENTS: readonly Experiment[] = [
   lossRecovery,
@@ -15,4 +16,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   happyEyeballs,
   partialPostReplay,
   justInTime,
+  warp,
 ];
