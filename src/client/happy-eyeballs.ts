@@ -2,10 +2,10 @@
 import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY, NetworkHistory } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
 import { DNS_PORTS, type DnsServer } from "../dns/index.ts";
-import type { RaceSettings } from "../host/client/race.ts";
+import type { RaceSettings, RecordResolver } from "../host/client/race.ts";
 import type { HostClock } from "../host/clock.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
-import { systemServers } from "../host/dns/system.ts";
+import { SystemResolver } from "../host/dns/system.ts";
 import { duration } from "../host/timer.ts";
 import { ipVersion } from "../wire/ip-address.ts";
 
@@ -45,12 +45,11 @@ export function raceSettings(options: true | HappyEyeballsOptions | undefined, c
 }
 
 /** One resolver for all requests of a client, made when it is needed. */
-function recordResolver(servers: true | readonly string[], clock: HostClock): () => Promise<DnsResolver> {
+function recordResolver(servers: true | readonly string[], clock: HostClock): RaceSettings["records"] {
   const given = servers === true ? undefined : servers.map(parseServer);
-  let made: Promise<DnsResolver> | undefined;
-  const make = async (): Promise<DnsResolver> =>
-    new DnsResolver({ clock, servers: given ?? (await systemServers()).map(parseServer) });
-  return () => (made ??= make());
+  let made: RecordResolver | undefined;
+  return () =>
+    (made ??= given === undefined ? new SystemResolver({ clock }) : new DnsResolver({ clock, servers: given }));
 }
 
 /** `127.0.0.1`, `127.0.0.1:5353`, `::1` or `[::1]:5353`. */

@@ -26,10 +26,13 @@ import { ClientError } from "./errors.ts";
 import { notFound, type Resolve, resolveHost } from "./resolve.ts";
 import { ownFamilies, sourceTowards } from "./routes.ts";
 
+/** Answers questions about records. */
+export type RecordResolver = Pick<DnsResolver, "resolve">;
+
 /** The parameters of every race of a client. */
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
   /** Asks for HTTPS records; undefined to do without. */
-  readonly records: (() => Promise<DnsResolver>) | undefined;
+  readonly records: (() => RecordResolver) | undefined;
   /** What earlier connections have shown about addresses. */
   readonly history: NetworkHistory;
 }
@@ -249,8 +252,7 @@ class RaceDriver<Outcome> {
     const { signal } = this.#lookups;
     const machine = this.#machine;
     try {
-      const resolver = await settings.records!();
-      const answer = await resolver.resolve(name, RECORD_TYPES.HTTPS.number, signal);
+      const answer = await settings.records!().resolve(name, RECORD_TYPES.HTTPS.number, signal);
       if (answer.kind === "failed")
         machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
       else {
