@@ -2,7 +2,7 @@
 import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY, NetworkHistory } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
 import { DNS_PORTS, type DnsServer } from "../dns/index.ts";
-import type { RaceSettings, RecordResolver } from "../host/client/race.ts";
+import type { RaceSettings } from "../host/client/race.ts";
 import type { HostClock } from "../host/clock.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
 import { SystemResolver } from "../host/dns/system.ts";
@@ -45,10 +45,10 @@ export function raceSettings(options: true | HappyEyeballsOptions | undefined, c
 }
 
 /** One resolver for all requests of a client, made when it is needed. */
-function recordResolver(servers: true | readonly string[], clock: HostClock): RaceSettings["records"] {
+function recordResolver(servers: true | readonly string[], clock: HostClock): NonNullable<RaceSettings["records"]> {
   const given = servers === true ? undefined : servers.map(parseServer);
-  let made: RecordResolver | undefined;
-  return () =>
+  let made: DnsResolver | SystemResolver | undefined;
+  return async () =>
     (made ??= given === undefined ? new SystemResolver({ clock }) : new DnsResolver({ clock, servers: given }));
 }
 

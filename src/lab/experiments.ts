@@ -3,14 +3,20 @@
 import type { Experiment } from "./experiment.ts";
 import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
 import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
+import { httpsRecords } from "./https-records/https-records.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
+import { preconnectHint } from "./preconnect-hint/preconnect-hint.ts";
 import { priorities } from "./priorities/priorities.ts";
+import { quicv } from "./quicv/quicv.ts";
 
 export const EXPERIMENTS: readonly Experiment[] = [
   lossRecovery,
   handshakeRtt,
   priorities,
   happyEyeballs,
+  httpsRecords,
+  preconnectHint,
+  quicv,
   partialPostReplay,
 ];

@@ -24,15 +24,12 @@ import { MachineTimer } from "../machine-timer.ts";
 import { systemRng } from "../random.ts";
 import { ClientError } from "./errors.ts";
 import { notFound, type Resolve, resolveHost } from "./resolve.ts";
-import { ownFamilies, sourceTowards } from "./routes.ts";
-
-/** Answers questions about records. */
-export type RecordResolver = Pick<DnsResolver, "resolve">;
+import { ownFamilies, ownPolicy, sourceTowards } from "./routes.ts";
 
 /** The parameters of every race of a client. */
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
   /** Asks for HTTPS records; undefined to do without. */
-  readonly records: (() => RecordResolver) | undefined;
+  readonly records: (() => Promise<Pick<DnsResolver, "resolve">>) | undefined;
   /** What earlier connections have shown about addresses. */
   readonly history: NetworkHistory;
 }
@@ -121,6 +118,7 @@ class RaceDriver<Outcome> {
         isDnsProtected: false,
         // The caller's resolver knows its network.
         families: given === undefined ? ownFamilies() : { ipv4: true, ipv6: true },
+        policy: ownPolicy(),
         sourceOf: (address) => (this.#sources.has(address) ? this.#sources.get(address) : address),
         historyOf: (address) => settings.history.of(address),
         headStart: headStart ?? settings.attemptDelay,
@@ -241,6 +239,9 @@ class RaceDriver<Outcome> {
     if (record === "HTTPS") {
       await this.#queryRecords(name);
     } else {
+      // draft-ietf-happy-happyeyeballs-v3 §4.1: HTTPS records are asked for first. They leave in this turn of the event loop.
+      if (this.#options.settings.records !== undefined)
+        await new Promise<void>((resolve) => this.#options.clock.defer(resolve));
       const addresses = await this.#addresses(name, record === "AAAA" ? 6 : 4);
       this.#machine.handleAddresses(record, name, addresses, this.#now());
     }
@@ -252,7 +253,8 @@ class RaceDriver<Outcome> {
     const { signal } = this.#lookups;
     const machine = this.#machine;
     try {
-      const answer = await settings.records!().resolve(name, RECORD_TYPES.HTTPS.number, signal);
+      const resolver = await settings.records!();
+      const answer = await resolver.resolve(name, RECORD_TYPES.HTTPS.number, signal);
       if (answer.kind === "failed")
         machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
       else {

@@ -1,7 +1,7 @@
 // The name servers and the hosts file of this machine, read again when their files have changed.
 
 import { getServers } from "node:dns";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { type Instant, seconds, since } from "../../base/time.ts";
 import {
   type Answer,
@@ -25,13 +25,42 @@ const DEFAULT_SERVERS = ["127.0.0.1"];
 const PORT = 53;
 
 /** The IP addresses of the servers that the system asks. */
-export async function systemServers(path: string = RESOLV_CONF): Promise<readonly string[]> {
-  const servers = await readFile(path, "utf8").then(
-    (text) => parseResolvConf(text).servers,
-    // Windows and macOS keep them elsewhere; Node reads them, but only when the process starts.
-    () => getServers().map((each) => each.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1")),
-  );
+export const systemServers = async (path: string = RESOLV_CONF): Promise<readonly string[]> => serversIn(path);
+
+function serversIn(path: string): readonly string[] {
+  const text = textOf(path);
+  const servers =
+    text === undefined
+      ? // Windows and macOS keep them elsewhere; Node reads them, but only when the process starts.
+        getServers().map((each) => each.replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([\d.]+):\d+$/, "$1"))
+      : parseResolvConf(text).servers;
   return servers.length === 0 ? DEFAULT_SERVERS : servers;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** A hosts file, which may have a hundred thousand lines: it is read as a table only if it has the name at all. */
+class HostsFile {
+  readonly #text: string;
+  #addresses: ReadonlyMap<string, readonly string[]> | undefined;
+
+  constructor(text: string) {
+    this.#text = text.toLowerCase();
+  }
+
+  /** Of an absolute name; undefined if the file does not have it. */
+  addressesOf(name: string): readonly string[] | undefined {
+    const key = nameKey(name).replace(/\.$/, "");
+    if (!this.#text.includes(key)) return undefined;
+    this.#addresses ??= parseHosts(this.#text);
+    return this.#addresses.get(key);
+  }
 }
 
 export interface SystemResolverOptions extends Omit<DnsResolverOptions, "servers"> {
@@ -39,19 +68,6 @@ export interface SystemResolverOptions extends Omit<DnsResolverOptions, "servers
   readonly files?: { readonly resolvConf: string; readonly hosts: string };
   /** The port of the servers; 53 by default. */
   readonly port?: number;
-}
-
-type Hosts = ReadonlyMap<string, readonly string[]>;
-
-/** Of the files. */
-interface Contents {
-  readonly servers: readonly DnsServer[];
-  readonly hosts: Hosts;
-}
-
-interface Ready {
-  readonly resolver: DnsResolver;
-  readonly hosts: Hosts;
 }
 
 /** A look at two files costs little, but a page may ask for many names at once. */
@@ -63,68 +79,60 @@ const BETWEEN_LOOKS = seconds(1);
  * starts, changes them.
  */
 export class SystemResolver {
-  readonly #options: SystemResolverOptions;
+  readonly #port: number;
   readonly #clock: HostClock;
   readonly #files: { readonly resolvConf: string; readonly hosts: string };
-  #lookedAt: Instant | undefined;
-  #states = "";
-  #ready: Promise<Ready>;
+  readonly #resolver: DnsResolver;
+  #hosts: HostsFile;
+  #lookedAt: Instant;
+  #states: string;
 
   constructor(options: SystemResolverOptions = {}) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#files = options.files ?? { resolvConf: RESOLV_CONF, hosts: HOSTS };
-    this.#ready = this.#open();
+    const { files = { resolvConf: RESOLV_CONF, hosts: HOSTS }, port = PORT, clock = systemClock } = options;
+    this.#port = port;
+    this.#clock = clock;
+    this.#files = files;
+    this.#lookedAt = clock.now();
+    this.#states = this.#statesNow();
+    this.#resolver = new DnsResolver({ ...options, servers: this.#serversNow() });
+    this.#hosts = this.#hostsNow();
   }
 
   /** Resolves an absolute name. Rejects only with the signal's reason. */
-  async resolve(name: string, type: number, signal?: AbortSignal): Promise<Answer> {
+  resolve(name: string, type: number, signal?: AbortSignal): Promise<Answer> {
     this.#look();
-    const { resolver, hosts } = await this.#ready;
-    const addresses = hosts.get(nameKey(name).replace(/\.$/, ""));
-    return addresses === undefined ? resolver.resolve(name, type, signal) : answerOf(name, type, addresses);
+    const addresses = this.#hosts.addressesOf(name);
+    if (addresses === undefined) return this.#resolver.resolve(name, type, signal);
+    return Promise.resolve(answerOf(name, type, addresses));
   }
 
   /** Forgets all answers: the network has changed. */
-  async forget(): Promise<void> {
-    (await this.#ready).resolver.forget();
+  forget(): void {
+    this.#resolver.forget();
   }
 
   /** Reads the files again if they have changed. */
   #look(): void {
     const now = this.#clock.now();
-    if (this.#lookedAt !== undefined && since(this.#lookedAt, now) < BETWEEN_LOOKS) return;
+    if (since(this.#lookedAt, now) < BETWEEN_LOOKS) return;
     this.#lookedAt = now;
     const states = this.#statesNow();
     if (states === this.#states) return;
     this.#states = states;
-    const before = this.#ready;
-    this.#ready = this.#read().then(async ({ servers, hosts }) => {
-      const { resolver } = await before;
-      resolver.useServers(servers);
-      return { resolver, hosts };
-    });
-  }
-
-  async #open(): Promise<Ready> {
-    this.#states = this.#statesNow();
-    this.#lookedAt = this.#clock.now();
-    const { servers, hosts } = await this.#read();
-    return { resolver: new DnsResolver({ ...this.#options, servers }), hosts };
+    this.#resolver.useServers(this.#serversNow());
+    this.#hosts = this.#hostsNow();
   }
 
   #statesNow(): string {
     return `${fileState(this.#files.resolvConf)} ${fileState(this.#files.hosts)}`;
   }
 
-  async #read(): Promise<Contents> {
-    const { port = PORT } = this.#options;
-    const [addresses, hosts] = await Promise.all([
-      systemServers(this.#files.resolvConf),
-      readFile(this.#files.hosts, "utf8").catch(() => ""),
-    ]);
-    const servers = addresses.map((address): DnsServer => ({ protocol: "udp", address, port }));
-    return { servers, hosts: parseHosts(hosts) };
+  #serversNow(): readonly DnsServer[] {
+    return serversIn(this.#files.resolvConf).map((address) => ({ protocol: "udp", address, port: this.#port }));
+  }
+
+  #hostsNow(): HostsFile {
+    return new HostsFile(textOf(this.#files.hosts) ?? "");
   }
 }
 

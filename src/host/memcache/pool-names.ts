@@ -172,7 +172,7 @@ export class PoolNames {
     this.#resolver ??= servers === undefined ? new SystemResolver() : new DnsResolver({ servers });
     const resolver = this.#resolver;
     // What is asked for again has passed its time to live, or has failed.
-    await resolver.forget();
+    resolver.forget();
     return name.kind === "srv" ? findTargets(resolver, name.name) : this.#findAddresses(resolver, name.name, known);
   }
 
