@@ -27,6 +27,8 @@ const { values } = parseArgs({
 });
 const log = (line: string): void => console.error(line);
 
+class Interruption extends Error {}
+
 async function main(): Promise<void> {
   const missing = await missingForNamespaces();
   if (missing !== undefined) {
@@ -36,7 +38,9 @@ async function main(): Promise<void> {
   // An interrupted run removes its namespaces too.
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+    process.once(signal, () =>
+      interrupted.abort(new Interruption(`interrupted by ${signal}; the namespaces are gone`)),
+    );
   }
   await mkdir(".cache", { recursive: true });
   const directory = await mkdtemp(join(process.cwd(), ".cache", "interop-happy-eyeballs-"));
@@ -75,4 +79,8 @@ async function measure(testbed: Testbed, client: TestedClient): Promise<readonly
   return cells;
 }
 
-await main();
+await main().catch((error: unknown) => {
+  if (!(error instanceof Interruption)) throw error;
+  console.error(error.message);
+  process.exitCode = 130;
+});

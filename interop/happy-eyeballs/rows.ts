@@ -227,19 +227,20 @@ const slowAndDead = (dead: number, alive: number): RowSpec => ({
     const first = await visits.first();
     const counts = first === "IPv6" ? { ipv6: dead, ipv4: alive } : { ipv4: dead, ipv6: alive };
     const slow = { rtt: SLOW_RTT };
-    const { attempts, connected, failure } = await visits.run({
+    const trial: Trial = {
       ...(first === "IPv6" ? { ipv4: slow, ipv6: { isDead: true } } : { ipv6: slow, ipv4: { isDead: true } }),
       counts,
+    };
+    let failed: string | undefined;
+    const took = await visits.median(trial, ({ attempts: [start], connected, failure }) => {
+      if (start === undefined) failed = "no attempt";
+      else if (connected === undefined) {
+        failed =
+          failure === undefined ? "not within 15 s" : `fails after ${inMs(failure.at - start.at)} (${failure.why})`;
+      } else return connected.at - start.at;
+      return undefined;
     });
-    const start = attempts[0]?.at;
-    if (start === undefined) return { text: "no attempt", met: false };
-    if (connected === undefined) {
-      const how =
-        failure === undefined ? "not within 15 s" : `fails after ${inMs(failure.at - start)} (${failure.why})`;
-      return { text: how, met: false };
-    }
-    const took = connected.at - start;
-    return { text: inMs(took), met: isAbout(took, SLOW_RTT + ATTEMPT_DELAY) };
+    return { text: failed ?? inMs(took), met: isAbout(took, SLOW_RTT + ATTEMPT_DELAY) };
   },
 });
 
