@@ -4,6 +4,7 @@ import type { Experiment } from "./experiment.ts";
 import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
 import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
 import { httpsRecords } from "./https-records/https-records.ts";
+import { justInTime } from "./just-in-time/just-in-time.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
 import { preconnectHint } from "./preconnect-hint/preconnect-hint.ts";
@@ -19,4 +20,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   preconnectHint,
   quicv,
   partialPostReplay,
+  justInTime,
 ];
