@@ -128,17 +128,11 @@ class RaceDriver<Outcome> {
         alpn,
         usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
         isDnsProtected: settings.addresses.resolver?.isProtected === true,
-<<<<<<< HEAD
-        // The caller's resolver knows its network.
-        families: given === undefined ? ownFamilies() : { ipv4: true, ipv6: true },
-        policy: ownPolicy(),
-        sourceOf: (address) => (this.#sources.has(address) ? this.#sources.get(address) : address),
-=======
         families: familiesOf(settings.local, given),
+        policy: ownPolicy(),
         sourceOf: (address) =>
           settings.local?.address(ipVersion(address) ?? 4) ??
           (this.#sources.has(address) ? this.#sources.get(address) : address),
->>>>>>> cc
         historyOf: (address) => settings.history.of(address),
         headStart: headStart ?? settings.attemptDelay,
         keepsPreferred: options.onPreferred !== undefined,

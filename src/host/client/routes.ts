@@ -17,15 +17,13 @@ export function ownFamilies(): { readonly ipv4: boolean; readonly ipv6: boolean 
   return ipv4 || ipv6 ? { ipv4, ipv6 } : { ipv4: true, ipv6: true };
 }
 
-<<<<<<< HEAD
 /** The policy table of RFC 6724 for a machine with these addresses. */
 export const ownPolicy = (): readonly PolicyRow[] =>
   policyWith(ownAddresses().map(({ address }) => address.replace(/%.*$/, "")));
-=======
+
 /** The addresses of this machine that are the same for everyone: neither of loopback, a link or a private network, nor behind the provider's NAT. */
 export function ownPublicAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  return all
+  return ownAddresses()
     .filter(({ address, internal }) => !internal && !isOfLink(address) && !isPrivate(address))
     .map(({ address }) => address);
 }
@@ -37,7 +35,6 @@ function isPrivate(address: string): boolean {
   const pair = first * 256 + second;
   return first === 10 || (pair >= 0xac10 && pair < 0xac20) || pair === 0xc0a8 || (pair >= 0x6440 && pair < 0x6480);
 }
->>>>>>> cc
 
 const isOfLink = (address: string): boolean => isLinkLocal(parseIpAddress(address.replace(/%.*$/, ""))!);
 
