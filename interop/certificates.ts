@@ -39,10 +39,11 @@ export interface TestIdentity extends CertificateFiles {
   readonly unknownAuthority: CertificateFiles;
 }
 
-export function createIdentities(directory: string): TestIdentity {
+/** `more` are further names of the right certificate. */
+export function createIdentities(directory: string, more: readonly string[] = []): TestIdentity {
   const authority = makeCertificate({ subject: "Interop Root", ca: true });
   const stranger = makeCertificate({ subject: "Stranger Root", ca: true });
-  const names = [HOST, "localhost", "127.0.0.1", "::1"];
+  const names = [HOST, "localhost", "127.0.0.1", "::1", ...more];
   // A browser accepts a certificate by its hash only if it is valid for at most 14 days.
   const right = makeCertificate({ names, issuer: authority, notAfter: daysAgo(-12) });
   const expired = { names, issuer: authority, notBefore: daysAgo(9), notAfter: daysAgo(2) };

@@ -32,7 +32,18 @@ it). The programs of \`interop/peers/\`, which make peers of libraries, are buil
 case does not have this role, or was not run because the peer was not available. Every case compares the SHA-256 of each file with the
 original and the protocol with the requested one, and, where it can be counted, checks that there was one connection.`;
 
-const NOTES = `## By hand
+const NOTES = `## HTTPS records
+
+\`npm run interop-dns\`. In each row the record decides: without it, the site is not found, because nothing listens at the origin's own port
+or over TCP.
+
+| client | names | server | first request |
+| --- | --- | --- | --- |
+| Chromium | our record over our DNS over HTTPS | ours | h3 |
+| ours | Knot 3.4 | Caddy 2.11 | h3 |
+| ours | Knot 3.4 | nginx 1.26 | h3 |
+
+## By hand
 
 - ngtcp2 1.11: Version Negotiation in both directions between a side with version 1 only and one that starts with version 2 only, Retry
   before both switches, our preferred address followed by \`gtlsclient\`, and that of \`gtlsserver\` by our client.

@@ -35,8 +35,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   },
   ebpf: { en: "maps of maps, kernel functions, timers", ja: "マップのマップ、カーネル関数、タイマー" },
   "happy-eyeballs": {
-    en: "the testbed between namespaces",
-    ja: "名前空間の間のテストベッド",
+    en: "Encrypted ClientHello, PREF64 in router advertisements",
+    ja: "Encrypted ClientHello、ルーター広告の PREF64",
   },
 };
 

@@ -1,6 +1,6 @@
 /**
  * DNS against real programs: `npm run interop-dns -- [--records N] [--seed N]`. kdig asks our name server over each transport, our
- * resolver asks Knot and unbound, and Chromium follows a record of ours. Prints a line for each check, and exits with 1 if one
+ * resolver asks Knot and unbound, Chromium follows a record of ours, and our client records of Knot's to Caddy and nginx. Prints a line for each check, and exits with 1 if one
  * fails. A check whose peer is not available is skipped, with the reason.
  */
 
@@ -17,7 +17,10 @@ import { createIdentities, HOST } from "../certificates.ts";
 import { check } from "../check.ts";
 import { debianProgram } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
+import { newCaddy } from "../peers/caddy.ts";
+import { nginx } from "../peers/nginx.ts";
 import { firstNavigation } from "./chromium.ts";
+import { firstRequest } from "./first-request.ts";
 import { compareWithKdig, TRANSPORTS } from "./kdig.ts";
 import { ORIGIN, randomRecords, zoneText } from "./records.ts";
 import { differencesOf, type Started, startKnot, startUnbound } from "./servers.ts";
@@ -123,6 +126,11 @@ try {
     local,
   );
   await check("Chromium follows our HTTPS record over our DNS over HTTPS", () => firstNavigation(directory, identity));
+  for (const peer of [newCaddy, nginx]) {
+    await check(`our client follows Knot's HTTPS record to ${peer.name}`, async () =>
+      firstRequest(peer, await trixieCommand("usr/sbin/knotd", log), directory, identity, log),
+    );
+  }
 } finally {
   await rm(directory, { recursive: true, force: true });
 }

@@ -21,6 +21,7 @@ export async function startKnot(
   parent: string,
   zone: string,
   { certFile, keyFile }: CertificateFiles,
+  domain = "zone.test",
 ): Promise<Started> {
   const directory = join(parent, "knot");
   await mkdir(directory, { recursive: true });
@@ -32,7 +33,7 @@ export async function startKnot(
       `  listen-quic: 127.0.0.1@${quicPort}\n  cert-file: "${certFile}"\n  key-file: "${keyFile}"\n` +
       `log:\n  - target: stderr\n    any: info\n` +
       `database:\n  storage: "${directory}"\n` +
-      `zone:\n  - domain: zone.test\n    storage: "${directory}"\n    file: zone\n    semantic-checks: off\n`,
+      `zone:\n  - domain: ${domain}\n    storage: "${directory}"\n    file: zone\n    semantic-checks: off\n`,
   );
   const child = new Child([...command, "-c", join(directory, "knot.conf")]);
   await child.until(() => /zone file loaded|loaded, serial/.test(child.stdout + child.stderr));

@@ -19,7 +19,7 @@ export {
   type Standing,
 } from "./connection-choice.ts";
 /** From a host name to one connection: Happy Eyeballs. */
-export type { AddressHistory, PolicyRow } from "./happy-eyeballs/address-order.ts";
+export { type AddressHistory, type PolicyRow, policyWith } from "./happy-eyeballs/address-order.ts";
 export type { RaceEvent, RaceTrace } from "./happy-eyeballs/events.ts";
 export { NetworkHistory } from "./happy-eyeballs/history.ts";
 export { type AttemptReport, Race, type RaceCommand, type RaceOutcome } from "./happy-eyeballs/race.ts";

@@ -7,7 +7,7 @@ import type { RaceSettings } from "../host/client/race.ts";
 import type { HostClock } from "../host/clock.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
 import { parseServer } from "../host/dns/server-text.ts";
-import { systemServers } from "../host/dns/system.ts";
+import { SystemResolver } from "../host/dns/system.ts";
 import { duration } from "../host/timer.ts";
 
 /** Durations are in milliseconds. */
@@ -59,10 +59,9 @@ export function raceSettings(
 }
 
 /** One resolver for all requests of a client, made when it is needed. */
-function recordResolver(servers: true | readonly string[], clock: HostClock): () => Promise<DnsResolver> {
+function recordResolver(servers: true | readonly string[], clock: HostClock): NonNullable<RaceSettings["records"]> {
   const given = servers === true ? undefined : servers.map(parseServer);
-  let made: Promise<DnsResolver> | undefined;
-  const make = async (): Promise<DnsResolver> =>
-    new DnsResolver({ clock, servers: given ?? (await systemServers()).map(parseServer) });
-  return () => (made ??= make());
+  let made: DnsResolver | SystemResolver | undefined;
+  return async () =>
+    (made ??= given === undefined ? new SystemResolver({ clock }) : new DnsResolver({ clock, servers: given }));
 }

@@ -7,7 +7,7 @@ import { httpsCarrier } from "../host/dns/https.ts";
 import type { QuicCarrier } from "../host/dns/quic.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
 import { notAServer, parseServer } from "../host/dns/server-text.ts";
-import { systemServers } from "../host/dns/system.ts";
+import { SystemResolver } from "../host/dns/system.ts";
 import { duration } from "../host/timer.ts";
 import { ipVersion } from "../wire/ip-address.ts";
 import type { Client } from "./client.ts";
@@ -51,9 +51,11 @@ export function createResolver(options: ResolverOptions = {}): OwnResolver {
   if (given?.length === 0) throw new TypeError("createResolver: servers is empty; give at least one");
   if (options.timeout !== undefined) duration("timeout", options.timeout);
   const parts = new Carriers(options);
-  let made: Promise<DnsResolver> | undefined;
-  const make = async (): Promise<DnsResolver> => {
-    const servers = given === undefined ? (await systemServers()).map(parseServer) : await addressed(given);
+  let made: Promise<DnsResolver | SystemResolver> | undefined;
+  const make = async (): Promise<DnsResolver | SystemResolver> => {
+    if (given === undefined)
+      return new SystemResolver(options.timeout === undefined ? {} : { timeout: options.timeout });
+    const servers = await addressed(given);
     const isCarried = servers.some(({ protocol }) => protocol !== "udp" && protocol !== "tcp");
     return new DnsResolver({
       servers,

@@ -3,10 +3,13 @@
 import type { Experiment } from "./experiment.ts";
 import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
 import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
+import { httpsRecords } from "./https-records/https-records.ts";
 import { justInTime } from "./just-in-time/just-in-time.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
+import { preconnectHint } from "./preconnect-hint/preconnect-hint.ts";
 import { priorities } from "./priorities/priorities.ts";
+import { quicv } from "./quicv/quicv.ts";
 import { warp } from "./warp/warp.ts";
 
 export const EXPERIMENTS: readonly Experiment[] = [
@@ -14,6 +17,9 @@ export const EXPERIMENTS: readonly Experiment[] = [
   handshakeRtt,
   priorities,
   happyEyeballs,
+  httpsRecords,
+  preconnectHint,
+  quicv,
   partialPostReplay,
   justInTime,
   warp,

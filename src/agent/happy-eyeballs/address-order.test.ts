@@ -3,7 +3,7 @@ import { SeededRng } from "../../base/rng.ts";
 import { parseRecord } from "../../dns/index.ts";
 import { parsePrefix } from "../../ip/address.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
-import { interleave, sortAddresses } from "./address-order.ts";
+import { DEFAULT_POLICY, interleave, policyWith, sortAddresses } from "./address-order.ts";
 import { desynthesize, nat64PrefixOf, synthesize } from "./nat64.ts";
 import { readServices, serviceName } from "./services.ts";
 
@@ -55,6 +55,17 @@ test("without sources: IPv6 first, then IPv4, then unique local and Teredo", () 
     "2001::1",
     "fd00::1",
   ]);
+});
+
+test("unique local addresses of this site come first, those of others last (draft-ietf-6man-rfc6724-update)", () => {
+  const own = ["192.0.2.9", "2001:db8::9", "fd77:0:0:1::9", "fd77::9", "fc00::9", "fe80::9"];
+  const policy = policyWith(own);
+  expect(policy.length).toBe(DEFAULT_POLICY.length + 1);
+  const sourceOf = (address: string): string =>
+    address.startsWith("fd77::") ? "fd77::9" : address.includes(":") ? "2001:db8::9" : "192.0.2.9";
+  const addresses = ["192.0.2.1", "fd78::1", "2001:db8::1", "fd77::1"];
+  expect(sortAddresses(addresses, { policy, sourceOf })).toEqual(["fd77::1", "2001:db8::1", "192.0.2.1", "fd78::1"]);
+  expect(policyWith(["192.0.2.9", "2001:db8::9"])).toBe(DEFAULT_POLICY);
 });
 
 test("RFC 8305 §4: the faster address first, then one that was used", () => {

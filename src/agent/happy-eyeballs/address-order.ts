@@ -32,6 +32,26 @@ export const DEFAULT_POLICY: readonly PolicyRow[] = (
   ] as const
 ).map(([prefix, precedence, label]) => ({ prefix: parsePrefix(prefix)!, precedence, label }));
 
+const LOCALLY_ASSIGNED = parsePrefix("fd00::/8")!;
+/** RFC 4193 §3: a global id is 40 bits, after the 8 that all have in common. */
+const SITE_PREFIX = 48;
+
+/**
+ * The default table with rows for the unique local addresses of this site, which RFC 6724 §2.1 allows and
+ * draft-ietf-6man-rfc6724-update §4.3 demands: in a network that has such addresses, they come before IPv4 and global ones.
+ * `own` are the addresses of this machine.
+ */
+export function policyWith(own: readonly string[]): readonly PolicyRow[] {
+  const sites = new Map<string, PolicyRow>();
+  for (const address of own) {
+    const bytes = parseIpAddress(address);
+    if (bytes?.length !== 16 || !isInPrefix(LOCALLY_ASSIGNED, bytes)) continue;
+    const prefix = { address: bytes.map((byte, i) => (i * 8 < SITE_PREFIX ? byte : 0)), length: SITE_PREFIX };
+    sites.set(prefix.address.join(), { prefix, precedence: 45, label: 14 });
+  }
+  return sites.size === 0 ? DEFAULT_POLICY : [...DEFAULT_POLICY, ...sites.values()];
+}
+
 /** What is known about an address from earlier connections on this network. */
 export interface AddressHistory {
   /** Milliseconds. */

@@ -88,7 +88,10 @@ describe("version 3 (draft-ietf-happy-happyeyeballs-v3)", () => {
     const world = new World({ transports: ["quic", "tcp"] });
     world.records(10, `1 . alpn=h3 ipv6hint=2001:db8::99 ipv4hint=192.0.2.99`).at(61).aaaa(70, V6).a(70, V4);
     world.at(320);
-    expect(world.attempts).toEqual([`60 quic 2001:db8::99`, `310 quic ${V6}`, `310 ${V6}`]);
+    expect(world.attempts).toEqual([`10 quic 2001:db8::99`, `260 quic ${V6}`, `260 ${V6}`]);
+    // A hint of the other family waits for the preferred one.
+    const four = new World({ transports: ["quic", "tcp"] });
+    expect(four.records(10, `1 . alpn=h3 ipv4hint=192.0.2.99`).at(61).attempts).toEqual([`60 quic 192.0.2.99`]);
   });
 
   test("§5: QUIC first, TCP after its head start; in each, priorities and then addresses", () => {

@@ -185,14 +185,22 @@ export class Resolution {
     return this.hasServiceInfo && [...this.#names.values()].every((state) => isAnswered(state));
   }
 
-  /** True if the family that is tried first was answered, for the best service and the alternative: positive or not. */
+  /**
+   * True if the family that is tried first was answered, for the best service and the alternative: positive or not. A hint is an answer
+   * (draft-ietf-happy-happyeyeballs-v3 §4.2.1).
+   */
   get hasPreferredFamily(): boolean {
     const { families, alternative } = this.#rules;
     const info = this.#services;
-    const best = info?.kind === "services" ? this.#nameOf(info.services[0]!.target) : undefined;
+    const service = info?.kind === "services" ? info.services[0] : undefined;
+    const best = service && this.#nameOf(service.target);
     const names = [best ?? this.#aliases.at(-1) ?? this.#origin];
     if (alternative !== undefined) names.push(this.#alternativeName(alternative.host));
-    return names.every((name) => this.#stateOf(name)[families.ipv6 || !families.ipv4 ? "AAAA" : "A"] !== undefined);
+    const family = families.ipv6 || !families.ipv4 ? 6 : 4;
+    const isHinted = service?.hints.some((each) => familyOf(each) === family) === true;
+    return names.every(
+      (name) => (isHinted && name === best) || this.#stateOf(name)[family === 6 ? "AAAA" : "A"] !== undefined,
+    );
   }
 
   /** True if any address is known, hints included. */

@@ -90,6 +90,8 @@ interface Exchange {
 }
 
 interface Query {
+  /** To ask, in order. */
+  readonly servers: readonly DnsServer[];
   /** Of the question that was asked; the current name may be an alias's target. */
   readonly key: string;
   readonly original: string;
@@ -117,6 +119,7 @@ const MAX_EXCHANGES = 20;
 
 export class StubResolver {
   readonly #options: ResolverOptions;
+  #servers: readonly DnsServer[];
   readonly #cache = new AnswerCache();
   readonly #queries = new Map<string, Query>();
   readonly #byExchange = new Map<number, Query>();
@@ -129,6 +132,7 @@ export class StubResolver {
 
   constructor(options: ResolverOptions) {
     this.#options = options;
+    this.#servers = options.servers;
   }
 
   /** The number of questions in progress. */
@@ -159,6 +163,7 @@ export class StubResolver {
       return handle;
     }
     const query = newQuery({
+      servers: this.#servers,
       key,
       original: name,
       type,
@@ -189,6 +194,12 @@ export class StubResolver {
   /** Forgets all answers: the network has changed. */
   forget(): void {
     this.#cache.clear();
+  }
+
+  /** Other servers from now on, with other answers. Questions in progress stay with theirs. */
+  useServers(servers: readonly DnsServer[]): void {
+    this.#servers = servers;
+    this.forget();
   }
 
   handleResponse(exchange: number, bytes: Uint8Array, now: Instant): void {
@@ -241,7 +252,8 @@ export class StubResolver {
 
   /** Starts the next exchange of the plan: each server in turn, for a number of rounds. */
   #startNext(query: Query, now: Instant): void {
-    const { servers, rounds = DEFAULT_ROUNDS, timeout = DEFAULT_TIMEOUT } = this.#options;
+    const { rounds = DEFAULT_ROUNDS, timeout = DEFAULT_TIMEOUT } = this.#options;
+    const { servers } = query;
     if (query.started >= servers.length * rounds) {
       // Others may still be answered.
       const until = Math.max(0, ...[...query.exchanges.values()].map((each) => each.until)) as Instant;

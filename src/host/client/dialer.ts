@@ -266,16 +266,20 @@ export class Dialer {
     };
     let isOver = false;
     let isLingering = false;
+    /** Otherwise no attempt over QUIC is left to go on. */
+    let hasWonOverTcp = false;
     const run = async () => {
       try {
         ready?.().catch(() => {}); // loads during the lookup; a failure surfaces below
         const racing = this.#race;
         if (racing !== undefined) {
           await ready?.();
-          return await this.#raceFor(plan, racing, signal, open, (lingers) => {
+          const session = await this.#raceFor(plan, racing, signal, open, (lingers) => {
             isLingering = lingers;
             if (isOver && !lingers) timer.clear();
           });
+          hasWonOverTcp = session.protocol !== "h3";
+          return session;
         }
         const addresses = await abortable(this.#addresses(host, port), signal);
         const lookupEnd = millisNow(clock);
@@ -284,7 +288,7 @@ export class Dialer {
       } finally {
         start();
         isOver = true;
-        if (!isLingering) timer.clear();
+        if (!isLingering || !hasWonOverTcp) timer.clear();
       }
     };
     return { session: run(), started, abort: (reason) => controller.abort(reason) };

@@ -24,7 +24,7 @@ import { type AddressSource, isLocalhost, type Resolver } from "./addresses.ts";
 import { ClientError } from "./errors.ts";
 import { type LocalSource, noSourceFor } from "./local-source.ts";
 import { notFound, type Resolve } from "./resolve.ts";
-import { ownFamilies, sourceTowards } from "./routes.ts";
+import { ownFamilies, ownPolicy, sourceTowards } from "./routes.ts";
 
 /** The parameters of every race of a client. */
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
@@ -129,6 +129,7 @@ class RaceDriver<Outcome> {
         usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
         isDnsProtected: settings.addresses.resolver?.isProtected === true,
         families: familiesOf(settings.local, given),
+        policy: ownPolicy(),
         sourceOf: (address) =>
           settings.local?.address(ipVersion(address) ?? 4) ??
           (this.#sources.has(address) ? this.#sources.get(address) : address),
@@ -255,6 +256,9 @@ class RaceDriver<Outcome> {
     if (record === "HTTPS") {
       await this.#queryRecords(name);
     } else {
+      // draft-ietf-happy-happyeyeballs-v3 §4.1: HTTPS records are asked for first. They leave in this turn of the event loop.
+      if (this.#options.settings.records !== undefined)
+        await new Promise<void>((resolve) => this.#options.clock.defer(resolve));
       const addresses = await this.#addresses(name, record === "AAAA" ? 6 : 4);
       this.#machine.handleAddresses(record, name, addresses, this.#now());
     }

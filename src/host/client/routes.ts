@@ -1,23 +1,29 @@
 // What this machine can reach: which families have a route, and the local address towards a destination.
 import { createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
+import { type PolicyRow, policyWith } from "../../agent/index.ts";
 import { isLinkLocal } from "../../ip/address.ts";
 import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 
+const ownAddresses = () => Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+
 /** The families of the addresses of this machine, without loopback and addresses of one link. Both if it has none. */
 export function ownFamilies(): { readonly ipv4: boolean; readonly ipv6: boolean } {
-  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const addresses = ownAddresses();
   const has = (family: 4 | 6): boolean =>
     addresses.some(({ address, internal }) => !internal && ipVersion(address) === family && !isOfLink(address));
   const [ipv4, ipv6] = [has(4), has(6)];
   return ipv4 || ipv6 ? { ipv4, ipv6 } : { ipv4: true, ipv6: true };
 }
 
+/** The policy table of RFC 6724 for a machine with these addresses. */
+export const ownPolicy = (): readonly PolicyRow[] =>
+  policyWith(ownAddresses().map(({ address }) => address.replace(/%.*$/, "")));
+
 /** The addresses of this machine that are the same for everyone: neither of loopback, a link or a private network, nor behind the provider's NAT. */
 export function ownPublicAddresses(): readonly string[] {
-  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
-  return all
+  return ownAddresses()
     .filter(({ address, internal }) => !internal && !isOfLink(address) && !isPrivate(address))
     .map(({ address }) => address);
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { RECORD_TYPES } from "../../dns/index.ts";
+import { httpsCarrier } from "./https.ts";
 import { DnsResolver } from "./resolver.ts";
 import { nameServer } from "./testing/name-server.ts";
 
@@ -73,3 +74,38 @@ test("messages by a client of one's own", async () => {
   expect(await resolver.resolve("a.test.", A)).toMatchObject({ kind: "none", why: "no-data" });
   expect(ids).toEqual([0]);
 });
+
+test.each([
+  ["another media type", { "content-type": "text/html" }, 200, "DOH_MEDIA_TYPE", /sent text\/html, not application/],
+  ["no media type", {}, 200, "DOH_MEDIA_TYPE", /content without a type/],
+  ["an error", { "content-type": "application/dns-message" }, 503, "DOH_STATUS", /responded 503/],
+  ["too much", { "content-type": "Application/DNS-Message; x=y" }, 200, "DOH_TOO_LONG", /longer than a message/],
+] as const)(
+  "a DNS over HTTPS response with %s is refused, and the next server asked",
+  async (_, headers, status, code, why) => {
+    await using server = await nameServer(["a.test. 300 A 192.0.2.1"]);
+    let cancelled = 0;
+    const body = () =>
+      new ReadableStream<Uint8Array>({
+        pull: (controller) => controller.enqueue(new Uint8Array(20_000)),
+        cancel: () => void (cancelled += 1),
+      });
+    const errors: unknown[] = [];
+    const carry = httpsCarrier(async () => new Response(body(), { headers, status }));
+    const failures: string[] = [];
+    const resolver = new DnsResolver({
+      servers: [{ protocol: "https", address: "192.0.2.53", port: 443 }, server.udp],
+      carry: (...call) =>
+        carry(...call).catch((error: unknown) => {
+          errors.push(error);
+          throw error;
+        }),
+      trace: (event) => void (event.type === "dns:exchange_failed" && failures.push(event.why)),
+    });
+    expect(await resolver.resolve("a.test.", A)).toMatchObject({ kind: "records" });
+    expect(errors).toEqual([expect.objectContaining({ name: "DohError", code })]);
+    expect(failures).toEqual([expect.stringMatching(why)]);
+    // Nothing more of the body is read.
+    expect(cancelled).toBe(1);
+  },
+);

@@ -87,6 +87,11 @@ export class DnsResolver {
     this.#machine.forget();
   }
 
+  /** Other servers from now on. Questions in progress stay with theirs. */
+  useServers(servers: readonly DnsServer[]): void {
+    this.#machine.useServers(servers);
+  }
+
   /** An exception in this code: every question fails. */
   readonly #handleFault = ({ error }: Fault): void => {
     const all = [...this.#waiting.values()];

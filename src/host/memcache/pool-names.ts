@@ -25,7 +25,7 @@ import {
 import { ipVersion } from "../../wire/ip-address.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
 import { DnsResolver } from "../dns/resolver.ts";
-import { systemServers } from "../dns/system.ts";
+import { SystemResolver } from "../dns/system.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 
 export interface PoolNamesOptions {
@@ -55,6 +55,8 @@ interface Followed {
   pending: Promise<void> | undefined;
 }
 
+type RecordResolver = Pick<DnsResolver, "resolve">;
+
 interface Found {
   readonly servers: readonly Endpoint[];
   /** Milliseconds. */
@@ -65,7 +67,7 @@ export class PoolNames {
   readonly #options: PoolNamesOptions;
   readonly #clock: HostClock;
   #followed = new Map<string, Followed>();
-  #resolver: Promise<DnsResolver> | undefined;
+  #resolver: DnsResolver | SystemResolver | undefined;
   #isClosed = false;
 
   constructor(options: PoolNamesOptions) {
@@ -166,14 +168,15 @@ export class PoolNames {
 
   /** The servers, or why they are not known. */
   async #find({ name, servers: known = [] }: Followed): Promise<Found | string> {
-    this.#resolver ??= this.#openResolver();
-    const resolver = await this.#resolver;
+    const { servers } = this.#options;
+    this.#resolver ??= servers === undefined ? new SystemResolver() : new DnsResolver({ servers });
+    const resolver = this.#resolver;
     // What is asked for again has passed its time to live, or has failed.
     resolver.forget();
     return name.kind === "srv" ? findTargets(resolver, name.name) : this.#findAddresses(resolver, name.name, known);
   }
 
-  async #findAddresses(resolver: DnsResolver, name: string, before: readonly Endpoint[]): Promise<Found | string> {
+  async #findAddresses(resolver: RecordResolver, name: string, before: readonly Endpoint[]): Promise<Found | string> {
     const { servers } = this.#options;
     const system = servers === undefined;
     const hosts = system ? parseHosts(await textOf("/etc/hosts")) : new Map<string, readonly string[]>();
@@ -200,13 +203,6 @@ export class PoolNames {
     }
     return failure;
   }
-
-  async #openResolver(): Promise<DnsResolver> {
-    const { servers } = this.#options;
-    return new DnsResolver({
-      servers: servers ?? (await systemServers()).map((address) => ({ protocol: "udp", address, port: 53 })),
-    });
-  }
 }
 
 const ADDRESS_TYPES = [
@@ -215,7 +211,7 @@ const ADDRESS_TYPES = [
 ] as const;
 
 /** RFC 2782: the targets of the lowest priority. Weights have no meaning here, since the key chooses the server. */
-async function findTargets(resolver: DnsResolver, name: string): Promise<Found | string> {
+async function findTargets(resolver: RecordResolver, name: string): Promise<Found | string> {
   const answer = await resolver.resolve(parseName(name), RECORD_TYPES.SRV.number);
   if (answer.kind === "failed") return answer.failures.join("; ");
   if (answer.kind === "none") return "there are no SRV records";

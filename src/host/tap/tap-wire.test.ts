@@ -71,6 +71,25 @@ describe("a wire between two interfaces", () => {
     expect(wire.up.dropped.loss).toBe(1);
   });
 
+  test("loses what a filter does not let pass", () => {
+    const seen: [string, number][] = [];
+    const { first, second, emit } = open({
+      passes: (direction, frame) => {
+        seen.push([direction, frame[0]!]);
+        return frame[0] !== 2;
+      },
+    });
+    for (const number of [1, 2, 3]) emit(first, number);
+    emit(second, 2);
+    expect([second.sent, first.sent]).toEqual([[1, 3], []]);
+    expect(seen).toEqual([
+      ["up", 1],
+      ["up", 2],
+      ["up", 3],
+      ["down", 2],
+    ]);
+  });
+
   test("counts what an interface refuses, and nothing after its end", () => {
     const { clock, first, second, wire, emit } = open({ up: { delay: micros(10) } });
     second.isUp = false;

@@ -20,6 +20,11 @@ export interface TapWireOptions {
   readonly down?: LineOptions;
   /** Determines random losses and the like; 1 by default. */
   readonly seed?: number;
+  /**
+   * Sees each frame that a device sends, before its link, and loses those for which it returns false. The frame is valid only
+   * during the call.
+   */
+  readonly passes?: (direction: LineDirection, frame: Uint8Array) => boolean;
   readonly clock?: HostClock;
   readonly onFault?: (fault: Fault) => void;
 }
@@ -31,6 +36,7 @@ export class TapWire implements Disposable {
   readonly #lines: LinePair<Uint8Array>;
   readonly #clock: HostClock;
   readonly #timer: MachineTimer;
+  readonly #passes: TapWireOptions["passes"];
   #isClosed = false;
 
   constructor(first: FrameDevice, second: FrameDevice, options: TapWireOptions = {}) {
@@ -40,6 +46,7 @@ export class TapWire implements Disposable {
       if (problem !== undefined) throw new TypeError(`the wire's ${name} ${problem}`);
     }
     this.#clock = clock;
+    this.#passes = options.passes;
     // Where each direction ends.
     this.#devices = { up: second, down: first };
     this.#lines = new LinePair({
@@ -84,6 +91,7 @@ export class TapWire implements Disposable {
   }
 
   #receive(direction: LineDirection, frame: Uint8Array): void {
+    if (this.#passes?.(direction, frame) === false) return;
     const now = this.#clock.now();
     this.#lines.offer(direction, frame.slice(), now);
     this.#advance(now);

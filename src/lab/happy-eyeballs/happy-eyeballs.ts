@@ -3,7 +3,7 @@
 import type { ClaimSpec, Experiment, Row, Values } from "../experiment.ts";
 import { rowsOf } from "../rows.ts";
 import { ATTEMPT_DELAY, RESOLUTION_DELAY } from "./clients.ts";
-import { allSilent, deadFamily, lateAnswers, records } from "./parts.ts";
+import { allSilent, deadFamily, lateAnswers, questions, records, slowFamily } from "./parts.ts";
 
 const OURS = ["v3", "v2"] as const;
 
@@ -46,8 +46,42 @@ export const happyEyeballs: Experiment = {
   title: "Happy Eyeballs",
   summary: "dead addresses, late answers and HTTPS records: versions 2 and 3, beside Node's rules",
   takes: "a second",
-  parts: [deadFamily, lateAnswers, allSilent, records],
+  parts: [questions, deadFamily, slowFamily, lateAnswers, allSilent, records],
   claims: [
+    always(
+      {
+        name: "Version 2 asks for AAAA, then for A",
+        source: "RFC 8305 §3",
+        theirs: "AAAA first, A right after it",
+      },
+      "questions",
+      { client: "v2" },
+      (row) => row.questions === "AAAA, A",
+      figures("questions"),
+    ),
+    always(
+      {
+        name: "Version 3 asks for HTTPS records before them",
+        source: "draft-ietf-happy-happyeyeballs-v3 §4.1",
+        theirs: "HTTPS, AAAA, A",
+      },
+      "questions",
+      { client: "v3" },
+      (row) => row.questions === "HTTPS, AAAA, A",
+      figures("questions"),
+    ),
+    ...both(
+      {
+        name: "A slow family is given up for the other after the attempt delay, and not before",
+        source: "RFC 8305 §5",
+        theirs: `IPv6 wins up to ${ATTEMPT_DELAY} ms and the round trip of IPv4`,
+      },
+      "slow-family",
+      {},
+      // TLS extends the timer once TCP is established.
+      ({ rtt, family }) => family === (Number(rtt) <= ATTEMPT_DELAY ? "IPv6" : "IPv4"),
+      (rows) => rows.map(({ rtt, family }) => `${family} at ${rtt}`).join(", "),
+    ),
     ...both(
       {
         name: "A dead family costs one attempt delay, however long the round trip",

@@ -3,7 +3,7 @@
 import { type Endpoint, Race, type RaceCommand, type Transport } from "../../agent/index.ts";
 import { after, type Instant, millis, since, toMillis } from "../../base/time.ts";
 import { SeededRng } from "../../sim/index.ts";
-import { HANDSHAKE, type Site, type StartedAttempt, type Visit } from "./world.ts";
+import { HANDSHAKE, rttTo, type Site, type StartedAttempt, type Visit } from "./world.ts";
 
 const START = 0 as Instant;
 const HOST = "site.test";
@@ -43,6 +43,7 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
     rng: new SeededRng(seed),
   });
   const attempts: StartedAttempt[] = [];
+  const questions: string[] = [];
   const cancelled = new Set<number>();
   const scheduled: Scheduled[] = [];
   const at = (time: Instant, run: Scheduled["run"]): void => {
@@ -52,6 +53,7 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
   const perform = (command: RaceCommand, now: Instant): void => {
     if (command.type === "query") {
       const { record, name } = command;
+      questions.push(record);
       at(after(START, millis(site.answers[record])), (then) => {
         if (record === "HTTPS") race.handleServices(name, site.services, then);
         else race.handleAddresses(record, name, record === "A" ? site.ipv4 : site.ipv6, then);
@@ -67,7 +69,7 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
     const unlessCancelled = (run: Scheduled["run"]) => (then: Instant) => {
       if (!cancelled.has(attempt)) run(then);
     };
-    const roundTrip = after(now, millis(site.rtt));
+    const roundTrip = after(now, millis(rttTo(site, address)));
     if (behaviour === "refuses") {
       at(
         roundTrip,
@@ -82,7 +84,7 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
       );
     }
     at(
-      after(now, millis(site.rtt * HANDSHAKE[transport])),
+      after(now, millis(rttTo(site, address) * HANDSHAKE[transport])),
       unlessCancelled((then) => race.handleConnected(attempt, then)),
     );
   };
@@ -94,13 +96,13 @@ export function ourVisit(site: Site, rules: OurRules): Visit {
     const { outcome } = race;
     if (outcome !== undefined) {
       const winner = outcome.type === "connected" ? attempts[outcome.attempt] : undefined;
-      return { connected: winner === undefined ? undefined : toMillis(since(START, now)), winner, attempts };
+      return { connected: winner === undefined ? undefined : toMillis(since(START, now)), winner, attempts, questions };
     }
     scheduled.sort((a, b) => a.at - b.at);
     const timeout = race.nextTimeout();
     const [event] = scheduled;
     const next = Math.min(timeout ?? Number.POSITIVE_INFINITY, event?.at ?? Number.POSITIVE_INFINITY) as Instant;
-    if (next > after(START, millis(limit))) return { connected: undefined, winner: undefined, attempts };
+    if (next > after(START, millis(limit))) return { connected: undefined, winner: undefined, attempts, questions };
     now = next;
     if (event !== undefined && event.at === next) {
       scheduled.shift();

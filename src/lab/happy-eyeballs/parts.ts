@@ -56,6 +56,40 @@ export const deadFamily = part({
   ],
 });
 
+export const slowFamily = part({
+  name: "slow-family",
+  title: "A slow family",
+  setup: `A site has an address of each family; IPv4 is 20 ms away, IPv6 farther, in steps of 10 ms. DNS takes ${DNS} ms.`,
+  parameters: { client: CLIENT, rtt: { title: "RTT of IPv6", unit: "ms" } },
+  figures: { connected: { title: "connected after", unit: "ms" }, family: { title: "by" } },
+  cells: product({
+    client: CLIENTS,
+    rtt: [200, 210, 220, 230, 240, 250, 260, 270, 280, 290, 300, 400] as const,
+  }),
+  isQuick: () => true,
+  repetitions: 1,
+  measure({ client, rtt }, run) {
+    const { connected, winner } = visitBy(client, site({ rtt: 20, ipv6Rtt: rtt, ipv4: ipv4(1), ipv6: ipv6(1) }), run);
+    return { connected: connected ?? null, family: winner === undefined ? null : familyOf(winner.address) };
+  },
+  plots: [],
+});
+
+export const questions = part({
+  name: "questions",
+  title: "Questions",
+  setup: "What a client asks the name server, in order. Under Node's rules, the system's lookup asks.",
+  parameters: { client: CLIENT },
+  figures: { questions: { title: "questions" } },
+  cells: product({ client: CLIENTS }),
+  isQuick: () => true,
+  repetitions: 1,
+  measure({ client }, run) {
+    return { questions: visitBy(client, site({}), run).questions?.join(", ") ?? null };
+  },
+  plots: [],
+});
+
 export const lateAnswers = part({
   name: "late-answers",
   title: "A late answer",

@@ -4,7 +4,7 @@
  * wants (Node's documentation of `net.connect`).
  */
 
-import { HANDSHAKE, type Site, type StartedAttempt, type Visit } from "./world.ts";
+import { HANDSHAKE, rttTo, type Site, type StartedAttempt, type Visit } from "./world.ts";
 
 export function serialVisit(site: Site, attemptTimeout: number, limit: number): Visit {
   const addresses: string[] = [];
@@ -17,15 +17,16 @@ export function serialVisit(site: Site, attemptTimeout: number, limit: number): 
     if (now > limit) break;
     const attempt: StartedAttempt = { address, transport: "tcp", at: now };
     attempts.push(attempt);
+    const rtt = rttTo(site, address);
     const behaviour = site.behaviour(address, "tcp");
     const isLast = index === addresses.length - 1;
-    if (behaviour !== "silent" && (isLast || site.rtt <= attemptTimeout)) {
+    if (behaviour !== "silent" && (isLast || rtt <= attemptTimeout)) {
       if (behaviour === "answers") {
-        const connected = now + site.rtt * HANDSHAKE.tcp;
-        return { connected, winner: attempt, attempts };
+        const connected = now + rtt * HANDSHAKE.tcp;
+        return { connected, winner: attempt, attempts, questions: undefined };
       }
-      now += site.rtt;
+      now += rtt;
     } else now += isLast ? Number.POSITIVE_INFINITY : attemptTimeout;
   }
-  return { connected: undefined, winner: undefined, attempts };
+  return { connected: undefined, winner: undefined, attempts, questions: undefined };
 }

@@ -23,6 +23,10 @@ export interface NameServer extends AsyncDisposable {
 }
 
 export interface NameServerOptions {
+  /** 127.0.0.1 by default. */
+  readonly host?: string;
+  /** Fails if it is taken; by default, the system chooses one. */
+  readonly port?: number;
   /** Milliseconds before a query is answered; Infinity for never. */
   readonly delay?: (query: Message) => number;
   /** Changes a response, or replaces it by bytes. */
@@ -75,11 +79,12 @@ export async function nameServer(lines: readonly string[], options: NameServerOp
   const sockets = new Set<Socket>();
   // A port that is free for both.
   const udp = createSocket("udp4");
+  const { host = "127.0.0.1", port: wanted = 0 } = options;
   for (;;) {
-    tcp.listen(0, "127.0.0.1");
+    tcp.listen(wanted, host);
     await once(tcp, "listening");
     const { port } = tcp.address() as { port: number };
-    udp.bind(port, "127.0.0.1");
+    udp.bind(port, host);
     const isBound = await once(udp, "listening").then(
       () => true,
       () => false,
@@ -87,6 +92,7 @@ export async function nameServer(lines: readonly string[], options: NameServerOp
     if (isBound) break;
     tcp.close();
     await once(tcp, "close");
+    if (wanted !== 0) throw new Error(`port ${wanted} of ${host} is taken`);
   }
   udp.on("error", () => {});
   let isOpen = true;
@@ -96,7 +102,7 @@ export async function nameServer(lines: readonly string[], options: NameServerOp
     });
   });
   const { port } = udp.address();
-  const server = { address: "127.0.0.1", port };
+  const server = { address: host, port };
   return {
     udp: { ...server, protocol: "udp" },
     tcp: { ...server, protocol: "tcp" },

@@ -43,6 +43,18 @@ function namespace(name: string, address: string): Namespace {
   };
 }
 
+const PREFIXES = ["ng1", "ng2"] as const;
+
+/** Removes the namespaces of runs that were killed: they are named after a process that is gone. */
+export function removeStaleNamespaces(): void {
+  for (const line of ip("netns", "list").split("\n")) {
+    const name = line.split(" ")[0]!;
+    const [, prefix, pid] = /^(\w+)-(\d+)$/.exec(name) ?? [];
+    if (!PREFIXES.some((each) => each === prefix) || existsSync(`/proc/${pid}`)) continue;
+    ip("netns", "delete", name);
+  }
+}
+
 export class Namespaces implements Disposable {
   readonly wire: TapWire;
   readonly first: Namespace;
@@ -56,7 +68,7 @@ export class Namespaces implements Disposable {
 
   /** Their addresses are NETWORK.1 and NETWORK.2; `network` has three numbers. */
   static async connect(network: string, options: TapWireOptions): Promise<Namespaces> {
-    const [first, second] = [1, 2].map((number) => namespace(`ng${number}-${process.pid}`, `${network}.${number}`)) as [
+    const [first, second] = PREFIXES.map((each, i) => namespace(`${each}-${process.pid}`, `${network}.${i + 1}`)) as [
       Namespace,
       Namespace,
     ];
