@@ -42,13 +42,16 @@ interface Chunk {
   length: number;
 }
 
+/** Shared by all that have none, which are most of them; never changed. */
+const NO_CHUNKS: Chunk[] = [];
+
 export class Reassembler {
   readonly #maxChunks: number;
   readonly #budget: ChunkBudget | undefined;
   #first: Block | undefined;
   #last: Block | undefined;
   /** Sorted by offset, disjoint, all after `#inOrderEnd`. */
-  readonly #chunks: Chunk[] = [];
+  #chunks: Chunk[] = NO_CHUNKS;
   #readOffset = 0;
   #inOrderEnd = 0;
   #highest = 0;
@@ -234,6 +237,7 @@ export class Reassembler {
       if (this.#budget.remaining <= 0) return false;
       this.#budget.remaining -= 1;
     }
+    if (this.#chunks === NO_CHUNKS) this.#chunks = [];
     this.#chunks.splice(index, 0, { bytes: new Uint8Array(data), offset, length: data.length });
     return true;
   }

@@ -22,6 +22,8 @@ const UNKNOWN_STREAM_COST = 64;
 
 type Kind = typeof StreamType.CONTROL | typeof StreamType.QPACK_ENCODER | typeof StreamType.QPACK_DECODER;
 
+const KINDS: readonly Kind[] = [StreamType.CONTROL, StreamType.QPACK_ENCODER, StreamType.QPACK_DECODER];
+
 const NAMES: Record<Kind, string> = {
   [StreamType.CONTROL]: "control stream",
   [StreamType.QPACK_ENCODER]: "QPACK encoder stream",
@@ -36,7 +38,8 @@ export class RemoteStreams {
   readonly #claims: StreamClaims;
   /** Streams whose type has not arrived. The transport limits their number. */
   readonly #untyped = new SparseMap<StreamId, VarintReader>();
-  readonly #critical = new Map<StreamId, Kind>();
+  /** By kind: the ids of the critical streams that have come. */
+  readonly #critical: (StreamId | undefined)[] = [undefined, undefined, undefined];
   readonly #trace: H3Trace | undefined;
   /** The peer's control stream, once known. */
   controlId: StreamId | undefined;
@@ -63,7 +66,7 @@ export class RemoteStreams {
 
   handleReadable(id: StreamId): void {
     for (;;) {
-      if (!this.#untyped.has(id) && !this.#critical.has(id)) return;
+      if (!this.#untyped.has(id) && this.#kindOf(id) === undefined) return;
       const chunk = this.#transport.read(id);
       if (chunk === undefined) return;
       this.#handleBytes(id, chunk.bytes, chunk.fin);
@@ -75,9 +78,15 @@ export class RemoteStreams {
   handleEnd(id: StreamId): void {
     // RFC 9114 §6.2: a stream may end before its type has arrived.
     this.#untyped.delete(id);
-    const kind = this.#critical.get(id);
+    const kind = this.#kindOf(id);
     // RFC 9114 §6.2.1, RFC 9204 §4.2
     if (kind !== undefined) throw connectionError("H3_CLOSED_CRITICAL_STREAM", NAMES[kind]);
+  }
+
+  /** The kind of a critical stream; undefined for all others. */
+  #kindOf(id: StreamId): Kind | undefined {
+    const index = this.#critical.indexOf(id);
+    return index < 0 ? undefined : KINDS[index];
   }
 
   #handleBytes(id: StreamId, bytes: Uint8Array, fin: boolean): void {
@@ -93,7 +102,7 @@ export class RemoteStreams {
     }
     const rest = at === 0 ? bytes : bytes.subarray(at);
     if (rest.length === 0) return;
-    switch (this.#critical.get(id)) {
+    switch (this.#kindOf(id)) {
       case StreamType.CONTROL:
         this.#readers.handleControlStream(rest);
         break;
@@ -116,11 +125,11 @@ export class RemoteStreams {
       case StreamType.CONTROL:
       case StreamType.QPACK_ENCODER:
       case StreamType.QPACK_DECODER:
-        for (const kind of this.#critical.values()) {
-          // RFC 9114 §6.2.1, RFC 9204 §4.2: only one of each.
-          if (kind === type) throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "duplicate");
+        // RFC 9114 §6.2.1, RFC 9204 §4.2: only one of each.
+        if (this.#critical[KINDS.indexOf(type)] !== undefined) {
+          throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "duplicate");
         }
-        this.#critical.set(id, type);
+        this.#critical[KINDS.indexOf(type)] = id;
         if (type === StreamType.CONTROL) this.controlId = id;
         this.#traceType(id, STREAM_TYPE_NAMES[type]!);
         return;

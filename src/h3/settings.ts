@@ -77,7 +77,7 @@ const settingsError = (detail: string) => connectionError("H3_SETTINGS_ERROR", "
 export function parseSettings(payload: Uint8Array, registered: readonly ExtensionSetting[] = []): Settings {
   const reader = new Reader(payload);
   const values: Record<string, number | boolean> = {};
-  const extensions: { readonly id: VarInt; readonly value: VarInt }[] = [];
+  let { extensions } = DEFAULT_SETTINGS;
   const seen = new Set<string>();
   try {
     while (!reader.isAtEnd) {
@@ -93,7 +93,8 @@ export function parseSettings(payload: Uint8Array, registered: readonly Extensio
       if (extension === undefined) continue;
       const problem = extension.problem?.(value);
       if (problem !== undefined) throw settingsError(`${extension.name}: ${problem}`);
-      extensions.push({ id, value });
+      // Not `push`, which makes room for sixteen more.
+      extensions = extensions.concat({ id, value });
     }
   } catch (error) {
     if (error instanceof WireError) throw connectionError("H3_FRAME_ERROR", "SETTINGS", error.message);

@@ -10,9 +10,11 @@ export interface DecoderStreamHandler {
   handleInsertCountIncrement(increment: number): void;
 }
 
+/** Of all connections: it is used for the duration of one call. */
+const READER = new PrimitiveReader();
+
 export class DecoderStreamReader {
   readonly #handler: DecoderStreamHandler;
-  readonly #reader = new PrimitiveReader();
   readonly #waiting = new ByteQueue();
 
   constructor(handler: DecoderStreamHandler) {
@@ -24,7 +26,7 @@ export class DecoderStreamReader {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);
     const input = queued ? this.#waiting.bytes : bytes;
-    const reader = this.#reader;
+    const reader = READER;
     reader.reset(input);
     let done = 0;
     let count = 0;
@@ -39,8 +41,8 @@ export class DecoderStreamReader {
   }
 
   #readInstruction(): boolean {
-    const first = this.#reader.bytes[this.#reader.position]!;
-    const value = this.#reader.integer(first >= 0x80 ? 7 : 6);
+    const first = READER.bytes[READER.position]!;
+    const value = READER.integer(first >= 0x80 ? 7 : 6);
     if (value === INCOMPLETE) return false;
     if (value < 0) throw decoderStreamError(problemText(value));
     if (first >= 0x80) this.#handler.handleSectionAcknowledgment(value);

@@ -39,11 +39,13 @@ export interface UnblockedSection {
   readonly result: FieldSection | "too-large";
 }
 
+/** Of all connections: it is used for the duration of one call. */
+const READER = new PrimitiveReader();
+
 export class QpackDecoder {
   readonly #options: DecoderOptions;
   readonly #table = new DynamicTable();
   readonly #encoderStream: EncoderStreamReader;
-  readonly #reader = new PrimitiveReader();
   readonly #instructions = new InstructionBuffer();
   readonly #blocked = new SparseMap<StreamId, BlockedSection>();
   #blockedBytes = 0;
@@ -74,7 +76,7 @@ export class QpackDecoder {
 
   /** Decodes one encoded field section. While a stream is blocked, no further section of it may be decoded. */
   decode(streamId: StreamId, section: Uint8Array): DecodeResult {
-    const reader = this.#reader;
+    const reader = READER;
     reader.reset(section);
     const required = this.#readRequiredInsertCount();
     if (required > this.#table.insertCount) {
@@ -149,7 +151,7 @@ export class QpackDecoder {
 
   /** RFC 9204 §4.5.1.2 */
   #readBase(required: number): number {
-    const { bytes, position } = this.#reader;
+    const { bytes, position } = READER;
     const negative = (bytes[position] ?? 0) >= 0x80;
     const delta = this.#integer(7);
     const base = negative ? required - delta - 1 : required + delta;
@@ -159,7 +161,7 @@ export class QpackDecoder {
 
   /** The lines after the prefix; undefined if they exceed the limit. */
   #readLines(required: number, base: number): FieldSection | undefined {
-    const reader = this.#reader;
+    const reader = READER;
     const limit = this.#options.maxFieldSectionSize;
     const fields: FieldLine[] = [];
     let size = 0;
@@ -201,14 +203,14 @@ export class QpackDecoder {
   }
 
   #integer(prefix: number): number {
-    const value = this.#reader.integer(prefix);
+    const value = READER.integer(prefix);
     if (value < 0) throw decompressionFailed(problemText(value));
     return value;
   }
 
   #string(prefix: number): string {
-    const text = this.#reader.string(prefix, Number.POSITIVE_INFINITY);
-    if (text === undefined) throw decompressionFailed(problemText(this.#reader.problem));
+    const text = READER.string(prefix, Number.POSITIVE_INFINITY);
+    if (text === undefined) throw decompressionFailed(problemText(READER.problem));
     return text;
   }
 }

@@ -9,12 +9,14 @@ import { STATIC_TABLE } from "./static-table.ts";
 
 const tooLarge = () => encoderStreamError("the entry is larger than the table");
 
+/** Of all connections: it is used for the duration of one call. */
+const READER = new PrimitiveReader();
+
 export class EncoderStreamReader {
   readonly #table: DynamicTable;
   readonly #maxTableCapacity: number;
   /** No encoded string above this length fits the table: a Huffman code has at most 30 bits. */
   readonly #maxStringBytes: number;
-  readonly #reader = new PrimitiveReader();
   readonly #waiting = new ByteQueue();
 
   constructor(table: DynamicTable, maxTableCapacity: number) {
@@ -31,7 +33,7 @@ export class EncoderStreamReader {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);
     const input = queued ? this.#waiting.bytes : bytes;
-    const reader = this.#reader;
+    const reader = READER;
     reader.reset(input);
     let done = 0;
     let count = 0;
@@ -47,7 +49,7 @@ export class EncoderStreamReader {
 
   /** Returns false if the rest of the instruction has not arrived. */
   #readInstruction(): boolean {
-    const first = this.#reader.bytes[this.#reader.position]!;
+    const first = READER.bytes[READER.position]!;
     if (first >= 0x80) return this.#insertWithNameReference((first & 0x40) !== 0);
     if (first >= 0x40) return this.#insertWithLiteralName();
     if (first >= 0x20) return this.#setCapacity();
@@ -101,16 +103,16 @@ export class EncoderStreamReader {
   }
 
   #integer(prefix: number): number | undefined {
-    const value = this.#reader.integer(prefix);
+    const value = READER.integer(prefix);
     if (value >= 0) return value;
     if (value === INCOMPLETE) return undefined;
     throw encoderStreamError(problemText(value));
   }
 
   #string(prefix: number): string | undefined {
-    const text = this.#reader.string(prefix, this.#maxStringBytes);
-    if (text === undefined && this.#reader.problem !== INCOMPLETE) {
-      throw encoderStreamError(problemText(this.#reader.problem));
+    const text = READER.string(prefix, this.#maxStringBytes);
+    if (text === undefined && READER.problem !== INCOMPLETE) {
+      throw encoderStreamError(problemText(READER.problem));
     }
     return text;
   }

@@ -81,6 +81,12 @@ export class Writer {
     this.bytes.set(source, this.#advance(source.length));
   }
 
+  /** Writes each character as a byte. */
+  latin1(text: string): void {
+    const at = this.#advance(text.length);
+    for (let i = 0; i < text.length; i += 1) this.bytes[at + i] = text.charCodeAt(i);
+  }
+
   fill(value: number, count: number): void {
     const at = this.#advance(count);
     this.bytes.fill(value, at, at + count);

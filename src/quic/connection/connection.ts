@@ -181,7 +181,7 @@ export class Connection implements StreamTransport, DatagramTransport {
       act(this.#core.handshake);
       this.#core.establishment.retryUndecrypted(now);
     });
-    this.#core.onWake();
+    this.#core.host.onWake();
   }
 
   /** A datagram ended with the reset token of the peer's id in use (RFC 9000 §10.3.1). */
@@ -228,13 +228,13 @@ export class Connection implements StreamTransport, DatagramTransport {
   openStream(direction: StreamDirection, id?: StreamId): StreamId | undefined {
     const { streams } = this.#core;
     const opened = streams.openStream(direction, id);
-    if (streams.hasControlFrames) this.#core.onWake();
+    if (streams.hasControlFrames) this.#core.host.onWake();
     return opened;
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
     const hasRoom = this.#core.streams.write(id, data, fin);
-    this.#core.onWake();
+    this.#core.host.onWake();
     return hasRoom;
   }
 
@@ -257,7 +257,7 @@ export class Connection implements StreamTransport, DatagramTransport {
   read(id: StreamId, max?: number): StreamChunk | undefined {
     const { streams } = this.#core;
     const chunk = streams.read(id, max);
-    if (chunk !== undefined && streams.hasControlFrames) this.#core.onWake();
+    if (chunk !== undefined && streams.hasControlFrames) this.#core.host.onWake();
     return chunk;
   }
 
@@ -278,12 +278,12 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   reset(id: StreamId, code: VarInt, reliableSize?: number): void {
     this.#core.streams.reset(id, code, reliableSize);
-    this.#core.onWake();
+    this.#core.host.onWake();
   }
 
   stopSending(id: StreamId, code: VarInt): void {
     this.#core.streams.stopSending(id, code);
-    this.#core.onWake();
+    this.#core.host.onWake();
   }
 
   watchDropped(id: StreamId, onDropped: (bytes: number) => void): void {
@@ -296,7 +296,7 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   /** Sends a silent peer a last probe now. The connection ends if no response arrives within a few probe timeouts. */
   expectAnswer(now: Instant): void {
-    if (this.isOpen && this.#core.timers.expectAnswer(now)) this.#core.onWake();
+    if (this.isOpen && this.#core.timers.expectAnswer(now)) this.#core.host.onWake();
   }
 
   setExcessiveLoadCode(code: VarInt): void {
@@ -324,20 +324,20 @@ export class Connection implements StreamTransport, DatagramTransport {
   openPath(options: PathOptions): PathSpace {
     const path = this.#core.pathFactory.open(options);
     this.#core.paths.open(path);
-    this.#core.onWake();
+    this.#core.host.onWake();
     return path;
   }
 
   /** Makes a path send on this route from now on (RFC 9000 §9.3). */
   activateRoute(path: PathSpace, route: Route): void {
     path.routes.activate(route);
-    this.#core.onWake();
+    this.#core.host.onWake();
   }
 
   /** Chooses the paths to send on from now on. */
   choosePaths(chooser: PathChooser): void {
     this.#core.paths.chooser = chooser;
-    this.#core.onWake();
+    this.#core.host.onWake();
   }
 
   /** Issues a connection id of ours for a path to be opened. */
@@ -351,21 +351,21 @@ export class Connection implements StreamTransport, DatagramTransport {
    */
   migrate(local: SocketAddress, remote: SocketAddress, now: Instant): MigrationRefusal | undefined {
     const refusal = this.#core.migration.begin(local, remote, now);
-    this.#core.onWake();
+    this.#core.host.onWake();
     return refusal;
   }
 
   /** Adds a route on which a path may send and receive (RFC 9000 §9). */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route {
     const route = this.#core.pathFactory.addRoute(path, addresses);
-    this.#core.onWake();
+    this.#core.host.onWake();
     return route;
   }
 
   /** Updates the 1-RTT keys (RFC 9001 §6.1). Returns false while the rules forbid it. */
   updateKeys(): boolean {
     const isUpdated = this.#core.oneRtt.initiateUpdate(this.#core.now);
-    if (isUpdated) this.#core.onWake();
+    if (isUpdated) this.#core.host.onWake();
     return isUpdated;
   }
 

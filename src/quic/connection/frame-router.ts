@@ -48,7 +48,8 @@ export class FrameRouter {
   readonly #frames: ConnectionFrames;
   readonly #repeats: Repeats;
   readonly missingHandshake: MissingHandshake;
-  readonly #tokens = new ReceivedTokens();
+  /** Client only. */
+  #tokens: ReceivedTokens | undefined;
 
   constructor(parts: FrameRouterHost, frames: ConnectionFrames, repeats: Repeats) {
     this.#parts = parts;
@@ -126,6 +127,7 @@ export class FrameRouter {
       case "new-token":
         // RFC 9000 §19.7: only servers send tokens.
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "NEW_TOKEN", "was sent by a client");
+        this.#tokens ??= new ReceivedTokens();
         if (this.#tokens.accept(frame.token)) this.#parts.onToken(frame.token);
         break;
       case "handshake-done":

@@ -25,6 +25,9 @@ const MAX_CANDIDATES = 4;
 /** New addresses that are followed and challenged, so that a client cannot point a server at many victims. */
 const MAX_NEW_ROUTES_PER_SECOND = 10;
 
+/** Never changed. */
+const NONE: Route[] = [];
+
 export interface MigrationHost extends ActiveMigrationHost {
   readonly mayMove: ConnectionOptions["mayMove"];
 }
@@ -32,10 +35,11 @@ export interface MigrationHost extends ActiveMigrationHost {
 export class Migration {
   readonly #parts: MigrationHost;
   /** Routes of datagrams in the current batch that do not belong to the path yet. */
-  readonly #candidates: Route[] = [];
+  #candidates: Route[] = NONE;
   /** The last active route that was validated. */
   #fallback: Route | undefined;
-  readonly #newRoutes = new RateLimit(MAX_NEW_ROUTES_PER_SECOND);
+  /** Made for the first new route. */
+  #newRoutes: RateLimit | undefined;
   /** Client only, from its first move. */
   #move: ActiveMigration | undefined;
   /** Server only: the route that was active before, whose id is retired once the new one is validated. */
@@ -69,12 +73,12 @@ export class Migration {
     }
     if (this.#candidates.length >= MAX_CANDIDATES) return undefined;
     const route = this.#parts.pathFactory.makeRoute({ local, remote, validated: false });
-    this.#candidates.push(route);
+    this.#candidates = this.#candidates.concat(route);
     return route;
   }
 
   forgetCandidates(): void {
-    this.#candidates.length = 0;
+    this.#candidates = NONE;
   }
 
   /**
@@ -83,6 +87,7 @@ export class Migration {
    */
   admit({ routes, remoteIds }: PathSpace, route: Route, now: Instant): boolean {
     if (routes.all.includes(route)) return true;
+    this.#newRoutes ??= new RateLimit(MAX_NEW_ROUTES_PER_SECOND);
     if (!this.#newRoutes.take(now)) return false;
     // Not before: the sender of a packet that is not authentic could otherwise make the server ask about any address.
     if (this.#parts.mayMove?.(route.remote, route.local!) === false) return false;

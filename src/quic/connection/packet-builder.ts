@@ -68,10 +68,12 @@ const LONG_FORMS = {
   [EncryptionLevel.handshake]: "handshake",
 } as const;
 
+/** The packet being built, whatever the connection. */
+const OPEN = new OpenPacket();
+
 export class PacketBuilder {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketSentListener;
-  readonly #open = new OpenPacket();
   /** The token from a Retry or an earlier connection, sent with all Initial packets of a client. */
   token: Uint8Array = NO_TOKEN;
   #grease: QuicBitGrease | undefined;
@@ -157,23 +159,13 @@ export class PacketBuilder {
     const length = packetNumberLength(packetNumber, path.recovery.largestAcked(spaceOf(level)));
     const destination = path.remoteIds.idFor(route);
     if (level === EncryptionLevel.oneRtt) {
-      return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
+      return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, OPEN);
     }
     const form = LONG_FORMS[level];
     const token = form === "initial" && role === "client" ? this.token : NO_TOKEN;
     const source = sourceId.bytes;
     const usedVersion = form === "zero-rtt" ? version.original : version.current;
-    return beginLongHeader(
-      writer,
-      form,
-      usedVersion,
-      destination.bytes,
-      source,
-      token,
-      packetNumber,
-      length,
-      this.#open,
-    );
+    return beginLongHeader(writer, form, usedVersion, destination.bytes, source, token, packetNumber, length, OPEN);
   }
 
   #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {

@@ -28,6 +28,9 @@ const LEVELS = [
   EncryptionLevel.oneRtt,
 ] as const;
 
+/** By level; scratch memory for the duration of one call, whatever the connection. */
+const PURPOSES: Purpose[] = ["none", "none", "none", "none"];
+
 export class PacketSender {
   readonly #parts: ConnectionParts;
   readonly #frames: ConnectionFrames;
@@ -169,11 +172,8 @@ export class PacketSender {
     return route.pathResponses.isPending && isChosen && room >= MIN_DATAGRAM_SIZE;
   }
 
-  /** By level. */
-  readonly #purposeOf: Purpose[] = ["none", "none", "none", "none"];
-
   #purposes(path: PathSpace, isChosen: boolean, room: number, now: Instant): readonly Purpose[] {
-    const purposes = this.#purposeOf;
+    const purposes = PURPOSES;
     const isPrimary = path === this.#parts.paths.primary;
     purposes[EncryptionLevel.initial] = isPrimary ? this.#handshakePurpose(EncryptionLevel.initial, room, now) : "none";
     purposes[EncryptionLevel.handshake] = isPrimary
@@ -289,7 +289,7 @@ export class PacketSender {
     const target: PacketTarget = { path, route, ecn: Ecn.notEct };
     const content = new CloseFrames(state.reason);
     const limit = Math.min(route.maxDatagramSize, route.sendAllowance());
-    const purposes = this.#purposeOf;
+    const purposes = PURPOSES;
     for (const level of LEVELS) purposes[level] = this.#mayReadClose(level) ? "data" : "none";
     for (const level of LEVELS) {
       if (purposes[level] === "none") continue;

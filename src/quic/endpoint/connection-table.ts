@@ -14,6 +14,8 @@ import type { ResetTokens } from "./reset-tokens.ts";
 /** A connection's place in the endpoint's tables and queues, and what the connection knows of its endpoint. */
 export class Entry implements ConnectionHost {
   connection!: Connection;
+  readonly inbound: InboundBatchPool;
+  readonly outbound: BatchPool;
   readonly #table: ConnectionTable;
   readonly timer: HeapTimer<Entry> = new HeapTimer<Entry>(this);
   /** All ids that lead to this entry: a handful, for which a set would take twice the memory. */
@@ -31,14 +33,8 @@ export class Entry implements ConnectionHost {
 
   constructor(table: ConnectionTable) {
     this.#table = table;
-  }
-
-  get inbound(): InboundBatchPool {
-    return this.#table.inbound;
-  }
-
-  get outbound(): BatchPool {
-    return this.#table.outbound;
+    this.inbound = table.inbound;
+    this.outbound = table.outbound;
   }
 
   issue(): IssuedConnectionId {

@@ -98,8 +98,7 @@ export class ConnectionId {
 
   /** Writes its bytes, without keeping them. */
   emit(writer: Writer): void {
-    const { key } = this;
-    for (let i = 0; i < key.length; i += 1) writer.uint8(key.charCodeAt(i));
+    writer.latin1(this.key);
   }
 
   /** True if these are its bytes. */

@@ -19,8 +19,10 @@ interface Challenge {
   readonly isFullSize: boolean;
 }
 
+const NONE: readonly Challenge[] = [];
+
 export class PathChallenges {
-  readonly #outstanding: Challenge[] = [];
+  #outstanding: readonly Challenge[] = NONE;
   #isPending = false;
   #repeatAt: Instant | undefined;
   #wait: Micros = micros(0);
@@ -38,7 +40,7 @@ export class PathChallenges {
 
   /** `longest` is the larger of `pto` and the PTO of a route without RTT samples (RFC 9000 §8.2.4). */
   begin(pto: Micros, longest: Micros, now: Instant): void {
-    this.#outstanding.length = 0;
+    this.#outstanding = NONE;
     this.#isPending = true;
     this.#wait = pto;
     this.#repeatAt = after(now, pto);
@@ -48,8 +50,7 @@ export class PathChallenges {
   /** Writes a challenge with fresh data (RFC 9000 §8.2.1). */
   writeFrame(writer: Writer, rng: Rng, isFullSize: boolean): void {
     const data = randomBytes(rng, 8);
-    if (this.#outstanding.length >= MAX_OUTSTANDING) this.#outstanding.shift();
-    this.#outstanding.push({ data, isFullSize });
+    this.#outstanding = this.#outstanding.slice(1 - MAX_OUTSTANDING).concat({ data, isFullSize });
     this.#isPending = false;
     emitPathChallenge(writer, data);
   }
@@ -81,7 +82,7 @@ export class PathChallenges {
   }
 
   #end(): void {
-    this.#outstanding.length = 0;
+    this.#outstanding = NONE;
     this.#isPending = false;
     this.#repeatAt = undefined;
     this.#failsAt = undefined;

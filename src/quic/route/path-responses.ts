@@ -21,22 +21,26 @@ const MAX_PER_SECOND = 64;
 const FRAME_LENGTH = 9;
 
 export class PathResponses {
-  readonly #pending: Uint8Array[] = [];
-  readonly #limit = new RateLimit(MAX_PER_SECOND);
+  /** Both are made for the first challenge: on most routes there is none. */
+  #pending: Uint8Array[] | undefined;
+  #limit: RateLimit | undefined;
 
   get isPending(): boolean {
-    return this.#pending.length > 0;
+    return this.#pending !== undefined && this.#pending.length > 0;
   }
 
   /** Keeps only the newest challenges: an honest peer sends few, and repeats those that get lost. */
   handleChallenge(data: Uint8Array, now: Instant): void {
+    this.#limit ??= new RateLimit(MAX_PER_SECOND);
     if (!this.#limit.take(now)) return;
+    this.#pending ??= [];
     if (this.#pending.length >= MAX_PENDING) this.#pending.shift();
     this.#pending.push(data.slice());
   }
 
   writeFrames(writer: Writer): void {
-    while (this.#pending.length > 0 && writer.remaining >= FRAME_LENGTH)
-      emitPathResponse(writer, this.#pending.shift()!);
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    while (pending.length > 0 && writer.remaining >= FRAME_LENGTH) emitPathResponse(writer, pending.shift()!);
   }
 }

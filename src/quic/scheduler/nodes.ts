@@ -48,21 +48,25 @@ export class Leaf<T> extends SchedulerNode {
 
 export type Policy = "round-robin" | "in-order";
 
+const turns = (policy: Policy): Turns<SchedulerNode> =>
+  policy === "in-order" ? new InOrder<SchedulerNode>() : new RoundRobin<SchedulerNode>();
+
 export class Branch extends SchedulerNode {
   readonly isLeaf = false;
   /** Every child that can send while the connection has credit. */
   readonly #all: Turns<SchedulerNode>;
-  /** Children that can send without credit. */
-  readonly #free: Turns<SchedulerNode>;
+  /** Children that can send without credit; most branches never have one. */
+  #free: Turns<SchedulerNode> | undefined = undefined;
+  readonly #policy: Policy;
 
   constructor(policy: Policy) {
     super();
-    this.#all = policy === "in-order" ? new InOrder() : new RoundRobin();
-    this.#free = policy === "in-order" ? new InOrder() : new RoundRobin();
+    this.#policy = policy;
+    this.#all = turns(policy);
   }
 
   next(hasCredit: boolean): SchedulerNode | undefined {
-    return hasCredit ? this.#all.first : this.#free.first;
+    return hasCredit ? this.#all.first : this.#free?.first;
   }
 
   /** Seats a child according to what it can send now, and this branch in its own parent. */
@@ -76,19 +80,20 @@ export class Branch extends SchedulerNode {
     }
     if (needsNoCredit !== child.isFreeSeated || (isMoved && needsNoCredit)) {
       child.freeSeat ??= new Seat<SchedulerNode>(child);
+      this.#free ??= turns(this.#policy);
       if (child.isFreeSeated) this.#free.remove(child.freeSeat);
       if (needsNoCredit) this.#free.place(child.freeSeat, isAhead);
       child.isFreeSeated = needsNoCredit;
     }
     const isActive = this.#all.first !== undefined;
-    const isFree = this.#free.first !== undefined;
+    const isFree = this.#free?.first !== undefined;
     if (isActive !== this.isSeated || isFree !== this.isFreeSeated) this.parent?.update(this, isActive, isFree, false);
   }
 
   /** A child has had its turn. */
   rotate(child: SchedulerNode): void {
     if (child.isSeated) this.#all.rotate(child.seat);
-    if (child.isFreeSeated) this.#free.rotate(child.freeSeat!);
+    if (child.isFreeSeated) this.#free?.rotate(child.freeSeat!);
   }
 }
 

@@ -36,15 +36,16 @@ export interface Turns<N extends Ranked> {
 
 /** Children take turns; those with lost data go before the others. */
 export class RoundRobin<N extends Ranked> implements Turns<N> {
-  readonly #ahead = new Queue<N>();
+  /** Made for the first child that has lost data. */
+  #ahead: Queue<N> | undefined;
   readonly #others = new Queue<N>();
 
   get first(): N | undefined {
-    return this.#ahead.first ?? this.#others.first;
+    return this.#ahead?.first ?? this.#others.first;
   }
 
   place(seat: Seat<N>, isAhead: boolean): void {
-    (isAhead ? this.#ahead : this.#others).push(seat);
+    (isAhead ? (this.#ahead ??= new Queue<N>()) : this.#others).push(seat);
   }
 
   remove(seat: Seat<N>): void {

@@ -8,6 +8,9 @@
 
 import { RangeSet } from "../../base/range-set.ts";
 
+/** Shared by all streams without any, which are most of them; never changed. */
+const NO_COPIES: RangeSet[] = [];
+
 export class SentRanges {
   /** No byte at or after this offset was ever sent. */
   #end = 0;
@@ -22,7 +25,7 @@ export class SentRanges {
    * has n more. They are few and short-lived: data is sent twice by probes, by re-injection, and when a loss is only
    * suspected.
    */
-  readonly #copies: RangeSet[] = [];
+  #copies: RangeSet[] = NO_COPIES;
 
   get ackedPrefix(): number {
     return this.#ackedPrefix;
@@ -101,7 +104,7 @@ export class SentRanges {
   clear(): void {
     this.#acked.clear();
     this.#toResend.clear();
-    this.#copies.length = 0;
+    this.#copies = NO_COPIES;
   }
 
   #unacked(from: number, end: number): number[] {
@@ -116,6 +119,7 @@ export class SentRanges {
 
   #addCopies(parts: number[]): void {
     let rest = parts;
+    if (rest.length > 0 && this.#copies === NO_COPIES) this.#copies = [];
     for (let i = 0; rest.length > 0; i += 1) {
       this.#copies[i] ??= new RangeSet();
       const copies = this.#copies[i]!;
