@@ -1,9 +1,16 @@
 /** A client's decisions, as machines without I/O. */
 
 /** What origins offer besides TCP, and where HTTP/3 failed. */
+export {
+  type AltSvcEntry,
+  type AltSvcFile,
+  type OriginProtocol,
+  parseAltSvcFile,
+  printAltSvcFile,
+} from "./alt-svc-file.ts";
 export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
 /** Client hints. */
-export { ClientHints } from "./client-hints.ts";
+export { ClientHints, type HintValue } from "./client-hints.ts";
 /** Decides which connections to open for an origin. */
 export {
   type ChoiceCommand,

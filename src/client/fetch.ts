@@ -101,7 +101,7 @@ export async function fetchWith(
       continue;
     }
     const { facts } = answer;
-    origin.altSvc(answer.status, answer.fields);
+    origin.altSvc(answer.status, answer.fields, facts.protocol);
     noteFields(answer.fields, state, settings);
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;
@@ -261,7 +261,8 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
 
 /** Keeps the cookies of a response, and whether its host asks for TLS. */
 function noteFields(fields: readonly Field[], state: RequestState, settings: ClientSettings): void {
-  const { cookies, hsts, rejectUnauthorized } = settings;
+  const { cookies, hsts, notices, rejectUnauthorized } = settings;
+  notices.note(state.url, fields);
   const context = currentContext(state);
   if (context !== undefined && cookies !== undefined) storeCookies(cookies, fields, state.url, context);
   // RFC 6797 §8.1: a connection to an impostor says nothing about the host.

@@ -2,6 +2,7 @@
 import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY, NetworkHistory } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
 import { AddressSource, type Resolver } from "../host/client/addresses.ts";
+import { localSource } from "../host/client/local-source.ts";
 import type { RaceSettings } from "../host/client/race.ts";
 import type { HostClock } from "../host/clock.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
@@ -29,6 +30,7 @@ export function raceSettings(
   options: true | HappyEyeballsOptions | undefined,
   clock: HostClock,
   resolver?: Resolver,
+  localAddress?: string,
 ): RaceSettings {
   const {
     version = 3,
@@ -46,6 +48,7 @@ export function raceSettings(
     attemptDelay: delay("attemptDelay", attemptDelay, DEFAULT_ATTEMPT_DELAY),
     history: new NetworkHistory(),
     addresses: new AddressSource(resolver),
+    local: localAddress === undefined ? undefined : localSource(localAddress),
     records:
       httpsRecords === false
         ? undefined

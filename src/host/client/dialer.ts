@@ -247,8 +247,10 @@ export class Dialer {
       more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ): Promise<Session> => {
       start();
+      const [only] = more.addresses;
       return plan.connect(transport, {
         servername: this.host,
+        localAddress: only && this.#race?.local?.address(only.family),
         path: settings.path,
         lookupStart,
         connectTimeout: settings.connectTimeout,

@@ -6,6 +6,7 @@ import { printable } from "../../wire/printable.ts";
 /** Each code with its meaning. */
 export const CLIENT_ERRORS = {
   NAME_NOT_FOUND: "the host name has no address",
+  LOCAL_ADDRESS_UNAVAILABLE: "this machine does not have the address or interface to connect from",
   CONNECTION_REFUSED: "nothing is listening at that address and port",
   CONNECTION_FAILED: "the connection could not be established",
   CONNECTION_LOST: "the connection ended before the response did",

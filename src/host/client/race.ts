@@ -22,6 +22,7 @@ import { MachineTimer } from "../machine-timer.ts";
 import { systemRng } from "../random.ts";
 import { type AddressSource, isLocalhost, type Resolver } from "./addresses.ts";
 import { ClientError } from "./errors.ts";
+import { type LocalSource, noSourceFor } from "./local-source.ts";
 import { notFound, type Resolve } from "./resolve.ts";
 import { ownFamilies, sourceTowards } from "./routes.ts";
 
@@ -29,6 +30,8 @@ import { ownFamilies, sourceTowards } from "./routes.ts";
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
   /** Where addresses come from. */
   readonly addresses: AddressSource;
+  /** Where connections leave this machine, if the system does not choose. */
+  readonly local?: LocalSource | undefined;
   /** Asks for HTTPS records; undefined to do without. */
   readonly records: (() => Promise<Resolver>) | undefined;
   /** What earlier connections have shown about addresses. */
@@ -125,9 +128,10 @@ class RaceDriver<Outcome> {
         alpn,
         usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
         isDnsProtected: settings.addresses.resolver?.isProtected === true,
-        // The caller's resolver knows its network.
-        families: given === undefined ? ownFamilies() : { ipv4: true, ipv6: true },
-        sourceOf: (address) => (this.#sources.has(address) ? this.#sources.get(address) : address),
+        families: familiesOf(settings.local, given),
+        sourceOf: (address) =>
+          settings.local?.address(ipVersion(address) ?? 4) ??
+          (this.#sources.has(address) ? this.#sources.get(address) : address),
         historyOf: (address) => settings.history.of(address),
         headStart: headStart ?? settings.attemptDelay,
         keepsPreferred: options.onPreferred !== undefined,
@@ -206,6 +210,8 @@ class RaceDriver<Outcome> {
     const { host, failure } = this.#options;
     if (failure !== undefined) return failure(attempts, error, why);
     if (attempts.length > 0) return failureOf(this.#options, attempts, error);
+    const { local } = this.#options.settings;
+    if (local !== undefined) return noSourceFor(host, local);
     const cause = new Error(why);
     return this.#namesOtherProtocols
       ? new ClientError("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${host} name other protocols`, { cause })
@@ -308,7 +314,7 @@ class RaceDriver<Outcome> {
       if (!isServerFailure(this.#lookupError)) this.#lookupError = error;
       return [];
     });
-    if (!isLocalhost(bare)) await this.#findSources(addresses);
+    if (!isLocalhost(bare) && settings.local === undefined) await this.#findSources(addresses);
     return addresses;
   }
 
@@ -362,6 +368,12 @@ class RaceDriver<Outcome> {
     this.#machine.handleConnected(attempt, this.#now());
     this.#run();
   }
+}
+
+/** The caller's resolver knows its network; a local address only reaches its family. */
+function familiesOf(local: LocalSource | undefined, given: Resolve | undefined): RaceRules["families"] {
+  if (local !== undefined) return { ipv4: local.address(4) !== undefined, ipv6: local.address(6) !== undefined };
+  return given === undefined ? ownFamilies() : { ipv4: true, ipv6: true };
 }
 
 const isServerFailure = (error: unknown): boolean =>
