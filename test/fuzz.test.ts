@@ -5,7 +5,7 @@ import { fuzz } from "../fuzz/run.ts";
 import { TARGETS } from "../fuzz/targets/index.ts";
 
 /** Fewer inputs for targets where each is a complete handshake. */
-const INPUTS: Readonly<Record<string, number>> = { "transport-parameters": 300, tls: 300 };
+const INPUTS: Readonly<Record<string, number>> = { "transport-parameters": 300, tls: 300, netstack: 1_000 };
 const DEFAULT_INPUTS = 4_000;
 
 describe("a victim closes with a code, or stays open", () => {

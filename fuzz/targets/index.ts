@@ -13,6 +13,7 @@ import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { moq } from "./moq.ts";
 import { moqSession } from "./moq-session.ts";
+import { netstack } from "./netstack.ts";
 import { qmux } from "./qmux.ts";
 import { uploads } from "./uploads.ts";
 import { baseDraft, warp } from "./warp.ts";
@@ -31,6 +32,7 @@ export const TARGETS: readonly Target[] = [
   capsules,
   dns,
   uploads,
+  netstack,
   bmff,
   moq,
   moqSession,

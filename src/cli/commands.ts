@@ -86,6 +86,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./bench.ts")).registerBench(program, io),
   },
   {
+    name: "dissect",
+    summary: "print the packets of a capture",
+    register: async (program, io) => (await import("./dissect.ts")).registerDissect(program, io),
+  },
+  {
     name: "tap",
     summary: "run our own TCP/IP on a TAP device",
     register: async (program, io) => (await import("./tap.ts")).registerTap(program, io),

@@ -7,7 +7,7 @@ export { ARP_LENGTH, ArpOperation, type ArpPacket, emitArp, parseArp } from "./a
 /** Devices that are connected to each other. */
 export { createCable, createHub, type HubOptions } from "./cable.ts";
 /** What a frame goes through, and devices that wrap another. */
-export type { FrameListener, LinkDevice, Offload } from "./device.ts";
+export { type FrameListener, type LinkDevice, type Offload, WrappedDevice } from "./device.ts";
 /** Ethernet II frames. */
 export { destinationOf, ETHERNET_HEADER, EtherType, etherTypeOf, sourceOf, writeEthernet } from "./ethernet.ts";
 /** A device that loses, repeats and reorders. */

@@ -87,9 +87,11 @@ export class Receiver {
 
   /** True if reading has opened the window enough to tell the peer. */
   isWindowUpdateDue(mss: number): boolean {
-    const gain = this.next + this.#capacity - this.readable - this.#edge;
+    // The field may be too small for the whole buffer.
+    const largest = Math.min(this.#capacity, 0xffff * 2 ** this.scale);
+    const gain = this.next + Math.min(largest, this.#capacity - this.readable) - this.#edge;
     const left = this.#edge - this.next;
-    return gain >= Math.min(this.#capacity / 2, mss) && (gain >= this.#capacity / 4 || left < mss);
+    return gain >= Math.min(largest / 2, mss) && (gain >= largest / 4 || left < mss);
   }
 
   /** Takes the payload at a position. Returns true if in-order bytes were added. */

@@ -250,6 +250,14 @@ describe("errors", () => {
   });
 });
 
+test("SHLD-10: R1 is at least three retransmissions", () => {
+  const { peer, app, write } = established();
+  write(10);
+  let repeats = 0;
+  while (!app.events.includes("slow")) repeats += watch(peer, millis(100)).length;
+  expect(repeats).toBeGreaterThanOrEqual(3);
+});
+
 describe("sending", () => {
   test("MUST-18: a segment that was sent twice is no sample of the round-trip time", () => {
     const { peer, app, write } = established();
@@ -360,6 +368,26 @@ describe("receiving", () => {
     const { peer } = established();
     for (let i = 0; i < 6; i += 1) peer.post({ flags: ".", seq: 1 + i * 1_000, ack: 1, data: new Uint8Array(1_000) });
     expect(brief(peer.take())).toEqual([". 1+0 ack 6001"]);
+  });
+
+  test("SHLD-18, SHLD-19: an acknowledgment waits, but not for a third full segment", () => {
+    const { peer } = established();
+    const full = (seq: number): Sent[] => peer.send({ flags: ".", seq, ack: 1, data: new Uint8Array(1_460) });
+    let waited = 0;
+    for (let i = 0; i < 40; i += 2) {
+      const first = full(1 + i * 1_460);
+      if (first.length === 0) waited += 1;
+      const second = full(1 + (i + 1) * 1_460);
+      expect([...first, ...second].at(-1)!.ack).toBe(1 + (i + 2) * 1_460);
+    }
+    expect(waited).toBeGreaterThan(0);
+  });
+
+  test("SHLD-8: a peer that asks for ECN gets it, and learns of congestion", () => {
+    const peer = new WirePeer();
+    peer.apps.serve(80, sink);
+    expect(peer.send({ flags: "SEW", options: { mss: 1_460 } })[0]!.flags).toBe("S.E");
+    expect(new WirePeer().send({ flags: "SEW" })[0]!.flags).toBe("R.");
   });
 
   test("MUST-66: a reset and an urgent pointer count although the window is closed", () => {
