@@ -185,14 +185,21 @@ export class Resolution {
     return this.hasServiceInfo && [...this.#names.values()].every((state) => isAnswered(state));
   }
 
-  /** True if the family that is tried first was answered, for the best service and the alternative: positive or not. */
+  /**
+   * True if the family that is tried first was answered, for the best service and the alternative: positive or not. A name that has no
+   * address of it is not passed over while the other family may still have one.
+   */
   get hasPreferredFamily(): boolean {
     const { families, alternative } = this.#rules;
     const info = this.#services;
     const best = info?.kind === "services" ? this.#nameOf(info.services[0]!.target) : undefined;
     const names = [best ?? this.#aliases.at(-1) ?? this.#origin];
     if (alternative !== undefined) names.push(this.#alternativeName(alternative.host));
-    return names.every((name) => this.#stateOf(name)[families.ipv6 || !families.ipv4 ? "AAAA" : "A"] !== undefined);
+    const [first, other] = families.ipv6 || !families.ipv4 ? (["AAAA", "A"] as const) : (["A", "AAAA"] as const);
+    return names.every((name) => {
+      const state = this.#stateOf(name);
+      return state[first] !== undefined && (state[first].length > 0 || state[other] !== undefined);
+    });
   }
 
   /** True if any address is known, hints included. */
