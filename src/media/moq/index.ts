@@ -29,4 +29,5 @@ export {
   type Token,
   type TrackName,
 } from "./model.ts";
+export { type LocationRange, rangeOf, type Selectable, Selection, selectsTrack, startOf } from "./selection.ts";
 export * from "./session/index.ts";

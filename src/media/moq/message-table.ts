@@ -67,7 +67,7 @@ const version: Field<readonly number[] | undefined> = {
 const streamCount: Field<number | undefined> = {
   read(reader, dialect) {
     const count = code.read(reader, dialect, "");
-    return count > Number.MAX_SAFE_INTEGER ? undefined : count;
+    return count === Number.MAX_SAFE_INTEGER ? undefined : count;
   },
   write(writer, value, dialect) {
     const unknown = wideInt(dialect.has("hasFetchTypes") ? 0x3fff_ffff : 0xffff_ffff, 0xffff_ffff);

@@ -334,3 +334,17 @@ describe("versions", () => {
     expect(chooseDraft([], [20, 18])).toBeUndefined();
   });
 });
+
+test.each(DRAFTS)("codes of all 62 or 64 bits are read and said again in draft %i", (draft) => {
+  const code = Number.MAX_SAFE_INTEGER;
+  const message = { type: "publish-done" as const, status: code, reason: "" };
+  const codec = new ControlCodec(draft);
+  const id = draft < 18 ? { requestId: 0 } : {};
+  const wide = draft < 18 ? "ff ff ff ff ff ff ff ff" : "ff ff ff ff ff ff ff ff ff";
+  const body = fromHex(`${draft < 18 ? "00" : ""} ${wide} 00 00`);
+  const read = codec.parse(0x0b, body);
+  expect(read).toEqual({ ...message, ...id, streamCount: 0 });
+  const reader = new ControlReader(codec);
+  reader.push(codec.emit(read));
+  expect(reader.poll()).toEqual(read);
+});

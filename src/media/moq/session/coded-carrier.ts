@@ -21,6 +21,10 @@ export class CodedCarrier implements MoqCarrier {
     this.#carrier.write(stream, bytes, fin);
   }
 
+  hasRoom(stream: StreamId): boolean {
+    return this.#carrier.hasRoom?.(stream) ?? true;
+  }
+
   setOrder(stream: StreamId, order: SendOrder): void {
     this.#carrier.setOrder?.(stream, order);
   }

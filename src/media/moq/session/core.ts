@@ -7,15 +7,17 @@ import { ControlCodec } from "../codec.ts";
 import { type CodeSpace, streamCodes } from "../codes.ts";
 import { REQUEST_ERRORS, violation } from "../errors.ts";
 import type { ControlMessage, GoawayMessage } from "../messages.ts";
-import type { SetupOptions } from "../model.ts";
+import { mergeParameters, type Parameters, type SetupOptions } from "../model.ts";
 import type { MoqCarrier, StreamId } from "./carrier.ts";
 import { CodedCarrier } from "./coded-carrier.ts";
 import type { EndReason, MoqEvent, RequestMessage } from "./events.ts";
 import { IncomingData } from "./incoming-data.ts";
 import type { MoqSessionOptions } from "./options.ts";
+import { OutgoingSet } from "./outgoing-set.ts";
 import { RequestIds } from "./request-ids.ts";
 import type { Request } from "./requests.ts";
 import { TokenCache } from "./token-cache.ts";
+import { TokenRegistry } from "./token-registry.ts";
 
 const DEFAULT_MAX_REQUESTS = 1_000;
 /** Streams that PUBLISH_DONE counted, and that do not come: reset before their header, or never opened. */
@@ -36,6 +38,9 @@ export class SessionCore {
   readonly codes: CodeSpace;
   readonly ids: RequestIds;
   readonly tokens: TokenCache;
+  /** Our tokens at the peer. */
+  readonly registry: TokenRegistry;
+  readonly outgoing = new OutgoingSet();
   readonly data: IncomingData;
   readonly events = new Fifo<MoqEvent>();
   readonly requests = new Map<number, Request>();
@@ -58,12 +63,15 @@ export class SessionCore {
     this.carrier = new CodedCarrier(options.carrier, this.codes);
     this.ids = new RequestIds(options.role);
     this.tokens = new TokenCache(options.setup?.maxTokenCache ?? 0);
+    // Requests on streams of their own may overtake the one that registers a token.
+    this.registry = new TokenRegistry(this.codec.dialect.has("hasSharedControlStream"));
     this.data = new IncomingData(this.codec.dialect, (event) => this.emit(event), {
       ours: (id) => (this.requests.get(id)?.isOurs === true ? this.requests.get(id)!.message : undefined),
       stop: (stream, code) => this.carrier.stopSending(stream, code),
       fetchEnded: (id) => {
         const request = this.requests.get(id);
-        if (request?.isOurs === true) fetchEnded(request);
+        // The fill of a subscription is one of its streams.
+        if (request?.isOurs === true && request.type === "fetch") fetchEnded(request);
       },
       subgroupEnded: (id) => this.#checkLingering(id),
     });
@@ -92,6 +100,13 @@ export class SessionCore {
     if (request.isOurs && request.message.type === "publish") this.data.ourAlias(request.id, request.message.alias);
   }
 
+  /** An update of a request, of its subscriber. */
+  update(request: Request, update: Parameters): void {
+    request.parameters = mergeParameters(request.parameters, update);
+    if (update.priority === undefined) return;
+    for (const sender of this.outgoing.of(request.id)) sender.setPriority(update.priority);
+  }
+
   /** A request of the peer that is not refused. */
   accept(request: Request, message: RequestMessage, tokens: ReturnType<TokenCache["resolve"]>): void {
     if (message.type === "publish") this.data.theirAlias(message.requestId, message.alias);
@@ -105,6 +120,7 @@ export class SessionCore {
       request.largest = message.parameters.largest;
       this.data.theirAlias(request.id, message.alias);
     }
+    this.registry.confirm(request.isOurs ? request.message.parameters.tokens : undefined);
     this.emit({ type: "message", requestId: request.id, message });
   }
 
@@ -134,7 +150,7 @@ export class SessionCore {
   }
 
   nextTimeout(): Instant | undefined {
-    let next = this.data.nextTimeout();
+    let next = earliest(this.data.nextTimeout(), this.outgoing.nextTimeout());
     for (const { deadline } of this.#lingering.values()) next = earliest(next, deadline);
     return next;
   }
@@ -142,6 +158,8 @@ export class SessionCore {
   handleTimeout(now: Instant): void {
     this.now = now;
     this.data.handleTimeout(now);
+    for (const { stream, requestId } of this.outgoing.handleTimeout(now))
+      this.emit({ type: "expired", stream, requestId });
     for (const [id, lingering] of [...this.#lingering]) {
       if (lingering.deadline === undefined || lingering.deadline > now) continue;
       lingering.deadline = undefined;
@@ -152,6 +170,7 @@ export class SessionCore {
   handleSetup(options: SetupOptions): void {
     this.hasSetup = true;
     this.tokens.resolve(options.tokens);
+    this.registry.handleSetup(options.maxTokenCache ?? 0);
     this.emit({ type: "setup", options });
   }
 

@@ -3,6 +3,7 @@
 import { violation } from "../errors.ts";
 import type { ControlMessage, MessageType } from "../messages.ts";
 import type { Location, Parameters } from "../model.ts";
+import { deliveryOf, PLAIN_DELIVERY, type TrackDelivery } from "./delivery.ts";
 import type { RequestMessage } from "./events.ts";
 
 export interface Request {
@@ -14,6 +15,9 @@ export interface Request {
   parameters: Parameters;
   /** The largest location when the subscription began. */
   largest: Location | undefined;
+  /** What the publisher says of the track, and the first group that was sent, if that is our side. */
+  delivery: TrackDelivery;
+  firstGroup: number | undefined;
   /** True once it is accepted or refused. */
   isAnswered: boolean;
   isAccepted: boolean;
@@ -91,6 +95,15 @@ export function newRequest(message: RequestMessage, isOurs: boolean): Request {
   const { requestId: id, type } = message;
   const { parameters } = message;
   const largest = message.type === "publish" ? parameters.largest : undefined;
-  const state = { isAnswered: false, isAccepted: false, isDone: false, isDataDone: false, streams: 0 };
+  const delivery = message.type === "publish" ? deliveryOf(message.properties, parameters) : PLAIN_DELIVERY;
+  const state = {
+    delivery,
+    firstGroup: undefined,
+    isAnswered: false,
+    isAccepted: false,
+    isDone: false,
+    isDataDone: false,
+    streams: 0,
+  };
   return { id, isOurs, type, message, parameters, largest, ...state };
 }

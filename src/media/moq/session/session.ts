@@ -11,26 +11,53 @@ import type { SubgroupHeader } from "../data/subgroup-header.ts";
 import { type Draft, draftHas } from "../draft.ts";
 import { moqError, SESSION_ERRORS, STREAM_ERRORS } from "../errors.ts";
 import type { ControlMessage } from "../messages.ts";
-import type { Parameters } from "../model.ts";
+import type { KeyValue, Location, Parameters, Token } from "../model.ts";
+import { Selection } from "../selection.ts";
 import type { StreamDirection, StreamId } from "./carrier.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { SessionCore } from "./core.ts";
-import type { MoqEvent } from "./events.ts";
+import { deliveryOf, type Timeouts, timeoutsOf } from "./delivery.ts";
+import type { MoqEvent, RequestMessage } from "./events.ts";
 import type { MoqSessionOptions, NewRequest } from "./options.ts";
-import { FetchSender, SubgroupSender } from "./outgoing-data.ts";
+import { FetchSender, type SenderHooks, SubgroupSender } from "./outgoing-data.ts";
+import { type FetchPlan, type FetchRange, planFetch, planFill } from "./ranges.ts";
+import type { Request } from "./requests.ts";
 import { SharedControl } from "./shared/shared-control.ts";
 import { StreamedControl } from "./streamed-control.ts";
+import type { ResolvedToken } from "./token-cache.ts";
+
+const DEFAULT_PRIORITY = 128;
+
+/** A request of ours. */
+export interface OwnRequest {
+  readonly message: RequestMessage;
+  readonly parameters: Parameters;
+  readonly newestGroup: number | undefined;
+}
 
 /** Start it, hand it what the carrier brings, and poll events. */
 export class MoqSession {
   readonly #core: SessionCore;
   readonly #plane: ControlPlane;
+  readonly #hooks: SenderHooks;
   #deadline: Instant | undefined;
 
   constructor(options: MoqSessionOptions) {
     this.#core = new SessionCore(options, (request) => this.#plane.handleFetchEnd(request));
     const isShared = draftHas(options.draft, "hasSharedControlStream");
     this.#plane = isShared ? new SharedControl(this.#core) : new StreamedControl(this.#core);
+    const { outgoing, carrier, codec, requests } = this.#core;
+    this.#hooks = {
+      carrier,
+      dialect: codec.dialect,
+      now: () => this.#core.now,
+      setDeadline: (sender, deadline) => outgoing.setDeadline(sender, deadline),
+      ended: (sender) => {
+        outgoing.handleEnded(sender);
+        const request = requests.get(sender.requestId);
+        if (request?.isOurs === false && request.type === "fetch") this.#plane.handleFetchSent(request);
+      },
+    };
   }
 
   /** Sends SETUP; a server of drafts up to 16 waits for the client's. Requests may be made at once. */
@@ -56,6 +83,19 @@ export class MoqSession {
   /** Bytes of data that wait for the alias of their track. */
   get held(): number {
     return this.#core.data.held;
+  }
+
+  /** Our requests that have not ended, with all updates, and the newest group of which something came. */
+  ownRequests(): OwnRequest[] {
+    const { requests, data } = this.#core;
+    return [...requests.values()].flatMap(({ id, isOurs, isDone, message, parameters }) =>
+      isOurs && !isDone ? [{ message, parameters, newestGroup: data.streamsOf(id).newest }] : [],
+    );
+  }
+
+  /** Streams of the peer's objects that are open, of a subscription. */
+  openStreams(requestId: number): number {
+    return this.#core.data.streamsOf(requestId).open;
   }
 
   /** The next event; undefined if there is none. */
@@ -92,6 +132,7 @@ export class MoqSession {
     if (request === undefined) return;
     if (message.type === "subscribe-ok") {
       request.largest = message.parameters.largest;
+      request.delivery = deliveryOf(message.properties, message.parameters);
       this.#core.data.ourAlias(requestId, message.alias);
     }
     this.#plane.send(request, message, fin);
@@ -108,39 +149,88 @@ export class MoqSession {
     if (request !== undefined) this.#plane.cancel(request, code);
   }
 
-  /** A stream for a subgroup of a track that the peer subscribed to, or accepted; undefined if there is none now. */
+  /** A stream for a subgroup of a track that the peer subscribed to, or accepted; undefined if there is none now, or the request is over. */
   openSubgroup(requestId: number, header: Omit<SubgroupHeader, "alias">): SubgroupSender | undefined {
-    const { data, requests, carrier, codec } = this.#core;
+    const { data, requests, carrier, outgoing } = this.#core;
     const alias = data.aliasOf(requestId);
     const request = requests.get(requestId);
-    if (alias === undefined || request === undefined) throw new RangeError(`request ${requestId} has no alias`);
+    if (request === undefined) return undefined;
+    if (alias === undefined) throw new RangeError(`request ${requestId} has no alias`);
     const stream = carrier.openStream("uni");
     if (stream === undefined) return undefined;
     request.streams += 1;
-    return new SubgroupSender(carrier, stream, { ...header, alias }, codec.dialect);
+    request.firstGroup ??= header.group;
+    const { delivery, firstGroup } = request;
+    const timeouts = (first: readonly KeyValue[]): Timeouts => timeoutsOf(delivery, request.parameters, first);
+    const sender = new SubgroupSender(
+      this.#hooks,
+      stream,
+      requestId,
+      { ...header, alias },
+      {
+        subscriber: request.parameters.priority ?? DEFAULT_PRIORITY,
+        publisher: header.priority ?? delivery.priority,
+        order: request.parameters.groupOrder ?? delivery.order,
+        group: header.group - firstGroup,
+        subgroup: header.subgroup === "first-object" ? 0 : header.subgroup,
+      },
+      timeouts,
+    );
+    outgoing.add(sender);
+    return sender;
   }
 
   /** The stream for the objects of a fetch of the peer, or of the fill of its subscription. Open it before the request ends. */
   openFetch(requestId: number): FetchSender | undefined {
-    const { requests, carrier, codec } = this.#core;
-    const request = requests.get(requestId);
-    if (request === undefined || request.isOurs) throw new RangeError(`request ${requestId} is no request of the peer`);
-    const stream = carrier.openStream("uni");
-    if (stream === undefined) return undefined;
+    const { carrier, outgoing } = this.#core;
+    const request = this.#peerRequest(requestId);
+    const stream = request === undefined ? undefined : carrier.openStream("uni");
+    if (request === undefined || stream === undefined) return undefined;
     request.streams += 1;
-    const order = request.parameters.groupOrder ?? "ascending";
-    const ended = (): void => {
-      if (request.type === "fetch") this.#plane.handleFetchSent(request);
-    };
-    return new FetchSender(carrier, stream, requestId, codec.dialect, order, ended);
+    const { fill, groupOrder, priority } = request.parameters;
+    const sender = new FetchSender(
+      this.#hooks,
+      stream,
+      requestId,
+      fill?.groupOrder ?? groupOrder ?? "ascending",
+      fill?.priority ?? priority ?? DEFAULT_PRIORITY,
+    );
+    outgoing.add(sender);
+    return sender;
+  }
+
+  /**
+   * What a fetch of the peer asks for, or why it is to be refused; undefined if it is over. `largest` is the newest object of its track.
+   */
+  planFetch(requestId: number, largest?: Location): FetchPlan | undefined {
+    const request = this.#peerRequest(requestId);
+    return request && planFetch(request, largest, (id) => this.#core.requests.get(id));
+  }
+
+  /** What a subscription of the peer wants of the past, on a stream of `openFetch`; undefined if nothing. Ask after accepting it. */
+  planFill(requestId: number): FetchRange | undefined {
+    const request = this.#peerRequest(requestId);
+    return request && planFill(request);
+  }
+
+  /** Which objects a subscriber wants, with all updates; undefined if the subscription is over. Ask after it was accepted. */
+  selection(requestId: number): Selection | undefined {
+    const request = this.#core.requests.get(requestId);
+    return request && new Selection(request.parameters, request.largest);
   }
 
   /** Sends an object as a datagram, which may be lost, to a subscriber. */
   sendDatagram(requestId: number, datagram: Omit<ObjectDatagram, "alias">): void {
-    const { data, carrier, codec } = this.#core;
+    const { data, requests, carrier, codec } = this.#core;
+    if (!requests.has(requestId)) return;
     const alias = data.aliasOf(requestId);
     if (alias === undefined) throw new RangeError(`request ${requestId} has no alias`);
     carrier.sendDatagram(emitDatagram({ ...datagram, alias }, codec.dialect).slice());
+  }
+
+  /** How to say a token of ours in the next request: with an alias, if the peer keeps it. */
+  sayToken(token: ResolvedToken): Token {
+    return this.#core.registry.say(token);
   }
 
   /** Streams of objects that were opened for a request: what PUBLISH_DONE says. */
@@ -193,8 +283,14 @@ export class MoqSession {
   handleStopped(stream: StreamId, code: number): void {
     const meaning = this.#core.codes.fromWire(code);
     this.#guard(() => {
-      if (!this.#plane.handleStopped(stream, meaning)) this.#core.emit({ type: "stopped", stream, code: meaning });
+      if (this.#plane.handleStopped(stream, meaning)) return;
+      if (this.#core.outgoing.has(stream)) this.#core.emit({ type: "stopped", stream, code: meaning });
     });
+  }
+
+  /** The peer has everything of a stream of ours: timeouts of its subgroup are over. */
+  handleDelivered(stream: StreamId): void {
+    this.#core.outgoing.handleDelivered(stream);
   }
 
   /** A datagram of the peer; one whose track is not known is dropped. */
@@ -208,6 +304,12 @@ export class MoqSession {
   }
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #peerRequest(requestId: number): Request | undefined {
+    const request = this.#core.requests.get(requestId);
+    if (request?.isOurs === true) throw new RangeError(`request ${requestId} is no request of the peer`);
+    return request;
+  }
 
   #guard(run: () => void): void {
     if (this.isClosed) return;
@@ -230,6 +332,7 @@ export class MoqSession {
     for (const request of [...core.requests.values()]) core.forget(request, { type: "closed" });
     this.#plane.clear();
     core.data.clear();
+    core.outgoing.clear();
     core.emit({ type: "closed", code, reason, isOurs });
   }
 }

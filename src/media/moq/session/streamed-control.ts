@@ -4,13 +4,13 @@ import { ControlReader } from "../control-reader.ts";
 import { draftHas } from "../draft.ts";
 import { STREAM_ERRORS, violation } from "../errors.ts";
 import type { ControlMessage } from "../messages.ts";
-import { mergeParameters } from "../model.ts";
 import type { StreamId } from "./carrier.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { SessionCore } from "./core.ts";
 import type { EndReason, RequestMessage } from "./events.ts";
 import type { NewRequest } from "./options.ts";
 import { checkFollowing, isRequest, newRequest, type Request } from "./requests.ts";
+import { CONTROL_ORDER, REQUEST_ORDER } from "./send-order.ts";
 
 /** A request on a stream of its own. */
 interface Streamed {
@@ -45,6 +45,7 @@ export class StreamedControl implements ControlPlane {
     this.#control = this.#core.carrier.openStream("uni");
     if (this.#control === undefined)
       throw new RangeError("no stream for SETUP: open the session when one is available");
+    this.#core.carrier.setOrder?.(this.#control, CONTROL_ORDER);
     this.#core.write(this.#control, { type: "setup", options: this.#core.options.setup ?? {} });
   }
 
@@ -65,7 +66,7 @@ export class StreamedControl implements ControlPlane {
     const { request, stream } = streamed;
     const whole = message.type === "request-update" ? { ...message, requestId: this.#core.ids.take() } : message;
     if (checkFollowing(request, whole, request.isOurs)) request.isAnswered = true;
-    if (whole.type === "request-update") request.parameters = mergeParameters(request.parameters, whole.parameters);
+    if (whole.type === "request-update") this.#core.update(request, whole.parameters);
     const isOver = fin || message.type === "publish-done" || (message.type === "request-error" && !request.isOurs);
     this.#core.write(stream, whole, isOver);
     if (isOver) this.#finishOurEnd(streamed);
@@ -178,7 +179,7 @@ export class StreamedControl implements ControlPlane {
       request.isAnswered = true;
       request.isAccepted = message.type !== "request-error";
     }
-    if (message.type === "request-update") request.parameters = mergeParameters(request.parameters, message.parameters);
+    if (message.type === "request-update") this.#core.update(request, message.parameters);
     this.#core.tell(request, message);
     if (message.type !== "publish-done") return;
     this.#core.waitForStreams(request, message.streamCount, () => {
@@ -194,6 +195,7 @@ export class StreamedControl implements ControlPlane {
     if (request.isOurs) this.#core.add(request);
     this.#byId.set(request.id, streamed);
     this.#byStream.set(stream, streamed);
+    this.#core.carrier.setOrder?.(stream, REQUEST_ORDER);
     return streamed;
   }
 

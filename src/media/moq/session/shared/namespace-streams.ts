@@ -6,6 +6,7 @@ import type { ControlMessage, SubscribeNamespaceMessage } from "../../messages.t
 import type { StreamId } from "../carrier.ts";
 import type { SessionCore } from "../core.ts";
 import type { Request } from "../requests.ts";
+import { REQUEST_ORDER } from "../send-order.ts";
 
 /** Streams that may come before the setup, each with one message. */
 const MAX_EARLY = 16;
@@ -56,6 +57,7 @@ export class NamespaceStreams {
     const owned = { request, stream, reader, isOurEndDone: false };
     this.#byStream.set(stream, owned);
     this.#byId.set(request.id, owned);
+    this.#core.carrier.setOrder?.(stream, REQUEST_ORDER);
   }
 
   write(request: Request, message: ControlMessage, fin: boolean): void {

@@ -7,7 +7,6 @@ import { ControlReader } from "../../control-reader.ts";
 import { versionOf } from "../../draft.ts";
 import { moqError, REQUEST_ERRORS, SESSION_ERRORS, STREAM_ERRORS, violation } from "../../errors.ts";
 import type { ControlMessage, NamespaceCancelMessage, NamespaceEndMessage, SetupMessage } from "../../messages.ts";
-import { mergeParameters } from "../../model.ts";
 import { absoluteFilter } from "../../selection.ts";
 import type { StreamId } from "../carrier.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -15,6 +14,7 @@ import type { SessionCore } from "../core.ts";
 import type { EndReason, RequestMessage } from "../events.ts";
 import type { NewRequest } from "../options.ts";
 import { checkFollowing, isRequest, newRequest, type Request } from "../requests.ts";
+import { CONTROL_ORDER } from "../send-order.ts";
 import { endOf } from "./cancellations.ts";
 import { NamespaceStreams } from "./namespace-streams.ts";
 import { namespaceKey, OldNamespaces } from "./old-namespaces.ts";
@@ -65,6 +65,7 @@ export class SharedControl implements ControlPlane {
     if (this.#control === undefined)
       throw new RangeError("no stream for CLIENT_SETUP: open the session when one is available");
     this.#reader = new ControlReader(codec);
+    carrier.setOrder?.(this.#control, CONTROL_ORDER);
     this.#write({ type: "client-setup", versions: [versionOf(codec.draft)], options: this.#setup() });
   }
 
@@ -132,7 +133,7 @@ export class SharedControl implements ControlPlane {
   #update(request: Request, parameters: RequestMessage["parameters"]): void {
     const requestId = this.#core.ids.take();
     const { dialect } = this.#core.codec;
-    request.parameters = mergeParameters(request.parameters, parameters);
+    this.#core.update(request, parameters);
     const isBare = dialect.has("hasBareUpdates");
     // Bounds are absolute in it, and may only be narrowed.
     const filter = absoluteFilter(request.parameters.filter, request.largest);
@@ -232,6 +233,7 @@ export class SharedControl implements ControlPlane {
       throw violation("bidirectional stream", `it begins with ${message.type}`);
     this.#control = stream;
     this.#reader = reader;
+    this.#core.carrier.setOrder?.(stream, CONTROL_ORDER);
     this.#handle(message);
     this.#drain(fin);
   }
@@ -343,7 +345,7 @@ export class SharedControl implements ControlPlane {
       return;
     }
     checkFollowing(request, message, !request.isOurs);
-    request.parameters = mergeParameters(request.parameters, parameters);
+    this.#core.update(request, parameters);
     if (this.#isOldest) this.#release();
     else this.#theirUpdates.set(request, [...(this.#theirUpdates.get(request) ?? []), requestId]);
     core.tell(request, message);
