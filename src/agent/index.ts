@@ -33,6 +33,8 @@ export {
   type Transport,
 } from "./happy-eyeballs/rules.ts";
 export { readServices, type Service, type ServiceInfo } from "./happy-eyeballs/services.ts";
+/** Plan B of alternative services; experimental. */
+export { PlanB } from "./plan-b.ts";
 /** Connections before the first request. */
 export { hintedOrigins, linkedOrigins } from "./preconnect.ts";
 /** Origins that their HTTPS records send to https. */

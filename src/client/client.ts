@@ -31,7 +31,13 @@ export class Client {
   async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<Response> {
     const pool = this.#pool;
     if (pool.closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
-    const { response, facts, exchange } = await fetchWith((url) => pool.origin(url), pool.settings, input, init);
+    const { response, facts, exchange } = await fetchWith(
+      (url) => pool.origin(url),
+      pool.settings,
+      input,
+      init,
+      pool.trials,
+    );
     this.#facts.set(response, facts);
     this.#exchanges.set(response, exchange);
     return response;

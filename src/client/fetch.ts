@@ -14,6 +14,7 @@ import type { ExchangeFacts } from "./facts.ts";
 import { redirectTarget } from "./location.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
+import type { PlanBTrials } from "./plan-b.ts";
 import { type RequestPriority, setPriority } from "./priority.ts";
 import { type ExchangeResponse, exchange } from "./response.ts";
 
@@ -86,6 +87,7 @@ export async function fetchWith(
   settings: ClientSettings,
   input: string | URL | Request,
   init: FetchInit,
+  trials?: PlanBTrials,
 ): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
@@ -103,6 +105,7 @@ export async function fetchWith(
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields, facts.protocol);
     noteFields(answer.fields, state, settings);
+    trials?.handleFields(state.url, answer.status, answer.fields);
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;
       await discard(answer.body);

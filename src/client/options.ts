@@ -1,7 +1,7 @@
 // The options of createClient and their defaults.
 import type { HstsStore } from "../agent/hsts/index.ts";
 
-import { ClientHints, SecureOrigins } from "../agent/index.ts";
+import { ClientHints, PlanB, SecureOrigins } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
 import type { AddressSource, Resolver } from "../host/client/addresses.ts";
@@ -9,6 +9,7 @@ import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
 import type { LocalSource } from "../host/client/local-source.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
+import type { RaceSettings } from "../host/client/race.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
@@ -156,6 +157,11 @@ export interface ClientOptions {
    * only protocol is then "h3". Give the proxy's URL or URI Template, or options. Experimental.
    */
   readonly udpVia?: string | URL | UdpViaOptions | undefined;
+  /**
+   * What is not a standard. `altSvcb` follows the field Alt-SvcB (draft-thomson-httpbis-alt-svcb-01): it needs HTTPS records, by `resolver` or
+   * `happyEyeballs.httpsRecords`. A name that is new is looked up and asked for HEAD of "/" in the background. Default: nothing.
+   */
+  readonly experimental?: { readonly altSvcb?: boolean } | undefined;
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
@@ -184,6 +190,7 @@ export interface ClientSettings extends DialerSettings {
   readonly cookies: ClientCookies | undefined;
   readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
+  readonly planB: PlanB | undefined;
   readonly notices: Notices;
   readonly secureOrigins: SecureOrigins;
   /** False to take no notice of what origins advertise: an impostor's word would outlast the client. */
@@ -230,6 +237,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     cookies: options.cookies,
     hsts: options.hsts,
     hints: hintsFrom(options, race.local),
+    planB: planBFrom(options, race),
     notices: new Notices(options.onNotice, clock),
     notesAltSvc: options.altSvc === undefined || options.rejectUnauthorized !== false,
     secureOrigins: new SecureOrigins(),
@@ -239,6 +247,15 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
     clock,
   };
+}
+
+function planBFrom({ experimental, udpVia }: ClientOptions, race: RaceSettings): PlanB | undefined {
+  if (experimental?.altSvcb !== true) return undefined;
+  // draft-thomson-httpbis-alt-svcb §3: not where a proxy looks names up.
+  if (udpVia !== undefined) throw new TypeError("experimental.altSvcb and udpVia: the proxy looks names up");
+  if (race.records === undefined)
+    throw new TypeError("experimental.altSvcb needs HTTPS records: add a resolver, or happyEyeballs.httpsRecords");
+  return new PlanB();
 }
 
 function hintsFrom(

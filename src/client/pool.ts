@@ -11,6 +11,7 @@ import { alternativesOf } from "./alt-svc-store.ts";
 import { tunnelSockets } from "./connect-udp/sockets.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
+import { PlanBTrials } from "./plan-b.ts";
 import { Preconnects } from "./preconnects.ts";
 import { SharedSessions } from "./shared-sessions.ts";
 
@@ -49,6 +50,8 @@ export class ConnectionPool {
   readonly #origins = new Map<string, Origin>();
   readonly #shared: SharedSessions<Origin>;
   readonly #preconnects: Preconnects;
+  /** Names of Alt-SvcB that are tried; experimental. */
+  readonly trials: PlanBTrials | undefined;
   #closed = false;
 
   /** `clock` enables virtual time. `own` is for users within this package. */
@@ -61,6 +64,8 @@ export class ConnectionPool {
     this.settings = { ...settingsFrom(options, clock, through), ...own };
     this.#clock = clock;
     this.#alternatives = options.altSvc === undefined ? new Alternatives() : alternativesOf(options.altSvc);
+    const { planB, race } = this.settings;
+    this.trials = planB && race && new PlanBTrials(this.settings, race, planB);
     this.#preconnects = new Preconnects((url) => this.origin(url), clock);
     this.#shared = new SharedSessions(this.settings, clock, () => this.#origins.values());
   }
@@ -100,6 +105,7 @@ export class ConnectionPool {
     this.#alternatives.networkChanged();
     this.settings.race?.history.forget();
     this.settings.secureOrigins.forget();
+    this.settings.planB?.forgetAll();
   }
 
   connections(): readonly ConnectionFacts[] {
@@ -128,6 +134,7 @@ export class ConnectionPool {
     }
     this.#closed = true;
     this.#preconnects.close();
+    this.trials?.close(new ClientError("CLIENT_CLOSED", "the client was closed"));
     const origins = [...this.#origins.values()];
     const destroy = (error: Error): void => {
       for (const origin of origins) origin.destroy(error);
@@ -154,6 +161,7 @@ export class ConnectionPool {
   async destroy(error: Error): Promise<void> {
     this.#closed = true;
     this.#preconnects.close();
+    this.trials?.close(error);
     for (const origin of this.#origins.values()) origin.destroy(error);
     await this.settings.http3.close();
   }

@@ -187,7 +187,8 @@ export class Resolution {
 
   /**
    * True if the family that is tried first was answered, for the best service and the alternative: positive or not. A hint is an answer
-   * (draft-ietf-happy-happyeyeballs-v3 §4.2.1).
+   * (draft-ietf-happy-happyeyeballs-v3 §4.2.1). A name that has no address of it is not passed over while the other family may still have
+   * one.
    */
   get hasPreferredFamily(): boolean {
     const { families, alternative } = this.#rules;
@@ -196,11 +197,14 @@ export class Resolution {
     const best = service && this.#nameOf(service.target);
     const names = [best ?? this.#aliases.at(-1) ?? this.#origin];
     if (alternative !== undefined) names.push(this.#alternativeName(alternative.host));
-    const family = families.ipv6 || !families.ipv4 ? 6 : 4;
+    const [first, other] = families.ipv6 || !families.ipv4 ? (["AAAA", "A"] as const) : (["A", "AAAA"] as const);
+    const family = first === "AAAA" ? 6 : 4;
     const isHinted = service?.hints.some((each) => familyOf(each) === family) === true;
-    return names.every(
-      (name) => (isHinted && name === best) || this.#stateOf(name)[family === 6 ? "AAAA" : "A"] !== undefined,
-    );
+    return names.every((name) => {
+      const state = this.#stateOf(name);
+      if (isHinted && name === best) return true;
+      return state[first] !== undefined && (state[first].length > 0 || state[other] !== undefined);
+    });
   }
 
   /** True if any address is known, hints included. */

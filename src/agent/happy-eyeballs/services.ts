@@ -38,8 +38,16 @@ const UNDERSTOOD: ReadonlySet<number> = new Set(
   ),
 );
 
-/** Reads the records of one owner. `alpn` are the protocols that the client supports, in its order. */
-export function readServices(records: readonly ResourceRecord[], alpn: readonly string[], rng: Rng): ServiceInfo {
+/**
+ * Reads the records of one owner. `alpn` are the protocols that the client supports, in its order. `altOnly` are records with that key
+ * to take, too: all, or those of one target, which then comes first (draft-thomson-httpbis-alt-svcb §4).
+ */
+export function readServices(
+  records: readonly ResourceRecord[],
+  alpn: readonly string[],
+  rng: Rng,
+  altOnly: boolean | string = false,
+): ServiceInfo {
   const aliases: string[] = [];
   const services: Service[] = [];
   for (const { name, data } of records) {
@@ -48,7 +56,9 @@ export function readServices(records: readonly ResourceRecord[], alpn: readonly 
     if (data.type !== "HTTPS") continue;
     if (data.priority === 0) aliases.push(data.target);
     else {
-      const service = serviceOf(data, data.target === "." ? name : data.target, alpn);
+      const target = data.target === "." ? name : data.target;
+      const takesAltOnly = typeof altOnly === "string" ? isSameName(target, altOnly) : altOnly;
+      const service = serviceOf(data, target, alpn, takesAltOnly);
       if (service !== undefined) services.push(service);
     }
   }
@@ -61,20 +71,29 @@ export function readServices(records: readonly ResourceRecord[], alpn: readonly 
   // RFC 9460 §2.4.1: equal priorities in random order.
   const shuffled = services.map((service) => ({ service, rank: uniform(rng) }));
   shuffled.sort((a, b) => a.service.priority - b.service.priority || a.rank - b.rank);
-  return { kind: "services", services: shuffled.map(({ service }) => service) };
+  const sorted = shuffled.map(({ service }) => service);
+  if (typeof altOnly !== "string") return { kind: "services", services: sorted };
+  const isPreferred = ({ target }: Service): boolean => isSameName(target, altOnly);
+  return {
+    kind: "services",
+    services: [...sorted.filter(isPreferred), ...sorted.filter((each) => !isPreferred(each))],
+  };
 }
 
 function serviceOf(
   { priority, params }: { readonly priority: number; readonly params: ReadonlyMap<number, Uint8Array> },
   target: string,
   supported: readonly string[],
+  takesAltOnly: boolean,
 ): Service | undefined {
   if (inconsistency(params) !== undefined) return undefined;
   const values = svcParamValues(params);
   // RFC 9460 §8: an unknown mandatory key makes the record incompatible.
-  if (values.mandatory.some((key) => !UNDERSTOOD.has(key))) return undefined;
+  const isUnderstood = (key: number): boolean =>
+    UNDERSTOOD.has(key) || (takesAltOnly && key === SVC_PARAMS.altOnly.key);
+  if (!values.mandatory.every(isUnderstood)) return undefined;
   // draft-thomson-httpbis-alt-svcb: only for those that look up an alternative's name.
-  if (values.altOnly) return undefined;
+  if (values.altOnly && !takesAltOnly) return undefined;
   const { port } = values;
   if (port !== undefined && isBadPort(port)) return undefined;
   const offered = new Set([...(values.alpn ?? []), ...(values.noDefaultAlpn ? [] : [DEFAULT_ALPN])]);

@@ -1,6 +1,7 @@
 // Alternative services: curl moves to the server that ours names, and our client to HTTP/3.
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseAltSvcFile, printAltSvcFile } from "../../agent/index.ts";
 import { createClient } from "../../client/index.ts";
 import { type ServeOptions, serve } from "../../edge/serve.ts";
 import type { Server } from "../../edge/server.ts";
@@ -24,20 +25,26 @@ function named(
   );
 }
 
-/** curl keeps what a server names in a file, and connects there the next time. */
+/** curl keeps what a server names in a file, and connects there the next time, also if we have written the file. */
 async function movedCurl(context: RowContext, identity: DevelopmentIdentity): Promise<string> {
   const curl = await peerPath(context, "curl");
   const ca = join(context.directory, "ca.pem");
   await writeFile(ca, identity.cert);
   await using second = await named("second", identity, { protocols: TCP });
   await using first = await named("first", identity, { protocols: TCP }, `h2=":${second.port}"; ma=60`);
-  const ask = async (): Promise<string> => {
-    const options = ["-sS", "--http2", "--max-time", "20", "--cacert", ca, "--alt-svc", "services.txt"];
+  const ask = async (file: string): Promise<string> => {
+    const options = ["-sS", "--http2", "--max-time", "20", "--cacert", ca, "--alt-svc", file];
     return (await runPeer(context, curl, [...options, `https://localhost:${first.port}/`])).stdout;
   };
-  const said = [await ask(), await ask()];
-  if (said.join() !== "first over h2,second over h2") throw new Error(`curl heard ${said.join(", then ")}`);
-  return "curl moved to the second server";
+  const said = [await ask("services.txt"), await ask("services.txt")];
+  const { entries, problems } = parseAltSvcFile(await readFile(join(context.directory, "services.txt"), "utf8"));
+  if (entries.length !== 1)
+    throw new Error(`we read ${entries.length} entries of curl's file: ${JSON.stringify(problems)}`);
+  await writeFile(join(context.directory, "ours.txt"), printAltSvcFile(entries));
+  said.push(await ask("ours.txt"));
+  if (said.join() !== "first over h2,second over h2,second over h2")
+    throw new Error(`curl heard ${said.join(", then ")}`);
+  return "curl moved to the second server, by its file and by ours";
 }
 
 /** Our client begins over TCP, and goes on over HTTP/3 at another port. */

@@ -1,5 +1,5 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
-import type { AlternativePlace, ServiceInfo, Transport } from "../../agent/index.ts";
+import type { AlternativePlace, PlanB, ServiceInfo, Transport } from "../../agent/index.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
 import type { SettingValues } from "../../webtransport/h2/settings.ts";
@@ -50,6 +50,8 @@ export interface DialerSettings {
   readonly http2PriorityUpdate?: boolean | undefined;
   /** Races addresses as answers arrive, instead of waiting for all of them. */
   readonly race?: RaceSettings | undefined;
+  /** The services that origins have named, and that worked (draft-thomson-httpbis-alt-svcb). */
+  readonly planB?: Pick<PlanB, "service" | "forget"> | undefined;
 }
 
 /** One attempt to connect. `started` resolves when the lookup is done and packets are about to be sent. */
@@ -305,7 +307,8 @@ export class Dialer {
     ) => Promise<Session>,
     onLingering: (isLingering: boolean) => void,
   ): Promise<Session> {
-    const { clock, resolve, protocols } = this.#settings;
+    const { clock, resolve, protocols, planB } = this.#settings;
+    const target = this.secure ? planB?.service(this.origin) : undefined;
     const { onServices, onSecureOnly } = this.#news;
     // RFC 9460 §9.5: records are about https. Where the client was told to go elsewhere, they are about another place.
     const asksRecords = this.secure || (obeysRecords === true && onSecureOnly !== undefined && host === this.host);
@@ -318,6 +321,7 @@ export class Dialer {
       transports,
       headStart,
       alternative,
+      preferred: target === undefined ? undefined : { target, onLost: () => planB?.forget(this.origin) },
       alpn: this.secure ? this.protocols : protocols,
       resolve,
       signal,

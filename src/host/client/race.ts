@@ -14,7 +14,7 @@ import {
   type Transport,
 } from "../../agent/index.ts";
 import { after, type Instant, type Micros, seconds, since, toMillis } from "../../base/time.ts";
-import { RECORD_TYPES, type ResourceRecord } from "../../dns/index.ts";
+import { isSameName, RECORD_TYPES, type ResourceRecord } from "../../dns/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { HostClock } from "../clock.ts";
 import { detach, type Fault, guard } from "../guard.ts";
@@ -63,6 +63,8 @@ export interface RaceOptions<Outcome> {
   /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
   onDecision(decision: TimedDecision): void;
+  /** The target of a service to prefer among the records, whatever its priority. `onLost` is told if it is not there, or not reached. */
+  readonly preferred?: { readonly target: string; onLost(): void } | undefined;
   /** Told what HTTPS records say. */
   onServices?(info: ServiceInfo): void;
   /**
@@ -111,6 +113,8 @@ class RaceDriver<Outcome> {
   /** Why the last lookup found nothing. */
   #lookupError: unknown;
   readonly #sources = new Map<string, string | undefined>();
+  /** The priority of the preferred target's record. */
+  #targetPriority: number | undefined;
   #isSettled = false;
   #hasReportedPreferred = false;
 
@@ -266,7 +270,7 @@ class RaceDriver<Outcome> {
   }
 
   async #queryRecords(name: string): Promise<void> {
-    const { settings, alpn, onSecureOnly } = this.#options;
+    const { settings, alpn, onSecureOnly, preferred } = this.#options;
     const { signal } = this.#lookups;
     const machine = this.#machine;
     try {
@@ -276,7 +280,8 @@ class RaceDriver<Outcome> {
         machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
       else {
         const records = answer.kind === "records" ? answer.records : [];
-        const info = readServices(records, alpn, systemRng);
+        const info = readServices(records, alpn, systemRng, preferred?.target);
+        this.#considerTarget(info);
         if (onSecureOnly !== undefined) {
           this.#handleSecureOnly(name, info, records);
           return;
@@ -287,6 +292,15 @@ class RaceDriver<Outcome> {
     } catch (error) {
       machine.handleServiceFailure(name, error instanceof Error ? error.message : String(error), this.#now());
     }
+  }
+
+  /** draft-thomson-httpbis-alt-svcb §4: without a record of the remembered service, it is forgotten. */
+  #considerTarget(info: ServiceInfo): void {
+    const { preferred } = this.#options;
+    if (preferred === undefined || info.kind === "alias") return;
+    const [best] = info.kind === "services" ? info.services : [];
+    if (best !== undefined && isSameName(best.target, preferred.target)) this.#targetPriority = best.priority;
+    else preferred.onLost();
   }
 
   /** RFC 9460 §9.5: an alias or a compatible record counts; one that is broken, or made for others, leaves the origin to http. */
@@ -352,6 +366,14 @@ class RaceDriver<Outcome> {
       },
       (error: unknown) => {
         this.#attempts.delete(attempt);
+        // Cancelled attempts say nothing. A record of the same priority may be another's: to forget is always safe.
+        if (
+          !controller.signal.aborted &&
+          endpoint.priority !== undefined &&
+          endpoint.priority === this.#targetPriority
+        ) {
+          this.#options.preferred?.onLost();
+        }
         // Another address of the same host would present the same certificate.
         const isFinal = (this.#options.isFinal ?? isAboutCertificate)(error);
         this.#machine.handleFailed(attempt, error, isFinal, this.#now());
