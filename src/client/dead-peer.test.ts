@@ -221,9 +221,9 @@ describe("a silent server", () => {
     const slow = await client.fetch(urlOf(life));
     for (const count of [2, 3]) {
       const wake = life.sleep();
-      await vi.waitUntil(() => dials() === count, { timeout: 10_000 });
+      await vi.waitUntil(() => dials() === count);
       wake();
-      await vi.waitUntil(() => client.connections().length === count, { timeout: 10_000 });
+      await vi.waitUntil(() => client.connections().length === count);
     }
     finish();
     expect(await slow.text()).toBe("first second");
