@@ -18,7 +18,6 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "オリジンの終了猶予が短い場合の大きなアップロード、クラッシュ後の再送",
   },
   memcached: { en: "`mcp.internal`, the binary protocol", ja: "`mcp.internal`、バイナリプロトコル" },
-  priorities: { en: "the frame from the proxy to HTTP/2 origins", ja: "プロキシから HTTP/2 オリジンへのフレーム" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",

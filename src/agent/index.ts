@@ -28,6 +28,8 @@ export {
 export { readServices, type Service, type ServiceInfo } from "./happy-eyeballs/services.ts";
 /** Connections before the first request. */
 export { hintedOrigins, linkedOrigins } from "./preconnect.ts";
+/** Origins that their HTTPS records send to https. */
+export { SecureOrigins } from "./secure-origins.ts";
 /** Decides which address to try when. */
 export {
   type AttemptsOutcome,

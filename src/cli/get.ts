@@ -144,7 +144,7 @@ export function registerGet(program: Command, io: Io): void {
         "connect to host2 and port2 for URLs of host1 and port1",
       ).argParser(collect),
     )
-    .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL"))
+    .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL, HTTPS records too"))
     .addOption(new Option("--hsts <file>", "obey and note which hosts are only reached over TLS, in curl's format"))
     .addOption(
       new Option(

@@ -6,6 +6,8 @@
 
 export type { RaceEvent } from "../agent/happy-eyeballs/events.ts"; // a step of the race
 export { type HstsEntry, HstsStore } from "../agent/hsts/index.ts"; // hosts that are only reached over TLS
+export type { Answer, AnyData, ResourceRecord } from "../dns/index.ts"; // what a resolver answers
+export type { Resolver } from "../host/client/addresses.ts"; // what is asked in place of the system
 export type { MigrateOptions } from "../host/client/client-sockets.ts"; // moving a connection
 export type { ConnectTo } from "../host/client/dialer.ts"; // another place to connect to
 export {
@@ -45,6 +47,7 @@ export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
 export type { RequestPriority } from "./priority.ts"; // the priority of a request
+export { createResolver, type OwnResolver, type ResolverOptions } from "./resolver.ts"; // our stub resolver
 export {
   type KeptUpload,
   UploadError,

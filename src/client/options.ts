@@ -1,9 +1,10 @@
 // The options of createClient and their defaults.
 import type { HstsStore } from "../agent/hsts/index.ts";
 
-import { ClientHints } from "../agent/index.ts";
+import { ClientHints, SecureOrigins } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
+import type { AddressSource, Resolver } from "../host/client/addresses.ts";
 import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
@@ -47,6 +48,11 @@ export interface ClientOptions {
   readonly happyEyeballs?: true | HappyEyeballsOptions | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
+  /**
+   * What to ask for A, AAAA and HTTPS records in place of the system's lookup, such as what `createResolver` makes. Names are taken
+   * as absolute; `localhost` stays this machine. `resolve` is asked first. Default: the system's lookup, without HTTPS records.
+   */
+  readonly resolver?: Resolver | undefined;
   /**
    * Where to connect instead of a URL's host and port; undefined to go there. The request and the certificate are still those of the
    * URL. Default: always there.
@@ -133,11 +139,12 @@ export interface UdpViaOptions {
   readonly url: string | URL;
   /** Fields of each request to it, such as `proxy-authorization`. */
   readonly headers?: Headers | Record<string, string> | undefined;
-  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve` and the engine are ours. */
+  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve`, `resolver` and the engine are ours. */
   readonly client?: ClientOptions | undefined;
 }
 
 export interface ClientSettings extends DialerSettings {
+  readonly addresses: AddressSource;
   readonly headersTimeout: number;
   readonly bodyTimeout: number;
   readonly maxConnections: number;
@@ -150,6 +157,7 @@ export interface ClientSettings extends DialerSettings {
   readonly cookies: ClientCookies | undefined;
   readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
+  readonly secureOrigins: SecureOrigins;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -167,6 +175,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     throw new TypeError("NAGARE_DISABLE_H3 is set, but HTTP/3 is the only allowed protocol; allow another");
   if (protocols.length === 0) throw new TypeError("protocols is empty; give at least one");
   const qlog = options.qlog === undefined ? undefined : qlogSettings(options.qlog);
+  const race = raceSettings(options.happyEyeballs, clock, options.resolver);
   return {
     protocols: allowed,
     ca: pemList(options.ca),
@@ -191,7 +200,9 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     cookies: options.cookies,
     hsts: options.hsts,
     hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
-    race: raceSettings(options.happyEyeballs, clock),
+    secureOrigins: new SecureOrigins(),
+    race,
+    addresses: race.addresses,
     namesAreRemote: options.udpVia !== undefined,
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
     clock,

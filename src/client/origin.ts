@@ -67,6 +67,7 @@ export class Origin {
       this.#alternatives.advertised(origin, field, this.#clock.now());
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump), {
       onAltSvc,
+      onSecureOnly: (until) => settings.secureOrigins.note(url.origin, until),
       onServices: (info) => {
         if (info.kind !== "services" || url.protocol !== "https:") return;
         this.#preconnects?.handleHint(url.hostname, info.services[0]!.preconnectHint);
@@ -298,7 +299,13 @@ export class Origin {
         this.#openBoth(command.alternative, command.isAdvertised);
         break;
       case "connect-tcp":
-        this.#openTcp(this.dialer.dialTcp());
+        // Only fetch can go on at another origin.
+        this.#openTcp(
+          this.dialer.dialTcp(
+            undefined,
+            this.#waiting.every(({ isUpgradable }) => isUpgradable === true),
+          ),
+        );
         break;
       case "cancel-http3":
         this.#http3Attempt?.abort(unwanted());

@@ -3,7 +3,7 @@
 import { Alternatives } from "../agent/index.ts";
 import type { MigrateOptions } from "../host/client/client-sockets.ts";
 import { ClientError } from "../host/client/errors.ts";
-import { type Resolve, resolveHost } from "../host/client/resolve.ts";
+import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
@@ -79,8 +79,7 @@ export class ConnectionPool {
       for (const [name, origin] of this.#origins) if (origin.idle) this.#origins.delete(name);
     }
     const { settings: base } = this;
-    const resolve: Resolve = async (_host, port) =>
-      (await resolveHost(address!, port, base.resolve)).map((found) => found.address);
+    const resolve: Resolve = (_host, port) => base.addresses.findAll(address!, port, base.resolve);
     const settings = address === undefined ? base : { ...base, resolve };
     // A given address is not for others.
     const shared = address === undefined ? this.#shared : undefined;
@@ -98,6 +97,7 @@ export class ConnectionPool {
   networkChanged(): void {
     this.#alternatives.networkChanged();
     this.settings.race?.history.forget();
+    this.settings.secureOrigins.forget();
   }
 
   connections(): readonly ConnectionFacts[] {

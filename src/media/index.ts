@@ -1,5 +1,5 @@
 /**
- * Live media: ISO-BMFF framing of CMAF, a packager into groups and objects, LOC, the codecs of Warp, the MoQ base draft and MoQ Transport, a test source. Experimental.
+ * Live media: ISO-BMFF framing of CMAF, a packager into groups and objects, LOC, the codecs of Warp, the MoQ base draft and MoQ Transport, a relay, a test source. Experimental.
  *
  * @module nagare/experimental/media
  */
@@ -9,5 +9,6 @@ export * from "./bmff/index.ts";
 export * from "./loc/index.ts";
 export * from "./moq/index.ts";
 export * from "./packager/index.ts";
+export * from "./relay/index.ts";
 export * from "./test-source/index.ts";
 export * from "./warp/index.ts";

@@ -405,11 +405,12 @@ test("--hsts keeps hosts in curl's file, and turns http into https", async () =>
   expect(await readFile(file, "utf8")).toContain('\nlocalhost "unlimited"\n');
 });
 
-test("--doh-url looks names up by DNS over HTTPS", async () => {
-  const zone = join(directory, "localhost.zone");
-  await writeFile(zone, "@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ A 127.0.0.1\n");
+test("--doh-url looks names up by DNS over HTTPS, HTTPS records too, which turn http into https", async () => {
+  const zone = join(directory, "example.test.zone");
+  const record = `_${server.port}._https HTTPS 1 @ alpn=h2\n`;
+  await writeFile(zone, `@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ A 127.0.0.1\n@ AAAA ::1\n${record}`);
   await using dns = await DnsService.start({
-    zones: [{ path: zone, origin: "localhost." }],
+    zones: [{ path: zone, origin: "example.test." }],
     host: "127.0.0.1",
     port: 0,
     httpsPort: 0,
@@ -419,9 +420,13 @@ test("--doh-url looks names up by DNS over HTTPS", async () => {
     onFault: ({ error }) => console.error(error),
   });
   const doh = dns.addresses.url!.replace("127.0.0.1", "localhost");
-  expect(await get(["--doh-url", doh, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });
-  const unknown = await get(["--doh-url", doh, "--", "https://absent.localhost/"]);
-  expect(unknown).toMatchObject({ exitCode: 6, stderr: expect.stringContaining("absent.localhost") });
+  const there = `example.test:${server.port}/protocol`;
+  // The record leaves out HTTP/3.
+  for (const target of [`https://${there}`, `http://${there}`]) {
+    expect(await get(["-k4", "--doh-url", doh, "--", target])).toMatchObject({ stdout: "h2", exitCode: 0 });
+  }
+  const unknown = await get(["--doh-url", doh, "--", "https://absent.example.test/"]);
+  expect(unknown).toMatchObject({ exitCode: 6, stderr: expect.stringContaining("absent.example.test") });
   const wrong = await get(["--doh-url", `http://localhost/`, "--", url]);
   expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("is not an https URL") });
 });

@@ -120,9 +120,13 @@ export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promi
       congestionControl: flags.congestionControl,
     },
     connectTo: connectToFrom(flags.connectTo ?? []),
-    resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined, doh),
+    resolve: resolverFrom(flags.resolve ?? [], familyOf(flags), doh !== undefined),
+    resolver: doh,
   };
 }
+
+/** -4 or -6. */
+export const familyOf = ({ ipv4, ipv6 }: GetFlags): 4 | 6 | undefined => (ipv4 ? 4 : ipv6 ? 6 : undefined);
 
 /** The proxy of --via-udp. */
 const viaFrom = (flags: GetFlags, url: string): UdpViaOptions => ({

@@ -10,7 +10,7 @@ import { GetCookies } from "./cookies.ts";
 import type { DohLookup } from "./doh.ts";
 import { checkEngine } from "./engine.ts";
 import { CURL } from "./exit-codes.ts";
-import { checkCombinations, clientOptionsFrom, type GetFlags, readPem, urlFrom } from "./flags.ts";
+import { checkCombinations, clientOptionsFrom, familyOf, type GetFlags, readPem, urlFrom } from "./flags.ts";
 import { readKept, saveKept } from "./kept-text.ts";
 import { openKeyLog } from "./keylog.ts";
 import { openDestination } from "./output.ts";
@@ -98,13 +98,14 @@ async function getAll(
 }
 
 /** The server of --doh-url is judged like those of the URLs. */
-async function dohFrom({ dohUrl, cacert, insecure }: GetFlags): Promise<DohLookup | undefined> {
+async function dohFrom(flags: GetFlags): Promise<DohLookup | undefined> {
+  const { dohUrl, cacert, insecure } = flags;
   if (dohUrl === undefined) return undefined;
   const url = urlFrom(dohUrl);
   if (url.protocol !== "https:") throw usageError(`--doh-url ${dohUrl} is not an https URL`);
   const { DohLookup } = await import("./doh.ts");
   const ca = cacert === undefined ? undefined : await readPem(cacert, CURL.certificateFile);
-  return new DohLookup({ url, ca, acceptsAnyCertificate: insecure === true });
+  return new DohLookup({ url, ca, acceptsAnyCertificate: insecure === true, family: familyOf(flags) });
 }
 
 async function hstsFrom(path: string): Promise<HstsStore> {

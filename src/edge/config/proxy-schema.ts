@@ -103,6 +103,7 @@ export const PROXY = either("an origin, a list of origins, or an object with ori
     trustForwarded: v.optional(flag()),
     caFile: v.optional(text("a PEM file")),
     rejectUnauthorized: v.optional(flag()),
+    http2PriorityUpdate: v.optional(flag()),
   } satisfies Members<ProxyAction>),
 ]);
 

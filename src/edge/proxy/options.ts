@@ -135,6 +135,11 @@ export interface ProxyOptions {
   readonly trustedProxies?: readonly string[] | undefined;
   /** True to trust every peer like that: only if nothing else can connect. */
   readonly trustForwarded?: boolean | undefined;
+  /**
+   * True to pass what clients change of priorities on to origins over HTTP/2 and TLS, too, if they read PRIORITY_UPDATE frames (RFC 9218
+   * §7.1). It costs CPU: all bytes of such connections go through JavaScript. Origins over HTTP/3 always learn it. False by default.
+   */
+  readonly http2PriorityUpdate?: boolean | undefined;
   /** PEM of the authorities to trust for origins with TLS. */
   readonly ca?: string | Uint8Array | undefined;
   /** False accepts any certificate from an origin, even that of an impostor. True by default. */
@@ -181,6 +186,7 @@ function poolOptions(options: ProxyOptions, onFault: (fault: Fault) => void): Sh
     maxWaiting: count("maxWaiting", options.maxWaiting ?? 1_024, 0),
     ca: ca === undefined || typeof ca === "string" ? ca : Buffer.from(ca).toString("utf8"),
     rejectUnauthorized: options.rejectUnauthorized ?? true,
+    http2PriorityUpdate: options.http2PriorityUpdate ?? false,
     onFault,
   };
 }

@@ -65,6 +65,13 @@ export class ServerGoneError extends ClientError {
   }
 }
 
+/** The HTTPS records of an http origin say that it is only reached over TLS (RFC 9460 §9.5): the request goes to its https form. */
+export class SecureOnlyError extends ClientError {
+  constructor(origin: string) {
+    super("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${origin} say that it is reached over TLS`);
+  }
+}
+
 /** The server takes no tunnels over the connection's version of HTTP. */
 export class NoExtendedConnectError extends ClientError {
   constructor() {

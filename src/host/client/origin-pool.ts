@@ -29,6 +29,8 @@ export interface OriginPoolOptions {
   readonly ca: string | undefined;
   /** True to reject invalid certificates; false accepts any. */
   readonly rejectUnauthorized: boolean;
+  /** Sends PRIORITY_UPDATE frames over HTTP/2 and TLS, too. */
+  readonly http2PriorityUpdate?: boolean | undefined;
   readonly onFault: (fault: Fault) => void;
 }
 
@@ -86,6 +88,7 @@ export class OriginPool {
       resolve: this.#addresses.resolve,
       connectTimeout: options.connectTimeout,
       idleTimeout: options.idleTimeout,
+      http2PriorityUpdate: options.http2PriorityUpdate,
       http3: ownHttp3(),
       clock: systemClock,
     };

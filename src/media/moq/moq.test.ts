@@ -14,9 +14,11 @@ import {
   ControlCodec,
   type ControlMessage,
   ControlReader,
+  chooseDraft,
   Dialect,
   DRAFTS,
   draftOfAlpn,
+  PROTOCOLS,
   SESSION_ERRORS,
 } from "./index.ts";
 import { MOQ_INTEGERS, QUIC_INTEGERS } from "./integers.ts";
@@ -315,4 +317,20 @@ test("what draft 20 says of filters is said in older drafts as far as they can",
 
 test("the dialect of each draft", () => {
   expect(DRAFTS.map((draft) => new Dialect(draft).integers === MOQ_INTEGERS)).toEqual([true, true, false, false]);
+});
+
+describe("versions", () => {
+  test.each<[readonly string[], number | undefined]>([
+    [PROTOCOLS, 20],
+    [["moqt-16", "moqt-18", "moqt-19"], 18],
+    [["moq-00"], 14],
+    [[], 14],
+    [["moq-lite-05", "moqt-22"], undefined],
+  ])("of the names %j a server chooses draft %s", (offered, draft) => {
+    expect(chooseDraft(offered)).toBe(draft);
+  });
+
+  test("a server that does not speak draft 14 does not take a client that offers nothing", () => {
+    expect(chooseDraft([], [20, 18])).toBeUndefined();
+  });
 });

@@ -136,12 +136,12 @@ export class Attempt implements PoolWaiter, ResponseHandler {
     if (this.#finish()) this.#leave(reason);
   }
 
-  /** The client has room for more of the response. */
   /** The client has changed the priority of the response. */
   reprioritize(priority: Priority): void {
     this.#upstream?.reprioritize?.(priority);
   }
 
+  /** The client has room for more of the response. */
   resume(): void {
     if (this.#finished || !this.#isPaused) return;
     this.#isPaused = false;

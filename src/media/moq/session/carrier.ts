@@ -7,12 +7,19 @@ export type StreamId = number;
 /** One way, or both. */
 export type StreamDirection = "uni" | "bidi";
 
+/** The place of a stream among those of its session, as WebTransport has it: a higher order leaves first. */
+export interface SendOrder {
+  readonly sendOrder: number;
+}
+
 /** Streams and datagrams to the peer. What is written waits in the carrier until it can be sent. */
 export interface MoqCarrier {
   /** Undefined if the peer allows no more streams now. */
   openStream(direction: StreamDirection): StreamId | undefined;
   /** Bytes, and the end of our side with `fin`. */
   write(stream: StreamId, bytes: Uint8Array, fin: boolean): void;
+  /** The order of a stream of ours among others; without it, or before it is called, all have the order 0. */
+  setOrder?(stream: StreamId, order: SendOrder): void;
   /** Abandons our side. */
   reset(stream: StreamId, code: number): void;
   /** Asks the peer to abandon its side. */

@@ -35,6 +35,14 @@ interface Surroundings {
   readonly ours: (requestId: number) => RequestMessage | undefined;
   readonly stop: (stream: StreamId, code: number) => void;
   readonly fetchEnded: (requestId: number) => void;
+  /** A stream of a subgroup ended. */
+  readonly subgroupEnded: (requestId: number) => void;
+}
+
+/** Streams of subgroups. */
+interface StreamCount {
+  begun: number;
+  open: number;
 }
 
 export class IncomingData {
@@ -48,6 +56,8 @@ export class IncomingData {
   readonly #theirs = new Map<string, number>();
   /** Aliases of either side, by request. */
   readonly #aliases = new Map<number, { readonly alias: VarInt; readonly isOurs: boolean }>();
+
+  readonly #counts = new Map<number, StreamCount>();
 
   constructor(dialect: Dialect, emit: (event: MoqEvent) => void, surroundings: Surroundings) {
     this.#dialect = dialect;
@@ -89,7 +99,13 @@ export class IncomingData {
     }
   }
 
+  /** Streams of subgroups of a request of which a header came. */
+  streamsOf(requestId: number): Readonly<StreamCount> {
+    return this.#counts.get(requestId) ?? { begun: 0, open: 0 };
+  }
+
   forget(requestId: number): void {
+    this.#counts.delete(requestId);
     const own = this.#aliases.get(requestId);
     if (own !== undefined && !own.isOurs) this.#theirs.delete(aliasKey(own.alias));
     this.#aliases.delete(requestId);
@@ -98,6 +114,7 @@ export class IncomingData {
   clear(): void {
     this.#streams.clear();
     this.#heads.clear();
+    this.#counts.clear();
   }
 
   // ── The first bytes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -192,6 +209,8 @@ export class IncomingData {
 
   #begin(id: StreamId, stream: DataStream, requestId: number, header: SubgroupHeader): void {
     stream.requestId = requestId;
+    const { begun, open } = this.streamsOf(requestId);
+    this.#counts.set(requestId, { begun: begun + 1, open: open + 1 });
     this.#emit({ type: "subgroup", stream: id, requestId, header });
   }
 
@@ -239,7 +258,14 @@ export class IncomingData {
   #end(id: StreamId, { requestId, isFetch }: DataStream, code: number | undefined): void {
     if (requestId === undefined) return;
     this.#emit({ type: "stream-end", stream: id, code });
-    if (isFetch) this.#surroundings.fetchEnded(requestId);
+    if (isFetch) {
+      this.#surroundings.fetchEnded(requestId);
+      return;
+    }
+    const count = this.#counts.get(requestId);
+    if (count === undefined) return;
+    count.open -= 1;
+    this.#surroundings.subgroupEnded(requestId);
   }
 
   /** The oldest streams that wait go first. */

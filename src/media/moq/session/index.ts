@@ -1,7 +1,8 @@
-/** Sessions of MoQ Transport, from draft 18 on. */
+/** Sessions of MoQ Transport. */
 
-export type { MoqCarrier, StreamDirection, StreamId } from "./carrier.ts";
+export type { MoqCarrier, SendOrder, StreamDirection, StreamId } from "./carrier.ts";
 export type { EndReason, MoqEvent, RequestMessage } from "./events.ts";
+export type { MoqSessionOptions, NewRequest } from "./options.ts";
 export type { FetchSender, SubgroupSender } from "./outgoing-data.ts";
-export { MoqSession, type MoqSessionOptions, type NewRequest } from "./session.ts";
+export { MoqSession } from "./session.ts";
 export { type ResolvedToken, TokenCache } from "./token-cache.ts";

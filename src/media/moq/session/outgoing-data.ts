@@ -11,11 +11,13 @@ abstract class Sender {
   /** For "stopped" events. */
   readonly stream: StreamId;
   protected readonly carrier: MoqCarrier;
+  readonly #ended: () => void;
   #isOver = false;
 
-  constructor(carrier: MoqCarrier, stream: StreamId) {
+  constructor(carrier: MoqCarrier, stream: StreamId, ended: () => void) {
     this.carrier = carrier;
     this.stream = stream;
+    this.#ended = ended;
   }
 
   /** A piece of the payload of the last object. */
@@ -25,14 +27,21 @@ abstract class Sender {
 
   /** FIN. */
   end(): void {
-    if (!this.#isOver) this.carrier.write(this.stream, new Uint8Array(0), true);
-    this.#isOver = true;
+    if (this.#isOver) return;
+    this.carrier.write(this.stream, new Uint8Array(0), true);
+    this.#finish();
   }
 
   /** Abandons the stream, with one of `STREAM_ERRORS`. */
   reset(code: number): void {
-    if (!this.#isOver) this.carrier.reset(this.stream, code);
+    if (this.#isOver) return;
+    this.carrier.reset(this.stream, code);
+    this.#finish();
+  }
+
+  #finish(): void {
     this.#isOver = true;
+    this.#ended();
   }
 
   protected write(bytes: Uint8Array): void {
@@ -45,7 +54,7 @@ export class SubgroupSender extends Sender {
   readonly #writer: SubgroupWriter;
 
   constructor(carrier: MoqCarrier, stream: StreamId, header: SubgroupHeader, dialect: Dialect) {
-    super(carrier, stream);
+    super(carrier, stream, () => {});
     this.#writer = new SubgroupWriter(header, dialect);
     this.write(this.#writer.header.slice());
   }
@@ -66,8 +75,9 @@ export class FetchSender extends Sender {
     requestId: number,
     dialect: Dialect,
     order: "ascending" | "descending",
+    ended: () => void,
   ) {
-    super(carrier, stream);
+    super(carrier, stream, ended);
     this.#objects = new FetchObjects(dialect, order);
     this.write(emitFetchHeader(requestId, dialect).slice());
   }

@@ -1,0 +1,41 @@
+/** A relay of live media that joins dialects. */
+
+export type {
+  DatagramObject,
+  ObjectHead,
+  Refusal,
+  RefusalReason,
+  RelayStatus,
+  SubgroupStart,
+  TrackEnd,
+  TrackInfo,
+  ViewRange,
+} from "./model.ts";
+export { PLAIN_TRACK, trackKey } from "./model.ts";
+export type { RelayOptions } from "./options.ts";
+export {
+  EVERYTHING,
+  type Fetching,
+  type FetchOutlet,
+  type FetchRequest,
+  type Grant,
+  type NamespaceWatcher,
+  type Registration,
+  type RelayPeer,
+  type RelaySource,
+  type RelayUpstream,
+  type RelayView,
+  type SubgroupSink,
+  type TrackSink,
+  type TrackWatcher,
+  type UpstreamWish,
+  type ViewerStream,
+  type ViewOutlet,
+  type ViewRank,
+  type ViewRequest,
+  type ViewStats,
+  type ViewUpdate,
+} from "./peer.ts";
+export type { PeerOptions } from "./peer-state.ts";
+export { Relay } from "./relay.ts";
+export type { RelayStats, TrackStats, ViewerStats } from "./stats.ts";
