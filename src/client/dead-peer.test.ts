@@ -231,7 +231,7 @@ describe("a silent server", () => {
 
   test("that never responds fails its requests with the error of the second connection", async () => {
     const life = await serveLife(0, { onExchange: never });
-    const { client, dials } = open({ connectTimeout: 300 });
+    const { client, dials } = open({ connectTimeout: 1_500 });
     client.fetch(urlOf(life)).catch(() => {});
     await expect.poll(() => life.seen.length).toBe(1);
     await life.kill();
