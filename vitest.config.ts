@@ -18,6 +18,31 @@ const pure = layers.floors
 /** Engines on those floors that use Node. Garbage collection calls them back, perhaps when another file is running. */
 const impure = layers.impure.map((folder) => `src/${folder}/**/*.test.ts`);
 
+/**
+ * Tests of floors that do I/O, but close what they open. Loading the modules under them takes most of their time, so these share
+ * them too, apart from those that replace modules or the environment, patch what others use, or count the process's resources.
+ */
+const shared = [
+  ...["host", "client", "cookies", "edge", "cli"].map((folder) => `src/${folder}/**/*.test.ts`),
+  ...["bench", "interop"].map((folder) => `${folder}/**/*.test.ts`),
+];
+const alone = [
+  "src/cli/{dev,doctor/engine-checks,serve/acme-flags}.test.ts",
+  "src/client/{client,decode,unread}.test.ts",
+  "src/client/net-connect/*.test.ts",
+  "src/edge/{alt-svc,auto-certificates,engine,memory-limit,reload,serve,stalled}.test.ts",
+  "src/edge/files/{page-cache,swapped,unreadable}.test.ts",
+  "src/host/acme/*.test.ts",
+  "src/host/certificates/trust.test.ts",
+  "src/host/client/staggered.test.ts",
+  "src/host/engine/engine.test.ts",
+  "src/host/files/engine-page-cache.test.ts",
+  "src/host/http/{fetch-face,http2-session-timer}.test.ts",
+  "src/host/memcache/lua/*.test.ts",
+  "src/host/system/*.test.ts",
+  "src/host/timer.test.ts",
+];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -37,18 +62,21 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: "host",
-          include: [
-            "src/**/*.test.ts",
-            "test/**/*.test.ts",
-            "interop/**/*.test.ts",
-            "bench/**/*.test.ts",
-            "examples/**/*.test.ts",
-          ],
-          exclude: [...configDefaults.exclude, ...pure],
+          name: "shared",
+          include: shared,
+          exclude: [...configDefaults.exclude, ...alone],
+          isolate: false,
         },
       },
-      { extends: true, test: { name: "engines", include: impure } },
+      {
+        extends: true,
+        test: {
+          name: "host",
+          include: ["src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...pure, ...shared],
+        },
+      },
+      { extends: true, test: { name: "alone", include: [...impure, ...alone] } },
     ],
     setupFiles: [
       "test/patience.ts",

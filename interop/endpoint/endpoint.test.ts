@@ -1,17 +1,16 @@
 /** run_endpoint.sh without Docker: server and client as processes on loopback, with stand-ins for the image's scripts. */
 
-import { execFile } from "node:child_process";
 import { randomFillSync } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { makeCertificate } from "../../src/host/certificates/testing/make-certificate.ts";
 import { chooseEngine } from "../../src/host/engine/engine.ts";
 import { startUdpRelay } from "../../src/host/relay/udp-relay.ts";
 import { VERSION_1, VERSION_2 } from "../../src/quic/versions/index.ts";
+import { type BuiltProgram, buildProgram } from "../../test/built-program.ts";
 import { ALL_SEEDS } from "../../test/properties/seeds.ts";
 import { Child } from "../child.ts";
 import { Wire } from "../wire.ts";
@@ -24,37 +23,28 @@ const script = fileURLToPath(new URL("run_endpoint.sh", import.meta.url));
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 const hasEcn = (await chooseEngine()).udp.capabilities.ecn;
 
-/** Inside the repository, so that the programs find its dependencies. */
-let programs: string;
+let program: BuiltProgram;
 let folder: string;
 let fixed: Readonly<Record<string, string>>;
 
 beforeAll(async () => {
-  mkdirSync(join(root, ".cache"), { recursive: true });
-  programs = mkdtempSync(join(root, ".cache/endpoint-"));
+  program = await buildProgram("interop/endpoint/main.ts");
   folder = mkdtempSync(join(tmpdir(), "nagare-endpoint-"));
-  const compilerOptions = { noEmit: false, noCheck: true, rootDir: root, outDir: programs };
-  const config = {
-    extends: join(root, "tsconfig.json"),
-    compilerOptions,
-    include: [join(import.meta.dirname, "main.ts")],
-  };
-  writeFileSync(join(programs, "tsconfig.json"), JSON.stringify(config));
-  await promisify(execFile)(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", programs]);
   mkdirSync(join(folder, "certs"));
   const { certChain, key } = makeCertificate({ names: ["server4", "localhost"] });
   writeFileSync(join(folder, "certs/cert.pem"), certChain);
   writeFileSync(join(folder, "certs/priv.key"), key);
   fixed = {
     NODE: process.execPath,
-    ENDPOINT: join(programs, "interop/endpoint/main.js"),
+    ENDPOINT: program.path,
     SETUP: standIn("setup.sh"),
     WAIT_FOR_IT: standIn("wait-for-it.sh"),
   };
 });
 
 afterAll(() => {
-  for (const each of [programs, folder]) if (each !== undefined) rmSync(each, { recursive: true, force: true });
+  program?.remove();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
 });
 
 /** A program that says how it was called. */

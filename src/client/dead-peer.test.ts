@@ -221,9 +221,9 @@ describe("a silent server", () => {
     const slow = await client.fetch(urlOf(life));
     for (const count of [2, 3]) {
       const wake = life.sleep();
-      await vi.waitUntil(() => dials() === count, { timeout: 10_000 });
+      await vi.waitUntil(() => dials() === count);
       wake();
-      await vi.waitUntil(() => client.connections().length === count, { timeout: 10_000 });
+      await vi.waitUntil(() => client.connections().length === count);
     }
     finish();
     expect(await slow.text()).toBe("first second");
@@ -231,7 +231,7 @@ describe("a silent server", () => {
 
   test("that never responds fails its requests with the error of the second connection", async () => {
     const life = await serveLife(0, { onExchange: never });
-    const { client, dials } = open({ connectTimeout: 300 });
+    const { client, dials } = open({ connectTimeout: 1_500 });
     client.fetch(urlOf(life)).catch(() => {});
     await expect.poll(() => life.seen.length).toBe(1);
     await life.kill();

@@ -112,6 +112,7 @@ describe.each([
   test("an urgency that does not exist cannot be sent or set", async () => {
     await expect(client.fetch(origin, { priority: { urgency: 8 } })).rejects.toThrow(/invalid urgency 8/);
     await expect(client.fetch(origin, { priority: "urgent" as "high" })).rejects.toThrow(/unknown priority "urgent"/);
+    await (await client.fetch(`${origin}/read`)).text();
     const { context } = seen.get("/read")!;
     expect(() => {
       context.priority = { urgency: -1 };

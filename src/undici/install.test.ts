@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { createServer } from "node:http";
 import { promisify } from "node:util";
 import * as undici from "undici";
-import { beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type BuiltProgram, buildProgram } from "../../test/built-program.ts";
 import { install } from "./index.ts";
 import { onEnd, openWorld, type World } from "./testing/world.ts";
 
@@ -32,10 +33,15 @@ test("install() gives Node's fetch and undici's functions HTTP/3, and http:// wh
   expect(undici.getGlobalDispatcher()).toBe(before);
 });
 
+let built: BuiltProgram;
+beforeAll(async () => {
+  built = await buildProgram("src/undici/index.ts");
+});
+afterAll(() => built?.remove());
+
 /** What a fresh process prints that imports nagare/undici. */
 async function fresh(program: string): Promise<string> {
-  const index = JSON.stringify(new URL("./index.ts", import.meta.url).pathname);
-  const load = `import { createJiti } from "jiti"; const { install } = await createJiti("/").import(${index});`;
+  const load = `const { install } = await import(${JSON.stringify(built.path)});`;
   const places = `["1", "2"].map((n) => globalThis[Symbol.for("undici.globalDispatcher." + n)]?.constructor.name)`;
   const text = `${load} const places = () => console.log(${places}.join());${program}`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", text]);

@@ -229,6 +229,9 @@ let own: Server;
 let closed: number;
 let words: Readonly<Record<string, string>>;
 
+/** The working directory of the other test files. */
+const home = process.cwd();
+
 beforeAll(async () => {
   if (curl === undefined) return;
   directory = await mkdtemp(join(tmpdir(), "nagare-curl-"));
@@ -258,6 +261,7 @@ afterAll(async () => {
   await raw.close();
   await silent.close();
   await own.close({ timeout: 0 });
+  process.chdir(home);
   await rm(directory, { recursive: true });
 });
 

@@ -9,7 +9,7 @@ import { millis, seconds } from "../../src/base/time.ts";
 import { seedsOf } from "../properties/seeds.ts";
 import { LINK, transfer } from "./transfer.ts";
 
-const seeds = seedsOf({ all: 50, some: 10 });
+const seeds = seedsOf({ all: 50, some: 4 });
 
 describe("20 Mbit/s, 50 ms round trip", () => {
   test.each(seeds)("seed %i: 5 MB with 5 % loss each way, reordering and duplication", (seed) => {

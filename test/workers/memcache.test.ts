@@ -6,15 +6,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { backendServer } from "../../src/host/memcache/testing/backend.ts";
+import { type BuiltProgram, buildProgram } from "../built-program.ts";
 import { run } from "../cli/run.ts";
 import { ALL_SEEDS } from "../properties/seeds.ts";
 
-const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-const REGISTER = pathOf("../../node_modules/jiti/lib/jiti-register.mjs");
-const COMMAND = pathOf("../../src/cli/main.ts");
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram("src/cli/main.ts");
+});
+afterAll(() => program?.remove());
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -33,10 +35,7 @@ function command(args: readonly string[]): {
   readonly events: Event[];
   errors(): string;
 } {
-  // What compiles the program uses a function of Node's that is deprecated in Node 26.
-  const child = spawn(process.execPath, ["--no-deprecation", "--import", REGISTER, COMMAND, "memcache", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(process.execPath, [program.path, "memcache", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const events: Event[] = [];
   let [text, errors] = ["", ""];
   child.stdout!.on("data", (chunk: Buffer) => {

@@ -1,9 +1,11 @@
 /** The metrics of a server with workers: one text, in the supervisor. */
 
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
-import { Program } from "./program-process.ts";
+import { Program, removeProgram } from "./program-process.ts";
+
+afterAll(removeProgram);
 
 test("are those of all workers, and no count is lost in a reload", async () => {
   const program = await Program.start({ metrics: true, workers: 1, drainTimeout: 0 });

@@ -7,14 +7,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import type { BuiltProgram } from "../built-program.ts";
 import type { Answer, Command, Settings } from "./program.ts";
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** The benchmarks compile this file and the program; in tests, the program is compiled while it loads, in each process. */
-const PROGRAM = import.meta.url.endsWith(".ts")
-  ? ["--import", pathOf("../../node_modules/jiti/lib/jiti-register.mjs"), pathOf("program.ts")]
-  : [pathOf("program.js")];
+let built: Promise<BuiltProgram> | undefined;
+
+/** The benchmarks compile this file and the program; tests bundle the program when they first start it. */
+async function programPath(): Promise<string> {
+  if (!import.meta.url.endsWith(".ts")) return pathOf("program.js");
+  built ??= import("../built-program.ts").then(({ buildProgram }) => buildProgram("test/workers/program.ts"));
+  return (await built).path;
+}
+
+/** For the end of a test file. */
+export async function removeProgram(): Promise<void> {
+  (await built)?.remove();
+  built = undefined;
+}
 
 export class Program {
   stderr = "";
@@ -24,11 +35,11 @@ export class Program {
   #facts: Answer | undefined;
   #commands = 0;
 
-  private constructor(settings: Settings, env: NodeJS.ProcessEnv) {
+  private constructor(program: string, settings: Settings, env: NodeJS.ProcessEnv) {
     this.#folder = mkdtempSync(join(tmpdir(), "nagare-program-"));
     this.#settings = settings;
     this.configure({});
-    this.#child = spawn(process.execPath, [...PROGRAM, this.#path], {
+    this.#child = spawn(process.execPath, [program, this.#path], {
       env: { ...process.env, XDG_CACHE_HOME: this.#folder, ...env },
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });
@@ -39,7 +50,11 @@ export class Program {
 
   static async start(changes: Partial<Settings> = {}, env: NodeJS.ProcessEnv = {}): Promise<Program> {
     const { cert, key } = localhostIdentity;
-    const program = new Program({ version: "1", workers: 2, cert: String(cert), key: String(key), ...changes }, env);
+    const program = new Program(
+      await programPath(),
+      { version: "1", workers: 2, cert: String(cert), key: String(key), ...changes },
+      env,
+    );
     await program.#answer(0);
     return program;
   }

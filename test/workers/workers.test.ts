@@ -2,13 +2,13 @@
 
 import { once } from "node:events";
 import { connect as connectTls } from "node:tls";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { type Client, createClient } from "../../src/client/index.ts";
 import { makeCertificate } from "../../src/host/certificates/testing/make-certificate.ts";
 import type { Protocol } from "../../src/host/client/session.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { Load } from "./load.ts";
-import { Program } from "./program-process.ts";
+import { Program, removeProgram } from "./program-process.ts";
 
 /** `HANDOVERS=100 RELOADS=1000 npx vitest run test/workers` is the full run. */
 const HANDOVERS = Number(process.env.HANDOVERS ?? 1);
@@ -20,6 +20,7 @@ const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
+afterAll(removeProgram);
 
 async function start(...options: Parameters<typeof Program.start>): Promise<Program> {
   const program = await Program.start(...options);

@@ -4,10 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { type BuiltProgram, buildProgram } from "../../../test/built-program.ts";
 
-const pathOf = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram("src/cli/main.ts");
+});
+afterAll(() => program?.remove());
 
 let folder: string;
 beforeEach(() => {
@@ -29,11 +33,10 @@ test.each([
     module,
     `import { createServer } from "node:http";\nconst server = createServer().listen(0, "127.0.0.1");\n${end}\n`,
   );
-  const command = spawn(
-    process.execPath,
-    [pathOf("node_modules/jiti/lib/jiti-cli.mjs"), pathOf("src/cli/main.ts"), "serve", module, "-p", "0"],
-    { env: { ...process.env, XDG_CACHE_HOME: folder }, stdio: ["ignore", "ignore", "pipe"] },
-  );
+  const command = spawn(process.execPath, [program.path, "serve", module, "-p", "0"], {
+    env: { ...process.env, XDG_CACHE_HOME: folder },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   try {
     const [[code], stderr] = await Promise.all([once(command, "close"), text(command.stderr)]);
     expect(stderr).toMatch(message);

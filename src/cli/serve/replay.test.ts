@@ -6,13 +6,17 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { type BuiltProgram, buildProgram } from "../../../test/built-program.ts";
 import { createClient } from "../../client/index.ts";
 import { earlyFlight } from "../../edge/testing/early-flight.ts";
 import { connectRawHttp3 } from "../../edge/testing/versions/raw-http3.ts";
 
-const pathOf = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+let program: BuiltProgram;
+beforeAll(async () => {
+  program = await buildProgram("src/cli/main.ts");
+});
+afterAll(() => program?.remove());
 
 /** Counts the requests for "/order", and tells how many there were. */
 const MODULE = `
@@ -39,11 +43,14 @@ afterEach(async () => {
 
 /** A `nagare serve` of its own; all of them have the same folder for what they keep. */
 async function startServer(cache = folder): Promise<number> {
-  const args = [pathOf("node_modules/jiti/lib/jiti-cli.mjs"), pathOf("src/cli/main.ts"), "serve"];
-  const child = spawn(process.execPath, [...args, join(folder, "app.mjs"), "-p", "0", "-H", "127.0.0.1"], {
-    env: { ...process.env, XDG_CACHE_HOME: cache },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(
+    process.execPath,
+    [program.path, "serve", join(folder, "app.mjs"), "-p", "0", "-H", "127.0.0.1"],
+    {
+      env: { ...process.env, XDG_CACHE_HOME: cache },
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   children.push(child);
   let output = "";
   for await (const chunk of child.stdout!) {

@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { buildProgram } from "../../../test/built-program.ts";
 import { CookieFile, type CookieFileError } from "./cookie-file.ts";
 import { CookieJar } from "./jar.ts";
 
@@ -103,11 +104,11 @@ describe("a file that cannot be used", () => {
 
 /** Kills savers at arbitrary moments; each time, the file must hold all that was saved, and nothing of a half write. */
 test("kill -9 while saving loses nothing", async () => {
-  const program = join(import.meta.dirname, "testing", "save-forever.ts");
-  const jiti = join(import.meta.dirname, "../../../node_modules/jiti/lib/jiti-cli.mjs");
+  const program = await buildProgram("src/host/cookies/testing/save-forever.ts");
+  onTestFinished(() => program.remove());
   let last = -1;
   for (let round = 0; round < Number(process.env.NAGARE_KILLS ?? 2); round += 1) {
-    const saver = spawn(process.execPath, [jiti, program, path, String(last + 1)], {
+    const saver = spawn(process.execPath, [program.path, path, String(last + 1)], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = new Promise((resolve) => saver.once("exit", resolve));

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { buildProgram } from "../../../test/built-program.ts";
 import { type DropOptions, dropPrivileges, type PrivilegedProcess } from "./privileges.ts";
 
 const PASSWD = ["root:x:0:0:root:/root:/bin/sh", "www:x:33:34:www:/:/usr/sbin/nologin"];
@@ -83,12 +83,11 @@ test.each<[string, DropOptions, number, boolean, RegExp]>([
   expect(() => drop(options, processOf(uid, returns))).toThrow(message);
 });
 
-test.runIf(process.getuid?.() === 0)("a real process gives up root and its groups for good", () => {
-  const module = fileURLToPath(new URL("./privileges.ts", import.meta.url));
-  const jiti = fileURLToPath(new URL("../../../node_modules/jiti/lib/jiti.mjs", import.meta.url));
+test.runIf(process.getuid?.() === 0)("a real process gives up root and its groups for good", async () => {
+  const built = await buildProgram("src/host/system/privileges.ts");
+  onTestFinished(() => built.remove());
   const program = `
-    const { createJiti } = await import(${JSON.stringify(jiti)});
-    const { dropPrivileges } = await createJiti(${JSON.stringify(import.meta.url)}).import(${JSON.stringify(module)});
+    const { dropPrivileges } = await import(${JSON.stringify(built.path)});
     dropPrivileges({ user: "65534", group: "65534" });
     let regained = true;
     try { process.seteuid(0); } catch { regained = false; }

@@ -15,7 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type BuiltProgram, buildProgram } from "../../../test/built-program.ts";
 import type { UploadRecord } from "../../http/resumable-upload/index.ts";
 import { DiskUploadStorage } from "./disk-storage.ts";
 
@@ -106,10 +107,16 @@ test("a lock passes on when its holder lets go, and at once when its process has
   expect(existsSync(path)).toBe(false);
 });
 
+let built: BuiltProgram;
+beforeAll(async () => {
+  built = await buildProgram("src/host/uploads/disk-storage.ts");
+});
+afterAll(() => built?.remove());
+
 /** Appends in another process, which tells each durable offset. */
 function writerProcess(from: number): ChildProcess {
   const script = `
-    import { DiskUploadStorage } from ${JSON.stringify(new URL("./disk-storage.ts", import.meta.url).href)};
+    import { DiskUploadStorage } from ${JSON.stringify(built.path)};
     const storage = new DiskUploadStorage({ directory: ${JSON.stringify(directory)} });
     const writer = await storage.open("a", ${from});
     for (let at = ${from}; ; ) {
@@ -119,11 +126,9 @@ function writerProcess(from: number): ChildProcess {
       at += chunk.length;
       process.stdout.write((await writer.flush()) + "\\n");
     }`;
-  const file = join(directory, "writer.mts");
+  const file = join(directory, "writer.mjs");
   writeFileSync(file, script);
-  return spawn(process.execPath, [join("node_modules", "jiti", "lib", "jiti-cli.mjs"), file], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  return spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
 }
 
 test("kill -9 loses nothing that was acknowledged", async () => {

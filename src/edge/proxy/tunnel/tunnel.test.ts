@@ -272,7 +272,7 @@ describe.each(KINDS)("a tunnel: %s", (_kind, kind) => {
 
   test("a silent tunnel is reset", async () => {
     current = (socket, head) => void socket.write(accepted(head));
-    const { port } = await startProxy(origin, { tunnelTimeout: 20 });
+    const { port } = await startProxy(origin, { tunnelTimeout: 200 });
     const { stream, isReset } = await openTunnel(kind, port);
     stream.resume();
     await closedOf(stream);

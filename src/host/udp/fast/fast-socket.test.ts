@@ -128,8 +128,16 @@ describe.skipIf(koffi === undefined)("the fast engine", () => {
 
   test.skipIf(!hasIPv6)("without dual stack, both families can have the same port", async () => {
     const engine = engineWith({});
-    const socket = await bind(engine, "::");
-    opened.push(await engine.bind(socket.address.port, "0.0.0.0"));
+    for (let attempts = 1; ; attempts += 1) {
+      const { address } = await bind(engine, "::");
+      try {
+        opened.push(await engine.bind(address.port, "0.0.0.0"));
+        break;
+      } catch (error) {
+        // Another program may have this port.
+        if (attempts === 20) throw error;
+      }
+    }
   });
 
   test("an address that is no longer ours loses the answer, not the socket", async () => {
