@@ -5,11 +5,13 @@ import { bmff } from "./bmff.ts";
 import { capsules } from "./capsules.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
+import { flows } from "./flows.ts";
 import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { moq } from "./moq.ts";
+import { moqSession } from "./moq-session.ts";
 import { qmux } from "./qmux.ts";
 import { uploads } from "./uploads.ts";
 import { baseDraft, warp } from "./warp.ts";
@@ -30,6 +32,8 @@ export const TARGETS: readonly Target[] = [
   uploads,
   bmff,
   moq,
+  moqSession,
   warp,
   baseDraft,
+  flows,
 ];

@@ -1,7 +1,10 @@
-/** What origins offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and where HTTP/3 failed. */
+/**
+ * What origins offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and where HTTP/3 failed. Alternatives over other protocols
+ * than HTTP/3 are kept for those who save them, and not followed.
+ */
 
-import { after, type Instant, type Micros, seconds } from "../base/time.ts";
-import { type Alternative, parseAltSvc } from "../http/index.ts";
+import { after, type Instant, type Micros, seconds, since } from "../base/time.ts";
+import { type Alternative, type HttpVersion, parseAltSvc } from "../http/index.ts";
 
 export type Http3Knowledge =
   | { readonly kind: "unknown" }
@@ -13,8 +16,11 @@ export type Http3Knowledge =
     }
   | { readonly kind: "broken" };
 
-/** What was advertised for HTTP/3, until when. */
+/** What was advertised, until when. */
 interface Advertised {
+  /** Of the alternative, as ALPN. */
+  readonly protocol: string;
+  readonly learnedOver: HttpVersion;
   readonly quicv: readonly number[];
   readonly alternative: Alternative;
   readonly expires: Instant;
@@ -23,6 +29,13 @@ interface Advertised {
 
 /** Where HTTP/3 was tried: a host, "" for the origin's own, and a port. */
 export type Http3Place = Pick<Alternative, "host" | "port">;
+
+/** One alternative of an origin, and how long it is still fresh. */
+export interface KnownAlternative extends Omit<Advertised, "expires" | "quicv"> {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly remaining: Micros;
+}
 
 interface Broken {
   until: Instant;
@@ -43,6 +56,9 @@ const MAX_ORIGINS = 1_000;
 /** Places of one origin at which HTTP/3 has failed. A server that names one dead place after another is not followed further. */
 const MAX_BROKEN = 4;
 
+/** Alternatives of one origin. */
+const MAX_KEPT = 32;
+
 const keyOf = ({ host, port }: Http3Place): string => `${host}:${port}`;
 
 export class Alternatives {
@@ -53,11 +69,12 @@ export class Alternatives {
     const entry = this.#entries.get(origin);
     if (entry === undefined) return { kind: "unknown" };
     const isBroken = (place: Http3Place): boolean => (entry.broken.get(keyOf(place))?.until ?? LONG_AGO) > now;
-    const isFresh = ({ alternative, expires }: Advertised): boolean => expires > now && !isBroken(alternative);
+    const isFresh = ({ protocol, alternative, expires }: Advertised): boolean =>
+      protocol === "h3" && expires > now && !isBroken(alternative);
     const fresh = this.#hasGivenUp(entry, now) ? undefined : entry.advertised.find(isFresh);
     if (fresh !== undefined) return { kind: "advertised", alternative: fresh.alternative, quicv: fresh.quicv };
     // What the origin names is all there is; without it, its own port may speak HTTP/3.
-    const hasNamed = entry.advertised.some(({ expires }) => expires > now);
+    const hasNamed = entry.advertised.some(({ protocol, expires }) => protocol === "h3" && expires > now);
     return { kind: hasNamed || isBroken(own) ? "broken" : "unknown" };
   }
 
@@ -71,15 +88,40 @@ export class Alternatives {
    * RFC 7838 §3: the newest field replaces everything known before. `age` is that of the response (RFC 9111 §5.1), in
    * seconds: the lifetime began when it was generated.
    */
-  advertised(origin: string, field: string, now: Instant, age = 0): void {
-    this.#entry(origin).advertised = parseAltSvc(field)
-      .filter(({ protocol }) => protocol === "h3")
-      .map(({ alternative, maxAge, persists, quicVersions }) => ({
+  advertised(origin: string, field: string, now: Instant, age = 0, learnedOver: HttpVersion = "h2"): void {
+    this.#entry(origin).advertised = parseAltSvc(field).map(
+      ({ protocol, alternative, maxAge, persists, quicVersions }) => ({
+        protocol,
+        learnedOver,
         alternative,
         quicv: quicVersions,
         expires: after(now, seconds(maxAge - age)),
         persists,
-      }));
+      }),
+    );
+  }
+
+  /** What is fresh, in the servers' order, for those who keep it. */
+  entries(now: Instant): KnownAlternative[] {
+    return [...this.#entries].flatMap(([origin, { advertised }]) =>
+      advertised
+        .filter(({ expires }) => expires > now)
+        .map(({ expires, quicv: _, ...each }) => ({ ...each, origin, remaining: since(now, expires) })),
+    );
+  }
+
+  /** Adds what was kept, after what is known of the origin. Beyond 32 for one origin, it is ignored. */
+  add({ origin, remaining, ...kept }: KnownAlternative, now: Instant): void {
+    const entry = this.#entry(origin);
+    const fresh = entry.advertised.filter(({ expires }) => expires > now);
+    if (remaining <= 0 || fresh.length >= MAX_KEPT) return;
+    entry.advertised = [...fresh, { ...kept, quicv: [], expires: after(now, remaining) }];
+  }
+
+  /** Forgets what the origin advertised: its cookies are cleared, too (RFC 7838 §9.5). */
+  forget(origin: string): void {
+    const entry = this.#entries.get(origin);
+    if (entry !== undefined) entry.advertised = [];
   }
 
   /** RFC 7838 §6: the alternative is not authoritative for the origin (421), and is forgotten. */

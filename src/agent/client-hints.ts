@@ -6,13 +6,16 @@ import { type FieldLine, type FieldSection, lacksCritical, readHints } from "../
 const MAX_ORIGINS = 1_000;
 const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
 
+/** A field's value, or what finds it. */
+export type HintValue = string | (() => string | undefined);
+
 export class ClientHints {
   /** What this client is willing to tell, by name in lower case. */
-  readonly #values: ReadonlyMap<string, string>;
+  readonly #values: ReadonlyMap<string, HintValue>;
   readonly #asked = new Map<string, ReadonlySet<string>>();
 
-  /** `values` are the hints that the client sends to origins that ask for them, as fields. */
-  constructor(values: Readonly<Record<string, string>>) {
+  /** `values` are the hints that the client sends to origins that ask for them, as fields. A function may have none at the time. */
+  constructor(values: Readonly<Record<string, HintValue>>) {
     this.#values = new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), value]));
   }
 
@@ -20,7 +23,10 @@ export class ClientHints {
   for(origin: string): FieldLine[] {
     const asked = this.#asked.get(origin);
     if (asked === undefined) return [];
-    return [...this.#values].filter(([name]) => asked.has(name));
+    return [...this.#values].flatMap(([name, given]) => {
+      const value = !asked.has(name) ? undefined : typeof given === "string" ? given : given();
+      return value === undefined ? [] : [[name, value] as const];
+    });
   }
 
   /**

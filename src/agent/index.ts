@@ -1,9 +1,16 @@
 /** A client's decisions, as machines without I/O. */
 
 /** What origins offer besides TCP, and where HTTP/3 failed. */
+export {
+  type AltSvcEntry,
+  type AltSvcFile,
+  type OriginProtocol,
+  parseAltSvcFile,
+  printAltSvcFile,
+} from "./alt-svc-file.ts";
 export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
 /** Client hints. */
-export { ClientHints } from "./client-hints.ts";
+export { ClientHints, type HintValue } from "./client-hints.ts";
 /** Decides which connections to open for an origin. */
 export {
   type ChoiceCommand,
@@ -28,6 +35,8 @@ export {
 export { readServices, type Service, type ServiceInfo } from "./happy-eyeballs/services.ts";
 /** Connections before the first request. */
 export { hintedOrigins, linkedOrigins } from "./preconnect.ts";
+/** Origins that their HTTPS records send to https. */
+export { SecureOrigins } from "./secure-origins.ts";
 /** Decides which address to try when. */
 export {
   type AttemptsOutcome,

@@ -144,7 +144,20 @@ export function registerGet(program: Command, io: Io): void {
         "connect to host2 and port2 for URLs of host1 and port1",
       ).argParser(collect),
     )
-    .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL"))
+    .addOption(new Option("--interface <name>", "connect from this address of this machine, or from this interface"))
+    .addOption(
+      new Option(
+        "--ip-geo <entry>",
+        "where this machine's address is used, as an entry of a geofeed or @FILE, for servers that ask (Sec-CH-IP-Geo)",
+      ),
+    )
+    .addOption(new Option("--doh-url <url>", "look names up by DNS over HTTPS at this URL, HTTPS records too"))
+    .addOption(
+      new Option(
+        "--alt-svc <file>",
+        "follow and note alternative services (Alt-Svc), kept in this file in curl's format",
+      ),
+    )
     .addOption(new Option("--hsts <file>", "obey and note which hosts are only reached over TLS, in curl's format"))
     .addOption(
       new Option(

@@ -12,7 +12,7 @@ Examples:
   nagare live relay -p 443 -H :: --cert cert.pem --key key.pem --jwt-key key.jwk
   nagare live relay --upstream https://other.example/live     asks another relay for what nobody publishes here
 
-Speaks MoQ Transport (drafts 20 and 18) over WebTransport: HTTP/3, or QMux over a WebSocket where UDP is blocked. Publishers may
+Speaks MoQ Transport (drafts 20, 18, 16 and 14) over WebTransport: HTTP/3, or QMux over a WebSocket where UDP is blocked. Publishers may
 announce namespaces or push tracks. When ready, prints the URL on its own line. SIGINT or SIGTERM sends GOAWAY and lets peers leave.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
@@ -42,7 +42,7 @@ const addClientOptions = (command: Command): Command =>
   command
     .addOption(new Option("--via <url>", "the relay, such as https://relay.example/").makeOptionMandatory())
     .addOption(new Option("--token <token>", "a token, sent as authorization: Bearer"))
-    .addOption(new Option("--draft <n>", "only this draft of MoQ Transport: 20 or 18").choices(["20", "18"]))
+    .addOption(new Option("--draft <n>", "only this draft of MoQ Transport").choices(["20", "18", "16", "14"]))
     .addOption(new Option("--http1.1", "only a WebSocket"))
     .addOption(new Option("--http3-only", "only HTTP/3"))
     .addOption(new Option("-k, --insecure", "accept any certificate of the relay, even that of an impostor"))

@@ -40,6 +40,8 @@ export interface ExchangeRequest {
   readonly onSend?: ((request: SentRequest) => void) | undefined;
   /** Fields that depend on the protocol of the connection that takes the request. */
   readonly fieldsFor?: (protocol: Protocol) => readonly Field[];
+  /** True if it can be sent to the https form of its http origin: it fails with a `SecureOnlyError` then. */
+  readonly isUpgradable?: boolean;
   /** Overrides whether the method counts as idempotent. */
   readonly idempotent?: boolean | undefined;
 }
@@ -124,6 +126,10 @@ export class Exchange implements Waiter, ResponseHandler {
     this.#settings = settings;
     this.#receiver = receiver;
     this.#start = this.#now();
+  }
+
+  get isUpgradable(): boolean {
+    return this.#request.isUpgradable === true;
   }
 
   /** The session that took the request last. */

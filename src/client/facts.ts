@@ -29,6 +29,8 @@ export interface ExchangeFacts {
   readonly trailers: readonly Field[];
   /** The same, with names as the server spelled them. */
   readonly trailerLines: readonly Field[];
+  /** Why an `http` URL was fetched over TLS: its host has asked for that (HSTS), or its HTTPS records (RFC 9460 §9.5). */
+  readonly upgradedBy: "hsts" | "https-records" | undefined;
   /** The responses that redirected here, in order. */
   readonly redirects: readonly ExchangeFacts[];
   /** The current statistics of the connection. */

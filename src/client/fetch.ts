@@ -2,8 +2,7 @@
 // Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
 import type { CookieContext } from "../agent/cookies/index.ts";
-import type { HstsStore } from "../agent/hsts/index.ts";
-import { asClientError, ClientError } from "../host/client/errors.ts";
+import { asClientError, ClientError, SecureOnlyError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { storeCookies } from "../host/cookies/client-cookies.ts";
 import { markEncoded } from "../host/http/decoded-response.ts";
@@ -62,6 +61,7 @@ interface RequestState {
   readonly cookieContext: CookieContext | undefined;
   /** True if the request was sent again with critical hints. */
   isHinted: boolean;
+  upgradedBy: ExchangeFacts["upgradedBy"];
   /** The hints of the last request. */
   hints: readonly Field[];
   /** The URLs that redirected to this one. */
@@ -89,13 +89,19 @@ export async function fetchWith(
 ): Promise<{ response: Response; facts: ExchangeFacts; exchange: Exchange }> {
   const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
-  const { hsts } = settings;
   for (;;) {
-    if (hsts !== undefined) state.url = upgraded(state.url, hsts);
+    upgrade(state, settings);
     const origin = originOf(state.url);
-    const answer = await sendRequest(origin, state, [...redirects], settings);
+    const answer = await sendRequest(origin, state, [...redirects], settings).catch((error: unknown) => {
+      if (error instanceof SecureOnlyError && !origin.dialer.secure) return undefined;
+      throw state.upgradedBy === "https-records" ? withReason(error, state.url) : error;
+    });
+    if (answer === undefined) {
+      upgradeByRecords(state);
+      continue;
+    }
     const { facts } = answer;
-    origin.altSvc(answer.status, answer.fields);
+    origin.altSvc(answer.status, answer.fields, facts.protocol);
     noteFields(answer.fields, state, settings);
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;
@@ -127,9 +133,33 @@ export async function fetchWith(
   }
 }
 
+function upgrade(state: RequestState, { hsts, secureOrigins, clock }: ClientSettings): void {
+  if (state.url.protocol !== "http:") return;
+  if (hsts?.isSecure(state.url.hostname, Date.now()) === true) {
+    state.url = securedUrl(state.url);
+    state.upgradedBy = "hsts";
+  } else if (secureOrigins.isSecure(state.url.origin, clock.now())) upgradeByRecords(state);
+}
+
+/** RFC 9460 §9.5: like a 307 over cleartext, and trusted no more than that: the other origin gets no credentials. */
+function upgradeByRecords(state: RequestState): void {
+  state.url = securedUrl(state.url);
+  state.upgradedBy = "https-records";
+  for (const name of CREDENTIAL_FIELDS) state.headers.delete(name);
+}
+
+/** A failure at a place that the caller has not named. */
+function withReason(error: unknown, url: URL): unknown {
+  if (!(error instanceof ClientError) || !/^(CONNECT|CERTIFICATE|TLS)/.test(error.code)) return error;
+  const message = `${error.message}; the HTTPS records of ${url.hostname} ask for https`;
+  return new ClientError(error.code, message, {
+    cause: error,
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
 /** RFC 6797 §8.3: https, on port 443 instead of 80; another port stays. */
-function upgraded(url: URL, hsts: HstsStore): URL {
-  if (url.protocol !== "http:" || !hsts.isSecure(url.hostname, Date.now())) return url;
+function securedUrl(url: URL): URL {
   const secure = new URL(url);
   secure.protocol = "https:";
   return secure;
@@ -161,6 +191,7 @@ function createState(input: string | URL | Request, init: FetchInit): RequestSta
     exact,
     cookieContext: (init.credentials ?? base?.credentials) === "omit" ? undefined : (init.cookieContext ?? {}),
     isHinted: false,
+    upgradedBy: undefined,
     hints: [],
     visited: [],
   };
@@ -196,6 +227,8 @@ async function sendRequest(
       head,
       body,
       signal,
+      isUpgradable: true,
+      upgradedBy: state.upgradedBy,
       redirects,
       onInformational: onInformational && ((status, fields) => onInformational(status, headersFrom(fields), fields)),
       onSend,
@@ -228,7 +261,8 @@ function addCookies(headers: Headers, state: RequestState, { cookies }: ClientSe
 
 /** Keeps the cookies of a response, and whether its host asks for TLS. */
 function noteFields(fields: readonly Field[], state: RequestState, settings: ClientSettings): void {
-  const { cookies, hsts, rejectUnauthorized } = settings;
+  const { cookies, hsts, notices, rejectUnauthorized } = settings;
+  notices.note(state.url, fields);
   const context = currentContext(state);
   if (context !== undefined && cookies !== undefined) storeCookies(cookies, fields, state.url, context);
   // RFC 6797 §8.1: a connection to an impostor says nothing about the host.
@@ -271,6 +305,7 @@ function follow(state: RequestState, status: number, location: string): void {
   }
   if (next.origin !== state.url.origin) for (const name of CREDENTIAL_FIELDS) state.headers.delete(name);
   state.visited.push(state.url.href);
+  state.upgradedBy = undefined;
   state.url = next;
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { DEFAULT_RESOLUTION_DELAY, type Endpoint, NetworkHistory } from "../agent/index.ts";
 import { millis } from "../base/time.ts";
 import { type ServeOptions, serve } from "../edge/serve.ts";
+import { AddressSource } from "../host/client/addresses.ts";
 import { race } from "../host/client/race.ts";
 import { testCertificate } from "../host/client/testing/servers.ts";
 import { systemClock } from "../host/clock.ts";
@@ -133,6 +134,7 @@ describe("a race", () => {
     attemptDelay: millis(10),
     records: undefined,
     history: new NetworkHistory(),
+    addresses: new AddressSource(undefined),
   } as const;
   const aborted: string[] = [];
   const options = (attempt: (endpoint: Endpoint, signal: AbortSignal) => Promise<string>, signal: AbortSignal) => ({

@@ -1,13 +1,14 @@
 // The option happyEyeballs of createClient: its defaults, and the resolver for HTTPS records.
 import { DEFAULT_ATTEMPT_DELAY, DEFAULT_RESOLUTION_DELAY, NetworkHistory } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
-import { DNS_PORTS, type DnsServer } from "../dns/index.ts";
+import { AddressSource, type Resolver } from "../host/client/addresses.ts";
+import { localSource } from "../host/client/local-source.ts";
 import type { RaceSettings } from "../host/client/race.ts";
 import type { HostClock } from "../host/clock.ts";
 import { DnsResolver } from "../host/dns/resolver.ts";
+import { parseServer } from "../host/dns/server-text.ts";
 import { systemServers } from "../host/dns/system.ts";
 import { duration } from "../host/timer.ts";
-import { ipVersion } from "../wire/ip-address.ts";
 
 /** Durations are in milliseconds. */
 export interface HappyEyeballsOptions {
@@ -19,17 +20,23 @@ export interface HappyEyeballsOptions {
   readonly attemptDelay?: number;
   /**
    * True to ask the system's name servers for HTTPS records (RFC 9460), or the servers to ask, such as "127.0.0.1" or
-   * "[::1]:5353". Default: false.
+   * "[::1]:5353". With the client's option `resolver`, true asks that one. Default: false, and true with `resolver`.
    */
   readonly httpsRecords?: boolean | readonly string[];
 }
 
-export function raceSettings(options: true | HappyEyeballsOptions | undefined, clock: HostClock): RaceSettings {
+/** `resolver` is asked for addresses and HTTPS records, in place of the system and its name servers. */
+export function raceSettings(
+  options: true | HappyEyeballsOptions | undefined,
+  clock: HostClock,
+  resolver?: Resolver,
+  localAddress?: string,
+): RaceSettings {
   const {
     version = 3,
     resolutionDelay,
     attemptDelay,
-    httpsRecords = false,
+    httpsRecords = resolver !== undefined,
   } = options === undefined || options === true ? {} : options;
   if (version !== 2 && version !== 3)
     throw new TypeError(`happyEyeballs: there is no version ${String(version)}; 2 or 3`);
@@ -40,7 +47,14 @@ export function raceSettings(options: true | HappyEyeballsOptions | undefined, c
     resolutionDelay: delay("resolutionDelay", resolutionDelay, DEFAULT_RESOLUTION_DELAY),
     attemptDelay: delay("attemptDelay", attemptDelay, DEFAULT_ATTEMPT_DELAY),
     history: new NetworkHistory(),
-    records: httpsRecords === false ? undefined : recordResolver(httpsRecords, clock),
+    addresses: new AddressSource(resolver),
+    local: localAddress === undefined ? undefined : localSource(localAddress),
+    records:
+      httpsRecords === false
+        ? undefined
+        : resolver !== undefined && httpsRecords === true
+          ? async () => resolver
+          : recordResolver(httpsRecords, clock),
   };
 }
 
@@ -51,15 +65,4 @@ function recordResolver(servers: true | readonly string[], clock: HostClock): ()
   const make = async (): Promise<DnsResolver> =>
     new DnsResolver({ clock, servers: given ?? (await systemServers()).map(parseServer) });
   return () => (made ??= make());
-}
-
-/** `127.0.0.1`, `127.0.0.1:5353`, `::1` or `[::1]:5353`. */
-function parseServer(text: string): DnsServer {
-  const [, bracketed, plain, port] = /^(?:\[(.+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
-  const address = bracketed ?? plain ?? text;
-  const number = port === undefined ? DNS_PORTS.udp : Number(port);
-  if (ipVersion(address) === undefined || number < 1 || number > 65_535) {
-    throw new TypeError(`"${text}" is not a name server; give an IP address, and a port if it is not 53`);
-  }
-  return { protocol: "udp", address, port: number };
 }

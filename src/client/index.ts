@@ -6,6 +6,9 @@
 
 export type { RaceEvent } from "../agent/happy-eyeballs/events.ts"; // a step of the race
 export { type HstsEntry, HstsStore } from "../agent/hsts/index.ts"; // hosts that are only reached over TLS
+export type { AltSvcEntry, OriginProtocol } from "../agent/index.ts"; // an alternative service
+export type { Answer, AnyData, ResourceRecord } from "../dns/index.ts"; // what a resolver answers
+export type { Resolver } from "../host/client/addresses.ts"; // what is asked in place of the system
 export type { MigrateOptions } from "../host/client/client-sockets.ts"; // moving a connection
 export type { ConnectTo } from "../host/client/dialer.ts"; // another place to connect to
 export {
@@ -31,6 +34,7 @@ export type { QlogDialect, QlogOptions } from "../host/qlog/options.ts"; // reco
 export type { QuicClientOptions, QuicVersionName } from "../host/quic/quic-options.ts"; // the versions of QUIC
 export { DurationError } from "../host/timer.ts"; // an option has an invalid duration
 export type { PartialPriority, Priority } from "../http/priority/index.ts"; // RFC 9218
+export { AltSvcStore } from "./alt-svc-store.ts"; // alternative services
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
 export { Client, createClient } from "./client.ts"; // the client
 export type { ClientTunnel, ConnectInit } from "./connect.ts"; // tunnels
@@ -42,9 +46,11 @@ export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of 
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
 export type { HappyEyeballsOptions } from "./happy-eyeballs.ts"; // racing addresses
 export { redirectTarget } from "./location.ts"; // the target of a redirect
+export type { ResourceNotice } from "./notices.ts"; // the end of a resource
 export type { ClientOptions, UdpViaOptions } from "./options.ts"; // the options of createClient
 export type { CloseOptions, ConnectionFacts } from "./pool.ts"; // an open connection
 export type { RequestPriority } from "./priority.ts"; // the priority of a request
+export { createResolver, type OwnResolver, type ResolverOptions } from "./resolver.ts"; // our stub resolver
 export {
   type KeptUpload,
   UploadError,

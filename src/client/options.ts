@@ -1,11 +1,13 @@
 // The options of createClient and their defaults.
 import type { HstsStore } from "../agent/hsts/index.ts";
 
-import { ClientHints } from "../agent/index.ts";
+import { ClientHints, SecureOrigins } from "../agent/index.ts";
 import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
+import type { AddressSource, Resolver } from "../host/client/addresses.ts";
 import type { ConnectTo, DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
+import type { LocalSource } from "../host/client/local-source.ts";
 import { ownHttp3, type SocketsOver } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
@@ -17,7 +19,11 @@ import type { QuicMetrics } from "../host/metrics/quic-metrics.ts";
 import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
+import { GEO_HINT } from "../http/index.ts";
+import type { AltSvcStore } from "./alt-svc-store.ts";
 import { type HappyEyeballsOptions, raceSettings } from "./happy-eyeballs.ts";
+import { geoHintFrom } from "./ip-geo.ts";
+import { Notices, type ResourceNotice } from "./notices.ts";
 
 /** The options of `createClient`. All are optional; durations are in milliseconds. */
 export interface ClientOptions {
@@ -48,10 +54,20 @@ export interface ClientOptions {
   /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
   /**
+   * What to ask for A, AAAA and HTTPS records in place of the system's lookup, such as what `createResolver` makes. Names are taken
+   * as absolute; `localhost` stays this machine. `resolve` is asked first. Default: the system's lookup, without HTTPS records.
+   */
+  readonly resolver?: Resolver | undefined;
+  /**
    * Where to connect instead of a URL's host and port; undefined to go there. The request and the certificate are still those of the
    * URL. Default: always there.
    */
   readonly connectTo?: ConnectTo | undefined;
+  /**
+   * Where connections leave this machine: one of its IP addresses, or the name of an interface, whose address of each family is used.
+   * Hosts are then only tried over the families that it has. Name servers are asked as ever. Default: the system chooses.
+   */
+  readonly localAddress?: string | undefined;
   /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
   /** Milliseconds from the request to the response head; 0 or Infinity for no limit. Default: 300 s. */
@@ -77,6 +93,18 @@ export interface ClientOptions {
    * such an origin calls critical makes the client send a GET, HEAD or OPTIONS again, once. Default: none.
    */
   readonly clientHints?: Readonly<Record<string, string>> | undefined;
+  /**
+   * An entry of a geofeed (RFC 8805) about the address by which this machine leaves its network, such as
+   * "192.0.2.0/24,US,US-AL,Alabaster,": sent as the client hint Sec-CH-IP-Geo, by the rules of `clientHints`. Several lines are a
+   * feed, in which the machine's own public addresses are looked up. If it has some, and none is in the feed, nothing is sent.
+   * Default: none. Experimental.
+   */
+  readonly ipGeo?: string | undefined;
+  /**
+   * Told what a response says about the end of its resource (Deprecation, Sunset and their links): once for each resource, and again
+   * if that changes. A query does not make a resource another one. Experimental.
+   */
+  readonly onNotice?: ((notice: ResourceNotice) => void) | undefined;
   /** The jar whose cookies requests carry, and that keeps those of responses, redirects included. Default: no cookies. */
   readonly cookies?: ClientCookies | undefined;
   /**
@@ -84,6 +112,11 @@ export interface ClientOptions {
    * certificates are not verified. Default: none.
    */
   readonly hsts?: HstsStore | undefined;
+  /**
+   * The alternative services that origins have advertised (RFC 7838), for several clients, or to keep them. With
+   * `rejectUnauthorized: false`, nothing is added. Default: a memory of the client's own.
+   */
+  readonly altSvc?: AltSvcStore | undefined;
   /**
    * True to send requests over another origin's HTTP/2 or HTTP/3 connection whose certificate holds for both, if the host has its
    * address or the server names the origin in an ORIGIN frame (RFC 9113 §9.1.1, RFC 8336). Default: false.
@@ -133,11 +166,12 @@ export interface UdpViaOptions {
   readonly url: string | URL;
   /** Fields of each request to it, such as `proxy-authorization`. */
   readonly headers?: Headers | Record<string, string> | undefined;
-  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve` and the engine are ours. */
+  /** The options of the client that connects to it. By default those about certificates of authorities, `resolve`, `resolver`, `localAddress` and the engine are ours. */
   readonly client?: ClientOptions | undefined;
 }
 
 export interface ClientSettings extends DialerSettings {
+  readonly addresses: AddressSource;
   readonly headersTimeout: number;
   readonly bodyTimeout: number;
   readonly maxConnections: number;
@@ -150,6 +184,10 @@ export interface ClientSettings extends DialerSettings {
   readonly cookies: ClientCookies | undefined;
   readonly hsts: HstsStore | undefined;
   readonly hints: ClientHints | undefined;
+  readonly notices: Notices;
+  readonly secureOrigins: SecureOrigins;
+  /** False to take no notice of what origins advertise: an impostor's word would outlast the client. */
+  readonly notesAltSvc: boolean;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -167,6 +205,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     throw new TypeError("NAGARE_DISABLE_H3 is set, but HTTP/3 is the only allowed protocol; allow another");
   if (protocols.length === 0) throw new TypeError("protocols is empty; give at least one");
   const qlog = options.qlog === undefined ? undefined : qlogSettings(options.qlog);
+  const race = raceSettings(options.happyEyeballs, clock, options.resolver, options.localAddress);
   return {
     protocols: allowed,
     ca: pemList(options.ca),
@@ -190,12 +229,25 @@ export function settingsFrom(options: ClientOptions, clock: HostClock, through?:
     userAgent: options.userAgent ?? "nagare",
     cookies: options.cookies,
     hsts: options.hsts,
-    hints: options.clientHints === undefined ? undefined : new ClientHints(options.clientHints),
-    race: raceSettings(options.happyEyeballs, clock),
+    hints: hintsFrom(options, race.local),
+    notices: new Notices(options.onNotice, clock),
+    notesAltSvc: options.altSvc === undefined || options.rejectUnauthorized !== false,
+    secureOrigins: new SecureOrigins(),
+    race,
+    addresses: race.addresses,
     namesAreRemote: options.udpVia !== undefined,
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog, options.metrics?.trace, through),
     clock,
   };
+}
+
+function hintsFrom(
+  { clientHints, ipGeo, udpVia }: ClientOptions,
+  local: LocalSource | undefined,
+): ClientHints | undefined {
+  if (clientHints === undefined && ipGeo === undefined) return undefined;
+  const geo = ipGeo === undefined ? {} : { [GEO_HINT]: geoHintFrom(ipGeo, udpVia !== undefined, local) };
+  return new ClientHints({ ...clientHints, ...geo });
 }
 
 /** Throws an `IdentityError` if the certificate or its key cannot be used. */

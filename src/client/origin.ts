@@ -1,10 +1,11 @@
 // One origin: its sessions, and the requests waiting for one. agent/connection-choice.ts decides which connections to
 // open and when to give up; this file dials, keeps the sessions, and shares them between requests.
+import { parseClearSiteData } from "../agent/cookies/clear-site-data.ts";
 import { type Alternatives, type ChoiceCommand, ConnectionChoice, type Standing } from "../agent/index.ts";
 import { type Micros, millis } from "../base/time.ts";
 import { type Attempt, Dialer } from "../host/client/dialer.ts";
 import { ClientError } from "../host/client/errors.ts";
-import type { Field, Session } from "../host/client/session.ts";
+import type { Field, Protocol, Session } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
 import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
@@ -20,6 +21,9 @@ interface Race {
   /** Another connection is wanted and none has succeeded yet. */
   isOn: boolean;
 }
+
+/** RFC 9111 §1.2.2: an age that is larger counts as this one. Seconds. */
+const MAX_AGE = 2 ** 31;
 
 export class Origin {
   readonly dialer: Dialer;
@@ -42,6 +46,7 @@ export class Origin {
   readonly #borrowers = new Set<Origin>();
   /** True while connections of other origins are considered. */
   #isSearching = false;
+  readonly #notesAltSvc: boolean;
   readonly #replacesSilent: boolean;
   readonly #headStart: Micros;
   readonly #waiting: Waiter[] = [];
@@ -63,10 +68,13 @@ export class Origin {
   ) {
     this.#preconnects = preconnects;
     const pump = guard("client pump", this.#handleFault, () => this.#pump());
-    const onAltSvc = (origin: string, field: string): void =>
-      this.#alternatives.advertised(origin, field, this.#clock.now());
+    this.#notesAltSvc = settings.notesAltSvc;
+    const onAltSvc = (origin: string, field: string): void => {
+      if (this.#notesAltSvc) this.#alternatives.advertised(origin, field, this.#clock.now());
+    };
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump), {
       onAltSvc,
+      onSecureOnly: (until) => settings.secureOrigins.note(url.origin, until),
       onServices: (info) => {
         if (info.kind !== "services" || url.protocol !== "https:") return;
         this.#preconnects?.handleHint(url.hostname, info.services[0]!.preconnectHint);
@@ -168,12 +176,17 @@ export class Origin {
   }
 
   /** The alternative services in a response. RFC 7838 §2.1, §6: from an authenticated origin, and never with 421. */
-  altSvc(status: number, fields: readonly Field[]): void {
+  altSvc(status: number, fields: readonly Field[], over: Protocol): void {
+    if (!this.dialer.secure) return;
+    const { origin } = this.dialer;
+    const clearing = combinedFieldValue(fields, "clear-site-data");
+    if (clearing !== undefined && parseClearSiteData(clearing).clears.includes("cookies"))
+      this.#alternatives.forget(origin);
     const field = combinedFieldValue(fields, "alt-svc");
-    if (field === undefined || !this.dialer.secure || status === 421) return;
+    if (field === undefined || status === 421 || !this.#notesAltSvc) return;
     const age = combinedFieldValue(fields, "age") ?? "";
-    const seconds = /^\d{1,10}$/.test(age) ? Number(age) : 0;
-    this.#alternatives.advertised(this.dialer.origin, field, this.#clock.now(), seconds);
+    const seconds = /^\d+$/.test(age) ? Math.min(Number(age), MAX_AGE) : 0;
+    this.#alternatives.advertised(origin, field, this.#clock.now(), seconds, over);
   }
 
   /** The value of Alt-Used (RFC 7838 §5) for requests of a session; undefined if it is with the origin itself. */
@@ -298,7 +311,13 @@ export class Origin {
         this.#openBoth(command.alternative, command.isAdvertised);
         break;
       case "connect-tcp":
-        this.#openTcp(this.dialer.dialTcp());
+        // Only fetch can go on at another origin.
+        this.#openTcp(
+          this.dialer.dialTcp(
+            undefined,
+            this.#waiting.every(({ isUpgradable }) => isUpgradable === true),
+          ),
+        );
         break;
       case "cancel-http3":
         this.#http3Attempt?.abort(unwanted());

@@ -3,10 +3,11 @@
 import { Alternatives } from "../agent/index.ts";
 import type { MigrateOptions } from "../host/client/client-sockets.ts";
 import { ClientError } from "../host/client/errors.ts";
-import { type Resolve, resolveHost } from "../host/client/resolve.ts";
+import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
+import { alternativesOf } from "./alt-svc-store.ts";
 import { tunnelSockets } from "./connect-udp/sockets.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
@@ -44,7 +45,7 @@ const MAX_TIMER = 2 ** 31 - 1;
 export class ConnectionPool {
   readonly settings: ClientSettings;
   readonly #clock: HostClock;
-  readonly #alternatives = new Alternatives();
+  readonly #alternatives: Alternatives;
   readonly #origins = new Map<string, Origin>();
   readonly #shared: SharedSessions<Origin>;
   readonly #preconnects: Preconnects;
@@ -59,6 +60,7 @@ export class ConnectionPool {
     const through = tunnelSockets(options, clock, (inner) => new ConnectionPool(inner, clock));
     this.settings = { ...settingsFrom(options, clock, through), ...own };
     this.#clock = clock;
+    this.#alternatives = options.altSvc === undefined ? new Alternatives() : alternativesOf(options.altSvc);
     this.#preconnects = new Preconnects((url) => this.origin(url), clock);
     this.#shared = new SharedSessions(this.settings, clock, () => this.#origins.values());
   }
@@ -79,8 +81,7 @@ export class ConnectionPool {
       for (const [name, origin] of this.#origins) if (origin.idle) this.#origins.delete(name);
     }
     const { settings: base } = this;
-    const resolve: Resolve = async (_host, port) =>
-      (await resolveHost(address!, port, base.resolve)).map((found) => found.address);
+    const resolve: Resolve = (_host, port) => base.addresses.findAll(address!, port, base.resolve);
     const settings = address === undefined ? base : { ...base, resolve };
     // A given address is not for others.
     const shared = address === undefined ? this.#shared : undefined;
@@ -98,6 +99,7 @@ export class ConnectionPool {
   networkChanged(): void {
     this.#alternatives.networkChanged();
     this.settings.race?.history.forget();
+    this.settings.secureOrigins.forget();
   }
 
   connections(): readonly ConnectionFacts[] {

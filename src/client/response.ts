@@ -6,6 +6,7 @@ import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
 
 export interface FetchRequest extends ExchangeRequest {
+  readonly upgradedBy: ExchangeFacts["upgradedBy"];
   /** The redirects that led to this request. */
   readonly redirects: readonly ExchangeFacts[];
   readonly onInformational: ((status: number, fields: readonly Field[]) => void) | undefined;
@@ -97,7 +98,7 @@ class ResponseReceiver implements ExchangeReceiver {
   #facts({ status, spelled, received }: ResponseHead): ExchangeFacts {
     const { exchange } = this;
     const session = exchange.session!;
-    const { url, head, redirects } = this.#request;
+    const { url, head, redirects, upgradedBy } = this.#request;
     const self = this;
     return {
       url: url.href,
@@ -112,6 +113,7 @@ class ResponseReceiver implements ExchangeReceiver {
       connection: session.timings,
       decisions: exchange.reused ? [] : exchange.decisions(),
       redirects,
+      upgradedBy,
       get timings() {
         return exchange.timings(received);
       },

@@ -1,6 +1,5 @@
 // Connections of other origins that may carry an origin's requests (RFC 9113 §9.1.1, RFC 9114 §3.3, RFC 8336).
 import type { Dialer } from "../host/client/dialer.ts";
-import { resolveHost } from "../host/client/resolve.ts";
 import type { Session } from "../host/client/session.ts";
 import { judgeCertificate } from "../host/client/verdict.ts";
 import type { HostClock } from "../host/clock.ts";
@@ -79,8 +78,8 @@ export class SharedSessions<Owner extends Lender> {
   }
 
   async #addresses({ host, port }: Wanted): Promise<readonly string[]> {
-    const found = await resolveHost(host, port, this.#settings.resolve).catch(() => []);
-    return found.map(({ address }) => address);
+    const { addresses, resolve } = this.#settings;
+    return addresses.findAll(host, port, resolve).catch(() => []);
   }
 }
 

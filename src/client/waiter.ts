@@ -5,6 +5,8 @@ import type { Session } from "../host/client/session.ts";
 export interface Waiter {
   /** True if it wants a connection and sends nothing: the next request is the first. */
   readonly isPreconnect?: boolean;
+  /** True if it can be sent to the https form of its http origin. */
+  readonly isUpgradable?: boolean;
   start(session: Session, reused: boolean): void;
   fail(error: Error): void;
 }

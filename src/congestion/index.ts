@@ -15,6 +15,7 @@ export {
 } from "./controller.ts";
 /** The controllers, also by name. */
 export { CONGESTION_CONTROLS, type CongestionControl, createController } from "./controllers.ts";
+export { Copa } from "./copa.ts";
 export { Cubic } from "./cubic.ts";
 /** Measures how fast the network delivers. */
 export { DeliveryRate, type PacketDelivery, type RateSample } from "./delivery-rate.ts";

@@ -33,6 +33,7 @@ export interface Question {
   readonly class: number;
 }
 
+/** A record (RFC 1035 §3.2.1). */
 export interface ResourceRecord {
   readonly name: string;
   readonly type: number;

@@ -157,6 +157,7 @@ export interface MalformedData {
   readonly problem: string;
 }
 
+/** The data of a record: that of a type that we know, opaque bytes of another, or what could not be read. */
 export type AnyData = RecordData | OpaqueData | MalformedData;
 
 export const RECORD_CLASSES = { IN: 1, CH: 3, HS: 4, NONE: 254, ANY: 255 } as const;

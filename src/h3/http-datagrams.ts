@@ -20,11 +20,11 @@ export type DatagramPlace = "accepts" | "early" | "gone" | "unexpected";
 
 export interface HttpDatagramsHost {
   /** RFC 9297 §2.1: only while our side of the stream is open. */
-  maySend(id: StreamId): boolean;
-  place(id: StreamId): DatagramPlace;
+  maySendDatagrams(id: StreamId): boolean;
+  datagramPlace(id: StreamId): DatagramPlace;
   /** The request, which has no use for datagrams, must end with H3_DATAGRAM_ERROR. */
-  refuse(id: StreamId): void;
-  deliver(id: StreamId, payload: Uint8Array): void;
+  refuseDatagram(id: StreamId): void;
+  deliverDatagram(id: StreamId, payload: Uint8Array): void;
 }
 
 /** RFC 9297 §2.1: stream ids are below 2^62, so a quarter of one is below 2^60. */
@@ -63,13 +63,13 @@ export class HttpDatagrams {
 
   /** The largest payload that can be sent for a request now; 0 if the peer takes no datagrams, or has not said yet. */
   maxPayload(id: StreamId): number {
-    if (!this.isNegotiated || !this.#host.maySend(id)) return 0;
+    if (!this.isNegotiated || !this.#host.maySendDatagrams(id)) return 0;
     return Math.max(0, this.#transport.maxDatagramPayload - varintLength(id / 4));
   }
 
   /** Queues a datagram, which is dropped if it has not been sent by `expires`. */
   send(id: StreamId, payload: Uint8Array, expires?: Instant): SendDatagramResult {
-    if (!this.#host.maySend(id)) return "closed";
+    if (!this.#host.maySendDatagrams(id)) return "closed";
     // RFC 9297 §2.1.1: only if both sides have sent the setting with the value 1.
     if (!this.isNegotiated) return "unsupported";
     const writer = new Writer(new Uint8Array(varintLength(id / 4) + payload.length));
@@ -136,9 +136,9 @@ export class HttpDatagrams {
   }
 
   #handlePayload(id: StreamId, payload: Uint8Array): void {
-    switch (this.#host.place(id)) {
+    switch (this.#host.datagramPlace(id)) {
       case "accepts":
-        this.#host.deliver(id, payload);
+        this.#host.deliverDatagram(id, payload);
         break;
       case "early":
         this.#keep({ id, payload });
@@ -147,7 +147,7 @@ export class HttpDatagrams {
         this.dropped += 1;
         break;
       case "unexpected":
-        this.#host.refuse(id);
+        this.#host.refuseDatagram(id);
     }
   }
 

@@ -13,49 +13,41 @@ import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
 import type { DatagramPlace } from "./http-datagrams.ts";
-import { CancellationBudget, FRAME_WORK, type IgnoredBudget } from "./limits.ts";
+import { CancellationBudget, type IgnoredBudget } from "./limits.ts";
 import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { type OutgoingRequest, responseLines } from "./outgoing.ts";
 import { Priorities, type PrioritiesHost } from "./priorities.ts";
 import { RequestStream } from "./request-stream.ts";
-import type { StreamClaims } from "./stream-claims.ts";
+import type { KnownSettings } from "./settings.ts";
 import type { H3Trace } from "./trace.ts";
 
-export interface RequestsOptions extends PrioritiesHost {
+/** The connection of the requests. */
+export interface RequestsHost extends PrioritiesHost {
   readonly transport: StreamTransport;
   readonly peer: Role;
+  /** Our settings. */
+  readonly settings: KnownSettings;
   readonly events: EventQueue;
   readonly decoder: QpackDecoder;
   readonly headers: HeadersFrames;
   readonly ignored: IgnoredBudget;
-  readonly maxFieldSectionSize: number;
-  readonly claims: StreamClaims;
   readonly date: (() => string) | undefined;
-  /** True if we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
-  readonly allowsProtocol: boolean;
-  readonly trace?: H3Trace | undefined;
+  readonly trace: H3Trace | undefined;
+  isStreamSignal(type: number): boolean;
+  countFrame(): void;
   /** Called after a request's event. */
-  readonly onRequest: (id: StreamId) => void;
+  onRequest(id: StreamId): void;
   /** Called when a request has ended in both directions. */
-  readonly onEnd: (id: StreamId) => void;
+  onEnd(id: StreamId): void;
 }
 
 export class Requests implements MessageReaderHost {
   readonly peer: Role;
-  readonly maxFieldSectionSize: number;
-  readonly trace: H3Trace | undefined;
   readonly priorities: Priorities;
+  readonly #host: RequestsHost;
   readonly #transport: StreamTransport;
   readonly #events: EventQueue;
-  readonly #decoder: QpackDecoder;
-  readonly #headers: HeadersFrames;
-  readonly #ignored: IgnoredBudget;
-  readonly #claims: StreamClaims;
-  readonly #date: (() => string) | undefined;
-  readonly #allowsProtocol: boolean;
-  readonly #onRequest: (id: StreamId) => void;
-  readonly #onEnd: (id: StreamId) => void;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new SparseMap<StreamId, RequestStream>();
   /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
@@ -64,21 +56,20 @@ export class Requests implements MessageReaderHost {
   /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
   peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
 
-  constructor(options: RequestsOptions) {
-    this.peer = options.peer;
-    this.maxFieldSectionSize = options.maxFieldSectionSize;
-    this.#transport = options.transport;
-    this.priorities = new Priorities(options);
-    this.#events = options.events;
-    this.#decoder = options.decoder;
-    this.#headers = options.headers;
-    this.#ignored = options.ignored;
-    this.#claims = options.claims;
-    this.trace = options.trace;
-    this.#date = options.date;
-    this.#allowsProtocol = options.allowsProtocol;
-    this.#onRequest = options.onRequest;
-    this.#onEnd = options.onEnd;
+  constructor(host: RequestsHost) {
+    this.#host = host;
+    this.peer = host.peer;
+    this.#transport = host.transport;
+    this.#events = host.events;
+    this.priorities = new Priorities(host);
+  }
+
+  get trace(): H3Trace | undefined {
+    return this.#host.trace;
+  }
+
+  get maxFieldSectionSize(): number {
+    return this.#host.settings.maxFieldSectionSize;
   }
 
   get size(): number {
@@ -234,8 +225,8 @@ export class Requests implements MessageReaderHost {
       if (fin) stream.writer.finishStopped();
     } else if (this.fits(lines)) {
       if (isFinalHead(lines)) this.priorities.handleResponse(stream.id, lines);
-      const bytes = this.#headers.write(stream.id, lines, content);
-      const { headLength } = this.#headers;
+      const bytes = this.#host.headers.write(stream.id, lines, content);
+      const { headLength } = this.#host.headers;
       if (this.trace !== undefined) this.#traceHeaders(stream.id, lines, headLength);
       stream.writer.writeFrames(bytes, headLength, fin);
       if (content !== undefined) {
@@ -291,7 +282,7 @@ export class Requests implements MessageReaderHost {
   /** Removes a stream once both directions have ended. */
   settle(stream: RequestStream): void {
     if (!stream.isDone || !this.#streams.delete(stream.id)) return;
-    this.#onEnd(stream.id);
+    this.#host.onEnd(stream.id);
     const isDelivered = stream.writer.isDelivered;
     if (!isDelivered) this.#undelivered.add(stream.id);
     // A response that is still being sent keeps its place, and may get another one.
@@ -319,21 +310,21 @@ export class Requests implements MessageReaderHost {
   // ── Events of the readers ─────────────────────────────────────────────────────────────────────────────────────────
 
   decode(id: StreamId, section: Uint8Array): DecodeResult {
-    const result = this.#decoder.decode(id, section);
+    const result = this.#host.decoder.decode(id, section);
     if (result === "blocked" && this.#isClosed) throw malformed("trailers refer to insertions that did not arrive");
     return result;
   }
 
   isStreamSignal(type: number): boolean {
-    return this.#claims.hasBidi && this.#claims.isClaimed("bidi", type);
+    return this.#host.isStreamSignal(type);
   }
 
   countFrame(): void {
-    this.#transport.countWork(FRAME_WORK);
+    this.#host.countFrame();
   }
 
   countIgnored(count: number): void {
-    this.#ignored.count(count);
+    this.#host.ignored.count(count);
   }
 
   handleHead(id: StreamId, fields: FieldSection, fin: boolean): void {
@@ -365,13 +356,14 @@ export class Requests implements MessageReaderHost {
   /** Responds to a refused request without involving the application. */
   #refuse(stream: RequestStream, status: number): void {
     const fields: FieldLine[] = [["content-length", "0"]];
-    if (this.#date !== undefined) fields.push(["date", this.#date()]);
+    const date = this.#host.date?.();
+    if (date !== undefined) fields.push(["date", date]);
     this.writeSection(stream, responseLines(status, fields), true);
     this.stopReading(stream, H3_ERRORS.H3_NO_ERROR.code);
   }
 
   #handleRequestHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {
-    const head = parseRequestHead(fields, this.#allowsProtocol);
+    const head = parseRequestHead(fields, this.#host.settings.enableConnectProtocol);
     if (fin) checkEmpty(head.contentLength);
     stream.method = head.method;
     stream.hasProtocol = head.protocol !== undefined;
@@ -380,7 +372,7 @@ export class Requests implements MessageReaderHost {
     stream.reader.expectContent(head.contentLength, head.method !== "CONNECT");
     this.priorities.handleRequest(stream.id, head.method, head.fields);
     this.#events.push({ type: "request", id: stream.id, head, fin });
-    this.#onRequest(stream.id);
+    this.#host.onRequest(stream.id);
   }
 
   #handleResponseHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {
@@ -423,7 +415,7 @@ export class Requests implements MessageReaderHost {
     if (stream.reader.isDone) return;
     stream.reader.end();
     // RFC 9204 §2.2.2.2
-    this.#decoder.cancelStream(stream.id);
+    this.#host.decoder.cancelStream(stream.id);
   }
 
   #endWriting(stream: RequestStream, code: VarInt): void {

@@ -33,6 +33,10 @@ export const ENTRIES = [
   "netstack socket closed",
   "netstack idle",
   "netstack ping",
+  "netstack lookup",
+  "netstack name",
+  "netstack dialled",
+  "netstack dial failed",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic client certificate",

@@ -11,12 +11,20 @@ export class MachineTimer {
   readonly #clock: HostClock;
   #timer: HostTimer | undefined;
   #at: Instant | undefined;
+  #isReferenced = true;
 
   /** `onTimeout` must set the next deadline, if any. */
   constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void, clock: HostClock = systemClock) {
     this.#clock = clock;
     this.#onTimeout = onTimeout;
     this.#fire = guard("client timer", onFault, () => this.#handleTimer());
+  }
+
+  /** Lets the process exit while the timer is running. */
+  unref(): this {
+    this.#isReferenced = false;
+    this.#timer?.unref();
+    return this;
   }
 
   /** Sets the machine's current deadline; undefined for none. */
@@ -29,6 +37,7 @@ export class MachineTimer {
     const milliseconds = Math.max(1, Math.ceil((at - this.#clock.now()) / 1_000));
     if (milliseconds === Number.POSITIVE_INFINITY) return;
     this.#timer = this.#clock.startTimer(this.#fire, Math.min(milliseconds, LONGEST_TIMEOUT));
+    if (!this.#isReferenced) this.#timer.unref();
   }
 
   #handleTimer(): void {

@@ -1,7 +1,7 @@
 /** IPv4 and IPv6. */
 
 /** Kinds of addresses, and prefixes. */
-export { isMulticast, isUnspecified, parsePrefix } from "./address.ts";
+export { isMulticast, isUnspecified, type Prefix, parsePrefix } from "./address.ts";
 /** ICMP messages and errors. */
 export { Icmp4, Icmp6, type IcmpError, type IcmpErrorKind } from "./icmp.ts";
 /** An interface and its addresses. */

@@ -76,12 +76,14 @@ export class NetInterface {
   readonly #owner: InterfaceOwner;
   /** IPv4 addresses; whether each is usable is its claim's state. */
   readonly #ipv4: { readonly prefix: Prefix; readonly claim: { readonly state: string } }[] = [];
+  readonly #isPointToPoint: boolean;
   readonly #arpFrame = new Uint8Array(ETHERNET_HEADER + ARP_LENGTH);
   #advertisedMtu: number | undefined;
 
   constructor(options: InterfaceOptions, owner: InterfaceOwner, rng: Rng, now: Instant) {
     const { device, mac, detectConflicts = false, autoconfigure = true } = options;
     this.device = device;
+    this.#isPointToPoint = device.isPointToPoint ?? false;
     this.mac = mac;
     this.#owner = owner;
     const shared = {
@@ -113,12 +115,14 @@ export class NetInterface {
       },
       rng,
     );
+    const detects = detectConflicts && !this.#isPointToPoint;
     for (const prefix of options.addresses) {
-      if (prefix.address.length === 16) this.nd.addAddress(prefix, "manual", detectConflicts, now);
-      else this.#ipv4.push({ prefix, claim: this.arp.claim(prefix.address, { probe: detectConflicts }, now) });
+      if (prefix.address.length === 16) this.nd.addAddress(prefix, "manual", detects, now);
+      else if (this.#isPointToPoint) this.#ipv4.push({ prefix, claim: { state: "owned" } });
+      else this.#ipv4.push({ prefix, claim: this.arp.claim(prefix.address, { probe: detects }, now) });
     }
     const wantsIpv6 = options.addresses.some(({ address }) => address.length === 16);
-    if (autoconfigure && wantsIpv6) {
+    if (autoconfigure && wantsIpv6 && !this.#isPointToPoint) {
       this.nd.addAddress({ address: linkLocalAddress(mac), length: 64 }, "automatic", detectConflicts, now);
       this.nd.solicitRouters(now);
     }
@@ -168,6 +172,7 @@ export class NetInterface {
 
   /** The link address of a next hop, if it is known now. */
   linkAddress(nextHop: Uint8Array): MacAddress | undefined {
+    if (this.#isPointToPoint) return BROADCAST_MAC;
     if (nextHop.length === 4) {
       if (isLimitedBroadcast(nextHop) || this.#isBroadcast(nextHop)) return BROADCAST_MAC;
       // RFC 1112 §6.4.
@@ -198,7 +203,7 @@ export class NetInterface {
     const { neighbours } = version === 4 ? this.arp : this.nd;
     // A frame that only an offload makes fit is cut here; its transport sends it again.
     const waiting = (): Uint8Array => frame.slice(0, Math.min(frame.length, ETHERNET_HEADER + this.device.mtu));
-    const known = this.isGroup(nextHop) ? this.linkAddress(nextHop) : undefined;
+    const known = this.#isPointToPoint || this.isGroup(nextHop) ? this.linkAddress(nextHop) : undefined;
     const mac = to ?? known ?? neighbours.resolve(nextHop, waiting, now);
     if (mac === undefined) return "queued";
     writeMac(frame, 0, mac);

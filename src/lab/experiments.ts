@@ -3,6 +3,7 @@
 import type { Experiment } from "./experiment.ts";
 import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
 import { happyEyeballs } from "./happy-eyeballs/happy-eyeballs.ts";
+import { justInTime } from "./just-in-time/just-in-time.ts";
 import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
 import { partialPostReplay } from "./partial-post-replay/partial-post-replay.ts";
 import { priorities } from "./priorities/priorities.ts";
@@ -13,4 +14,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   priorities,
   happyEyeballs,
   partialPostReplay,
+  justInTime,
 ];

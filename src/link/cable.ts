@@ -10,6 +10,7 @@ import type { FrameListener, LinkDevice } from "./device.ts";
 /** Frames that wait for delivery at one port; more are dropped. */
 const QUEUE = 4_096;
 
+/** The options of cables and hubs. */
 export interface HubOptions {
   /** 1500 by default. */
   readonly mtu?: number;
@@ -65,11 +66,13 @@ class HubPort implements LinkDevice {
   }
 }
 
+/** Devices that see what the others send. */
 export function createHub(ports: number, { mtu = 1500 }: HubOptions = {}): readonly LinkDevice[] {
   const all: HubPort[] = [];
   for (let port = 0; port < ports; port += 1) all.push(new HubPort(`port${port}`, mtu, all));
   return all;
 }
 
+/** Two devices, joined. */
 export const createCable = (options?: HubOptions): readonly [LinkDevice, LinkDevice] =>
   createHub(2, options) as readonly [LinkDevice, LinkDevice];

@@ -21,12 +21,15 @@ export interface Offload {
 /** `isVerified` is true if the device vouches for the transport checksum. The frame is valid only during the call. */
 export type FrameListener = (frame: Uint8Array, now: Instant, isVerified: boolean) => void;
 
+/** What carries frames. */
 export interface LinkDevice {
   readonly name: string;
   /** The largest IP packet, in bytes. */
   readonly mtu: number;
   /** True if `transmit` takes an `Offload`; frames then may have 64 KiB. */
   readonly offloads: boolean;
+  /** True if the link has one other end and no link addresses: nothing is resolved, and every frame is for this host. */
+  readonly isPointToPoint?: boolean;
   onFrame: FrameListener | undefined;
   /** Called when the device stopped working, with the reason. */
   onGone: ((reason: string) => void) | undefined;
@@ -36,8 +39,11 @@ export interface LinkDevice {
   onWaiting: (() => void) | undefined;
   /** Sends a copy of the frame. Returns false if the device cannot take it now. */
   transmit(frame: Uint8Array, now: Instant, offload?: Offload): boolean;
+  /** Time has passed. */
   handleTimeout(now: Instant): void;
+  /** When `handleTimeout` is to be called; undefined for never. */
   nextTimeout(): Instant | undefined;
+  /** Stops. */
   close(): void;
 }
 
@@ -67,6 +73,10 @@ export class WrappedDevice implements LinkDevice {
 
   get offloads(): boolean {
     return this.inner.offloads;
+  }
+
+  get isPointToPoint(): boolean {
+    return this.inner.isPointToPoint ?? false;
   }
 
   transmit(frame: Uint8Array, now: Instant, offload?: Offload): boolean {

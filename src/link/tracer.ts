@@ -3,11 +3,13 @@
 import type { Instant } from "../base/time.ts";
 import { type LinkDevice, type Offload, WrappedDevice } from "./device.ts";
 
+/** As the host sees it. */
 export type FrameDirection = "in" | "out";
 
 /** The frame is valid only during the call. A frame with an offload is shown whole. */
 export type FrameObserver = (direction: FrameDirection, frame: Uint8Array, now: Instant) => void;
 
+/** A device that shows each frame to a listener. */
 export class Tracer extends WrappedDevice {
   readonly #observe: FrameObserver;
 

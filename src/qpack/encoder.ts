@@ -96,11 +96,7 @@ export class QpackEncoder {
   constructor(options: EncoderOptions) {
     this.#options = options;
     this.#huffman = options.huffman ?? true;
-    this.#decoderStream = new DecoderStreamReader({
-      handleSectionAcknowledgment: (streamId) => this.#handleSectionAcknowledgment(streamId),
-      handleStreamCancellation: (streamId) => this.#outstanding.cancel(streamId),
-      handleInsertCountIncrement: (increment) => this.#handleInsertCountIncrement(increment),
-    });
+    this.#decoderStream = new DecoderStreamReader(this);
   }
 
   get table(): DynamicTable {
@@ -316,15 +312,20 @@ export class QpackEncoder {
     return true;
   }
 
-  /** RFC 9204 §4.4.1 */
-  #handleSectionAcknowledgment(streamId: StreamId): void {
+  /** The peer has decoded the oldest outstanding section of a stream (RFC 9204 §4.4.1). */
+  handleSectionAcknowledgment(streamId: StreamId): void {
     const required = this.#outstanding.acknowledge(streamId);
     if (required === undefined) throw decoderStreamError(`stream ${streamId} has no outstanding section`);
     if (required > this.#knownReceivedCount) this.#setKnownReceivedCount(required);
   }
 
-  /** RFC 9204 §4.4.3 */
-  #handleInsertCountIncrement(increment: number): void {
+  /** The peer will not decode the sections of a stream (RFC 9204 §4.4.2). */
+  handleStreamCancellation(streamId: StreamId): void {
+    this.#outstanding.cancel(streamId);
+  }
+
+  /** The peer has received this many more insertions (RFC 9204 §4.4.3). */
+  handleInsertCountIncrement(increment: number): void {
     const known = this.#knownReceivedCount + increment;
     if (increment === 0 || known > this.#table.insertCount) {
       throw decoderStreamError(`invalid increment ${increment} after ${this.#knownReceivedCount}`);

@@ -135,6 +135,7 @@ export class TcpConnection implements FlowEnds {
   #keepAliveAt: Instant | undefined;
   #keepAlivesSent = 0;
   #keepsAlive: boolean;
+  #keepAliveIdle: Micros;
   #isProbeDue = false;
   #notifyBelow: number | undefined;
 
@@ -163,6 +164,7 @@ export class TcpConnection implements FlowEnds {
     this.state = setup.isPassive ? "SYN-RECEIVED" : "SYN-SENT";
     this.#timestampOffset = setup.timestampOffset;
     this.#keepsAlive = setup.options.keepAlive;
+    this.#keepAliveIdle = setup.options.keepAliveIdle;
     this.sender = new Sender(setup.options, setup.ownMss, setup.rng);
     this.sender.noDelay = setup.options.noDelay;
     this.sender.heardAt = now;
@@ -240,8 +242,9 @@ export class TcpConnection implements FlowEnds {
     this.sender.noDelay = noDelay;
   }
 
-  setKeepAlive(isOn: boolean, now: Instant): void {
+  setKeepAlive(isOn: boolean, now: Instant, idle: Micros = this.#keepAliveIdle): void {
     this.#keepsAlive = isOn;
+    this.#keepAliveIdle = idle;
     this.#restartKeepAlive(now);
   }
 
@@ -297,7 +300,7 @@ export class TcpConnection implements FlowEnds {
   #restartKeepAlive(now: Instant): void {
     this.#keepAlivesSent = 0;
     const isOn = this.#keepsAlive && isSynchronized(this.state) && this.state !== "TIME-WAIT";
-    this.#keepAliveAt = isOn ? after(now, this.options.keepAliveIdle) : undefined;
+    this.#keepAliveAt = isOn ? after(now, this.#keepAliveIdle) : undefined;
   }
 
   // Transitions.

@@ -146,9 +146,9 @@ export class Sender {
       return undefined;
     }
     // MUST-37: a closed window may stay closed while the peer answers probes.
-    const since = timer.kind === "window-probe" ? this.heardAt : this.#progressAt;
-    const limit = this.una === 0 ? this.#options.connectTimeout : this.#options.userTimeout;
-    if (now - since >= limit) return "timeout";
+    const isOver =
+      timer.kind === "window-probe" ? now - this.heardAt >= this.#options.userTimeout : now >= this.#giveUpAt;
+    if (isOver) return "timeout";
     this.rtt.backOff();
     if (timer.kind === "window-probe") {
       // SHLD-30.
@@ -443,7 +443,14 @@ export class Sender {
   }
 
   #arm(kind: TimerKind, span: Micros, now: Instant): void {
-    this.#timer = { kind, at: after(now, span) };
+    const at = after(now, span);
+    // MUST-21: R2 ends the connection when it is reached, not at the retransmission after it.
+    this.#timer = { kind, at: kind === "retransmission" ? (Math.min(at, this.#giveUpAt) as Instant) : at };
+  }
+
+  get #giveUpAt(): number {
+    const { connectTimeout, userTimeout } = this.#options;
+    return this.#progressAt + (this.una === 0 ? connectTimeout : userTimeout);
   }
 }
 

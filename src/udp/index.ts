@@ -3,4 +3,4 @@
 /** Headers. */
 export { parseUdp } from "./datagram.ts";
 /** All sockets of a host. */
-export { UdpBinding, type UdpDatagram, UdpEndpoint } from "./endpoint.ts";
+export { UdpBinding, type UdpDatagram, type UdpEnd, UdpEndpoint } from "./endpoint.ts";

@@ -157,7 +157,7 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
     if (this.#done) return;
     this.#headSeen = true;
     this.#openGate?.();
-    this.#origin.altSvc(status, fields);
+    this.#origin.altSvc(status, fields, this.#exchange.session!.protocol);
     const opened = tunnelResponse(this.#request, status, spelled);
     if (opened !== undefined) {
       this.#upgrade(opened.status, rawFrom(opened.fields), statusText);

@@ -405,11 +405,66 @@ test("--hsts keeps hosts in curl's file, and turns http into https", async () =>
   expect(await readFile(file, "utf8")).toContain('\nlocalhost "unlimited"\n');
 });
 
-test("--doh-url looks names up by DNS over HTTPS", async () => {
-  const zone = join(directory, "localhost.zone");
-  await writeFile(zone, "@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ A 127.0.0.1\n");
+test("--alt-svc keeps alternative services in curl's file, and reports lines that it cannot read", async () => {
+  const file = join(directory, "alt-svc");
+  const line = `h2 localhost ${server.port} h3 localhost ${server.port} "20991231 23:59:59" 1 0`;
+  await writeFile(file, `${line}\nh2 other.test 443 h2 alt.test 8443 "20991231 23:59:59" 0 0\n${"broken\n".repeat(7)}`);
+  const { stdout, stderr, exitCode } = await get(["--alt-svc", file, "--", `${url}protocol`]);
+  expect([stdout, exitCode]).toEqual(["h3", 0]);
+  expect(stderr.match(/line \d+ is left out: it has not nine fields/g)).toHaveLength(5);
+  expect(stderr).toContain("2 more lines are left out");
+  const kept = await readFile(file, "utf8");
+  expect(kept).toContain(`\n${line}\n`);
+  expect(kept).toContain('\nh2 other.test 443 h2 alt.test 8443 "20991231 23:59:59" 0 0\n');
+  // What a response says replaces what was known of its origin.
+  await get(["--alt-svc", file, "--http2", "--", `${url}protocol`]);
+  expect(await readFile(file, "utf8")).toMatch(/\nh2 localhost (\d+) h3 localhost \1 "20[2-8]\d{5} [\d:]{8}" 0 0\n/);
+  expect(await get(["--alt-svc", "", "--hsts", "", "--", `${url}protocol`])).toMatchObject({ stderr: "", exitCode: 0 });
+});
+
+test("a resource that ends: one line on stderr, once; --ip-geo answers a server that asks", async () => {
+  const { issued } = testCertificate();
+  await using api = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, (request) => {
+    const headers = new Headers({
+      deprecation: "@1688169599",
+      sunset: "Thu, 31 Dec 2099 23:59:59 GMT",
+      link: '</why>; rel="deprecation", </v2>; rel="successor-version"',
+      "accept-ch": "Sec-CH-IP-Geo",
+      "critical-ch": "Sec-CH-IP-Geo",
+    });
+    return new Response(request.headers.get("sec-ch-ip-geo") ?? "-", { headers });
+  });
+  const at = `https://localhost:${api.port}`;
+  const { stdout, stderr } = await get(["-w", "\n", "--", `${at}/v1?a`, `${at}/v1?b`]);
+  expect(stdout).toBe("-\n-\n");
+  const dates = "is deprecated since 2023-06-30";
+  expect(stderr).toBe(
+    `nagare: ${at}/v1 ${dates} (${at}/why); is expected to end on 2099-12-31; is replaced by ${at}/v2\n`,
+  );
+  expect(await get(["-s", "--ip-geo", "192.0.2.0/24,US,US-AL,Alabaster,", "--", `${at}/v1`])).toMatchObject({
+    stderr: "",
+  });
+  const wrong = await get(["--ip-geo", "10.0.0.0/8,US,,,", "--", at]);
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("--ip-geo line 1") });
+});
+
+test("--interface takes an address or an interface, and fails with curl's code", async () => {
+  for (const name of ["127.0.0.3", "host!127.0.0.3"]) {
+    expect(await get(["--interface", name, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });
+  }
+  const results = await Promise.all(
+    ["nosuch0", "if!nosuch0", "192.0.2.77"].map((name) => get(["--interface", name, "--", url])),
+  );
+  expect(results.map(({ exitCode }) => exitCode)).toEqual([45, 45, 45]);
+  expect(results[0]!.stderr).toContain('"nosuch0" is neither an IP address nor an interface');
+});
+
+test("--doh-url looks names up by DNS over HTTPS, HTTPS records too, which turn http into https", async () => {
+  const zone = join(directory, "example.test.zone");
+  const record = `_${server.port}._https HTTPS 1 @ alpn=h2\n`;
+  await writeFile(zone, `@ SOA ns h 1 2 3 4 5\n@ NS ns\n@ A 127.0.0.1\n@ AAAA ::1\n${record}`);
   await using dns = await DnsService.start({
-    zones: [{ path: zone, origin: "localhost." }],
+    zones: [{ path: zone, origin: "example.test." }],
     host: "127.0.0.1",
     port: 0,
     httpsPort: 0,
@@ -419,9 +474,13 @@ test("--doh-url looks names up by DNS over HTTPS", async () => {
     onFault: ({ error }) => console.error(error),
   });
   const doh = dns.addresses.url!.replace("127.0.0.1", "localhost");
-  expect(await get(["--doh-url", doh, "--", `${url}protocol`])).toMatchObject({ stdout: "h3", exitCode: 0 });
-  const unknown = await get(["--doh-url", doh, "--", "https://absent.localhost/"]);
-  expect(unknown).toMatchObject({ exitCode: 6, stderr: expect.stringContaining("absent.localhost") });
+  const there = `example.test:${server.port}/protocol`;
+  // The record leaves out HTTP/3.
+  for (const target of [`https://${there}`, `http://${there}`]) {
+    expect(await get(["-k4", "--doh-url", doh, "--", target])).toMatchObject({ stdout: "h2", exitCode: 0 });
+  }
+  const unknown = await get(["--doh-url", doh, "--", "https://absent.example.test/"]);
+  expect(unknown).toMatchObject({ exitCode: 6, stderr: expect.stringContaining("absent.example.test") });
   const wrong = await get(["--doh-url", `http://localhost/`, "--", url]);
   expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("is not an https URL") });
 });

@@ -18,7 +18,6 @@ import { browserExits, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { generated } from "./load-world.ts";
-import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { PROXY_TRAFFIC } from "./proxy-world.ts";
 import { recorded } from "./qlog-world.ts";
@@ -120,13 +119,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "relay session message": at(relayedBadly),
   "relay session error": at(() => relayedBadly("session error")),
   "tap ready": at(readyDevice),
-  "netstack device": at(readyLink),
-  "netstack turn": at(ownStack),
-  "netstack event": at(ownStack),
-  "netstack deferred": at(ownStack),
-  "netstack socket closed": at(ownStack),
-  "netstack idle": at(ownStack),
-  "netstack ping": at(ownStack),
   "quic batch": at(h3),
   "quic client certificate": at(certified),
   "quic event": at(h3),

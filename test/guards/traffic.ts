@@ -7,6 +7,7 @@ import { DNS_TRAFFIC } from "./dns-world.ts";
 import { HTTP2_TRAFFIC } from "./http2-world.ts";
 import { LIVE_TRAFFIC } from "./live-world.ts";
 import { MEMCACHE_TRAFFIC } from "./memcache-world.ts";
+import { NETSTACK_TRAFFIC } from "./netstack-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
 import { REPLAY_TRAFFIC } from "./replay-world.ts";
 import { SITES_TRAFFIC } from "./sites-world.ts";
@@ -21,6 +22,7 @@ export const TRAFFIC = {
   ...HTTP2_TRAFFIC,
   ...LIVE_TRAFFIC,
   ...MEMCACHE_TRAFFIC,
+  ...NETSTACK_TRAFFIC,
   ...REPLAY_TRAFFIC,
   ...SITES_TRAFFIC,
   ...OPERATIONS_TRAFFIC,

@@ -194,7 +194,7 @@ export class Race {
   }
 
   /** The caller wants no connection any more. */
-  abort(now: Instant): void {
+  abort(now: Instant, why = "the caller has aborted"): void {
     if (this.#outcome !== undefined && this.#running.size === 0) return;
     if (this.#outcome !== undefined) {
       for (const [attempt, running] of this.#running) {
@@ -206,7 +206,7 @@ export class Race {
     this.#outcome = { type: "aborted" };
     this.#stop("aborted", now);
     this.#commands.push({ type: "end-queries" });
-    this.#trace?.({ type: "race:ended", how: "aborted", why: "the caller has aborted" }, now);
+    this.#trace?.({ type: "race:ended", how: "aborted", why }, now);
   }
 
   handleTimeout(now: Instant): void {

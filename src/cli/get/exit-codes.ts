@@ -16,6 +16,7 @@ export const CURL = {
   timeout: 28,
   rangeIgnored: 33,
   tlsFailed: 35,
+  interfaceFailed: 45,
   tooManyRedirects: 47,
   resolveSyntax: 49,
   emptyReply: 52,
@@ -36,6 +37,7 @@ export interface TransferProgress {
 
 const BY_CODE: Readonly<Partial<Record<ClientErrorCode, number>>> = {
   NAME_NOT_FOUND: CURL.nameNotFound,
+  LOCAL_ADDRESS_UNAVAILABLE: CURL.interfaceFailed,
   CONNECTION_REFUSED: CURL.connectFailed,
   CONNECTION_FAILED: CURL.connectFailed,
   CONNECT_TIMEOUT: CURL.timeout,

@@ -8,6 +8,8 @@ export interface GetFacts {
   readonly protocol: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Why an `http` URL was fetched over TLS. */
+  readonly upgradedBy?: "hsts" | "https-records";
   readonly reused: boolean;
   readonly attempts: number;
   readonly redirects: readonly { readonly url: string; readonly status: number }[];
@@ -53,6 +55,7 @@ export function factsOf(
     protocol: facts.protocol,
     remoteAddress: facts.remoteAddress,
     remotePort: facts.remotePort,
+    ...(facts.upgradedBy === undefined ? {} : { upgradedBy: facts.upgradedBy }),
     reused: facts.reused,
     attempts: facts.attempts,
     redirects: about.redirects.map(({ url, status }) => ({ url, status })),

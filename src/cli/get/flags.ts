@@ -78,6 +78,9 @@ export interface GetFlags extends CertificateFlags {
   readonly connectTo?: readonly string[];
   readonly dohUrl?: string;
   readonly hsts?: string;
+  readonly altSvc?: string;
+  readonly ipGeo?: string;
+  readonly interface?: string;
   readonly happyEyeballsTimeoutMs?: number;
   /** True for the servers of the system. */
   readonly httpsRecords?: true | string;
@@ -120,8 +123,20 @@ export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promi
       congestionControl: flags.congestionControl,
     },
     connectTo: connectToFrom(flags.connectTo ?? []),
-    resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined, doh),
+    resolve: resolverFrom(flags.resolve ?? [], familyOf(flags), doh !== undefined),
+    resolver: doh,
+    ...(flags.ipGeo === undefined ? {} : { ipGeo: await ipGeoFrom(flags.ipGeo) }),
+    // curl's marks for what a name may be.
+    ...(flags.interface === undefined ? {} : { localAddress: flags.interface.replace(/^(?:if|host)!/, "") }),
   };
+}
+
+/** -4 or -6. */
+export const familyOf = ({ ipv4, ipv6 }: GetFlags): 4 | 6 | undefined => (ipv4 ? 4 : ipv6 ? 6 : undefined);
+
+/** An entry, or @FILE. */
+async function ipGeoFrom(text: string): Promise<string> {
+  return text.startsWith("@") ? readFile(text.slice(1), "utf8").catch(unreadable) : text;
 }
 
 /** The proxy of --via-udp. */

@@ -1,7 +1,17 @@
 // `nagare get`: one client for all URLs, which are fetched one after the other or all at once.
 import { join } from "node:path";
 import { parseHstsFile, printHstsFile } from "../../agent/hsts/index.ts";
-import { type Client, ClientError, type ClientOptions, createClient, HstsStore } from "../../client/index.ts";
+import { parseAltSvcFile, printAltSvcFile } from "../../agent/index.ts";
+import {
+  AltSvcStore,
+  type Client,
+  ClientError,
+  type ClientOptions,
+  createClient,
+  HstsStore,
+  type ResourceNotice,
+} from "../../client/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
@@ -9,10 +19,11 @@ import { qlogFrom } from "../qlog.ts";
 import { GetCookies } from "./cookies.ts";
 import type { DohLookup } from "./doh.ts";
 import { checkEngine } from "./engine.ts";
-import { CURL } from "./exit-codes.ts";
-import { checkCombinations, clientOptionsFrom, type GetFlags, readPem, urlFrom } from "./flags.ts";
+import { CURL, withCurlCode } from "./exit-codes.ts";
+import { checkCombinations, clientOptionsFrom, familyOf, type GetFlags, readPem, urlFrom } from "./flags.ts";
 import { readKept, saveKept } from "./kept-text.ts";
 import { openKeyLog } from "./keylog.ts";
+import { noticeText } from "./notice.ts";
 import { openDestination } from "./output.ts";
 import { nameInUrl } from "./remote-name.ts";
 import { type Job, type Session, transfer } from "./transfer.ts";
@@ -37,6 +48,12 @@ function usableClient(options: ClientOptions): Client {
   try {
     return createClient(options);
   } catch (error) {
+    if (options.ipGeo !== undefined && error instanceof TypeError && error.message.startsWith("ipGeo")) {
+      throw usageError(error.message.replace("ipGeo", "--ip-geo"));
+    }
+    if (error instanceof ClientError && error.code === "LOCAL_ADDRESS_UNAVAILABLE") {
+      throw withCurlCode(error, { protocol: undefined, headSeen: false });
+    }
     if (error instanceof ClientError && error.code === "REQUEST_INVALID") throw usageError(error.message, error.hint);
     throw error;
   }
@@ -58,7 +75,18 @@ async function getAll(
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
   const qlog = qlogFrom(flags, io);
   const hsts = flags.hsts === undefined ? undefined : await hstsFrom(flags.hsts);
-  const client = usableClient({ ...options, hsts, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
+  const altSvc = flags.altSvc === undefined ? undefined : await altSvcFrom(flags.altSvc, log);
+  const onNotice = (notice: ResourceNotice): void => {
+    if (flags.silent !== true) log(printable(noticeText(notice)));
+  };
+  const client = usableClient({
+    ...options,
+    onNotice,
+    hsts,
+    altSvc,
+    keylog: keylog?.write,
+    qlog: qlog && { ...qlog, log },
+  });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {
     client,
@@ -90,7 +118,10 @@ async function getAll(
     if (flags.cookieJar !== undefined) {
       await saveKept(flags.cookieJar, "the cookies", session.jar.cookieFile(), io);
     }
-    if (flags.hsts !== undefined && hsts !== undefined) {
+    if (flags.altSvc !== undefined && flags.altSvc !== "" && altSvc !== undefined) {
+      await saveKept(flags.altSvc, "the alternative services", printAltSvcFile(altSvc.entries()), io);
+    }
+    if (flags.hsts !== undefined && flags.hsts !== "" && hsts !== undefined) {
       await saveKept(flags.hsts, "the hosts with HSTS", printHstsFile(hsts.entries(Date.now())), io);
     }
     keylog?.close();
@@ -98,18 +129,30 @@ async function getAll(
 }
 
 /** The server of --doh-url is judged like those of the URLs. */
-async function dohFrom({ dohUrl, cacert, insecure }: GetFlags): Promise<DohLookup | undefined> {
+async function dohFrom(flags: GetFlags): Promise<DohLookup | undefined> {
+  const { dohUrl, cacert, insecure } = flags;
   if (dohUrl === undefined) return undefined;
   const url = urlFrom(dohUrl);
   if (url.protocol !== "https:") throw usageError(`--doh-url ${dohUrl} is not an https URL`);
   const { DohLookup } = await import("./doh.ts");
   const ca = cacert === undefined ? undefined : await readPem(cacert, CURL.certificateFile);
-  return new DohLookup({ url, ca, acceptsAnyCertificate: insecure === true });
+  return new DohLookup({ url, ca, acceptsAnyCertificate: insecure === true, family: familyOf(flags) });
 }
 
 async function hstsFrom(path: string): Promise<HstsStore> {
   const store = new HstsStore();
-  for (const entry of parseHstsFile(await readKept(path))) store.add(entry);
+  // As in curl, an empty name keeps them in memory.
+  for (const entry of parseHstsFile(path === "" ? "" : await readKept(path))) store.add(entry);
+  return store;
+}
+
+/** Lines that cannot be read are reported, and left out of the file that is written. */
+async function altSvcFrom(path: string, log: (line: string) => void): Promise<AltSvcStore> {
+  const store = new AltSvcStore();
+  const { entries, problems, rejected } = parseAltSvcFile(path === "" ? "" : await readKept(path));
+  for (const { line, problem } of problems) log(`nagare: ${path} line ${line} is left out: ${problem}`);
+  if (rejected > problems.length) log(`nagare: ${path}: ${rejected - problems.length} more lines are left out`);
+  for (const entry of entries) store.add(entry);
   return store;
 }
 

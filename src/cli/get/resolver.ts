@@ -1,22 +1,22 @@
-// --resolve, --doh-url, -4 and -6: the addresses of a host.
+// --resolve, -4 and -6: the addresses of a host.
 import { lookup } from "node:dns/promises";
 import { ClientError, type ClientOptions } from "../../client/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError } from "../fail.ts";
-import type { DohLookup } from "./doh.ts";
 import { CURL } from "./exit-codes.ts";
 
-/** `entries` have the format of --resolve. */
+/** `entries` have the format of --resolve. With `hasResolver`, hosts without an entry are left to that. */
 export function resolverFrom(
   entries: readonly string[],
   family: 4 | 6 | undefined,
-  doh?: DohLookup,
+  hasResolver = false,
 ): ClientOptions["resolve"] {
-  if (entries.length === 0 && family === undefined && doh === undefined) return undefined;
+  if (entries.length === 0 && (family === undefined || hasResolver)) return undefined;
   const known = knownAddresses(entries);
   return async (host, port) => {
-    const addresses = known.get(`${host}:${port}`) ?? known.get(`*:${port}`) ?? (await doh?.addresses(host, family));
-    return family === undefined ? addresses : ofFamily(host, family, addresses);
+    const addresses = known.get(`${host}:${port}`) ?? known.get(`*:${port}`);
+    const isLeft = addresses === undefined && hasResolver && ipVersion(host) === undefined;
+    return family === undefined || isLeft ? addresses : ofFamily(host, family, addresses);
   };
 }
 

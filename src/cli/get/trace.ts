@@ -105,6 +105,8 @@ function waterfall(phases: readonly Phase[], { colors, width }: TraceStyle): str
   return [...lines, colors.bold(sum)];
 }
 
+const UPGRADES = { hsts: "HSTS", "https-records": "HTTPS records" } as const;
+
 function connectionLines(response: Response, facts: ExchangeFacts, colors: Colors): string[] {
   const stats = facts.stats();
   const { timings, contentBytes } = facts;
@@ -131,6 +133,7 @@ function connectionLines(response: Response, facts: ExchangeFacts, colors: Color
   if (stats.congestionWindow !== undefined) rows.push(["window", bytes(stats.congestionWindow)]);
   if (stats.datagramSize !== undefined) rows.push(["datagrams", `up to ${bytes(stats.datagramSize)}`]);
   for (const [name, value] of Object.entries(stats.details)) rows.push([name, String(value)]);
+  if (facts.upgradedBy !== undefined) rows.push(["upgraded", `to https, by ${UPGRADES[facts.upgradedBy]}`]);
   if (facts.attempts > 1) rows.push(["attempts", String(facts.attempts)]);
   for (const [name, value] of facts.trailers) rows.push([`trailer`, `${name}: ${value}`]);
   const width = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));

@@ -170,8 +170,11 @@ class Attempt implements FinishedAttempt {
       this.#response = response;
       this.#facts = facts;
       await this.#head(headLines(facts.protocol, facts.status, response.statusText, facts.fields));
-      jar.store(facts.fields, request.url);
-      const next = nextHop(request, facts, flags, this.#redirects.length);
+      if (facts.upgradedBy === "https-records")
+        this.#verbose?.note(`the HTTPS records of ${request.url.host} ask for https`);
+      else if (facts.upgradedBy === "hsts") this.#verbose?.note(`${request.url.host} has asked for https (HSTS)`);
+      jar.store(facts.fields, new URL(facts.url));
+      const next = nextHop({ ...request, url: new URL(facts.url) }, facts, flags, this.#redirects.length);
       this.#redirectUrl = next?.url.href;
       if (next === undefined || !flags.location) return;
       if (next.request === undefined) throw next.problem;

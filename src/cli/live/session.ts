@@ -4,6 +4,7 @@ import { describeFault } from "../../host/guard.ts";
 import { KeptSession, type UpstreamEvent } from "../../host/live/kept-session.ts";
 import { LiveHost } from "../../host/live/live-relay.ts";
 import { namespaceOf } from "../../host/live/names.ts";
+import { alpnOf, type Draft } from "../../media/moq/draft.ts";
 import type { Namespace } from "../../media/moq/model.ts";
 import type { MoqPeer } from "../../media/relay/index.ts";
 import { printable } from "../../wire/printable.ts";
@@ -14,7 +15,7 @@ import type { Io } from "../io.ts";
 export interface LiveFlags {
   readonly via: string;
   readonly token?: string;
-  readonly draft?: "18" | "20";
+  readonly draft?: "14" | "16" | "18" | "20";
   readonly "http1.1"?: true;
   readonly http3Only?: true;
   readonly insecure?: true;
@@ -91,7 +92,7 @@ export async function connect(
     host,
     label: flags.via,
     open: await opener(flags),
-    protocols: flags.draft === undefined ? undefined : [`moqt-${flags.draft}`],
+    protocols: flags.draft === undefined ? undefined : [alpnOf(Number(flags.draft) as Draft)],
     onPeer: (peer) => onPeer(peer, host),
     onEvent,
   });

@@ -1,19 +1,12 @@
 // `nagare tap`: our stack on a TAP device in a namespace of its own, until it is interrupted.
-import { closeSync, createReadStream, openSync, statSync, writeSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { join, normalize } from "node:path";
-import type { Instant } from "../../base/time.ts";
+import { CaptureFile } from "../../host/netstack/capture.ts";
 import { createHost } from "../../host/netstack/host.ts";
 import { type IncomingMessage, type ServerResponse, serveHttp } from "../../host/netstack/http-server.ts";
 import { KERNEL, missingForTap, OURS, TapNamespace } from "../../host/netstack/tap-namespace.ts";
-import {
-  type FrameDirection,
-  interfaceDescription,
-  LinkType,
-  packetBlock,
-  sectionHeader,
-  Tracer,
-} from "../../link/index.ts";
+import { type FrameDirection, Tracer } from "../../link/index.ts";
 import { CliError, EXIT, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
@@ -32,7 +25,7 @@ export async function runTap(directory: string, flags: TapFlags, io: Io): Promis
   });
   const missing = missingForTap();
   if (missing !== undefined) throw new CliError("TAP_UNAVAILABLE", missing, { exitCode: EXIT.failed });
-  const capture = flags.pcap === undefined ? undefined : openCapture(flags.pcap);
+  const capture = flags.pcap === undefined ? undefined : new CaptureFile(flags.pcap, "tap");
   try {
     using namespace = await TapNamespace.open({ offload: flags.offload }, flags.namespace);
     const device = new Tracer(namespace.link, (direction, frame, now) => {
@@ -58,18 +51,6 @@ async function untilStopped(io: Io): Promise<void> {
     io,
     (signal) => new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
   ).catch(() => undefined);
-}
-
-function openCapture(path: string): { write(frame: Uint8Array, now: Instant): void; close(): void } {
-  const file = openSync(path, "w");
-  // Dates for analyzers: the clock counts from the start of the process.
-  const offset = Math.round((Date.now() - performance.now()) * 1_000);
-  writeSync(file, sectionHeader());
-  writeSync(file, interfaceDescription(LinkType.ethernet, "tap"));
-  return {
-    write: (frame, now) => void writeSync(file, packetBlock((now + offset) as Instant, frame, 0)),
-    close: () => closeSync(file),
-  };
 }
 
 function report(direction: FrameDirection, frame: Uint8Array, flags: TapFlags, io: Io): void {

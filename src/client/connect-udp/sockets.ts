@@ -31,7 +31,7 @@ export function tunnelSockets(
   clock: HostClock,
   createConnections: (options: ClientOptions) => ProxyConnections,
 ): SocketsOver | undefined {
-  const { udpVia, ca, resolve, engine } = options;
+  const { udpVia, ca, resolve, resolver, localAddress, engine } = options;
   if (udpVia === undefined) return undefined;
   if (options.http3 !== undefined) throw new TypeError("udpVia needs our own HTTP/3: leave out http3");
   if (options.happyEyeballs !== undefined) throw new TypeError("udpVia leaves happyEyeballs nothing to race");
@@ -40,7 +40,9 @@ export function tunnelSockets(
       ? { url: udpVia, headers: undefined, client: undefined }
       : udpVia;
   const template = udpTemplateOf(url);
-  const inherited = Object.entries({ ca, resolve, engine }).filter(([, value]) => value !== undefined);
+  const inherited = Object.entries({ ca, resolve, resolver, localAddress, engine }).filter(
+    ([, value]) => value !== undefined,
+  );
   const connections = createConnections({ ...Object.fromEntries(inherited), ...client });
   return new TunnelSockets(template, headers, connections, clock);
 }

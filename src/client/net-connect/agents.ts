@@ -1,12 +1,7 @@
 /** Happy Eyeballs for what opens sockets itself: Node's agents, and undici. */
 
-import {
-  type Agent,
-  type ConnectionOptions,
-  type Socket,
-  secureWith,
-  type TLSSocket,
-} from "../../host/client/stream-attempt.ts";
+import type { Agent, ConnectionOptions, Socket, TLSSocket } from "../../host/client/stream-attempt.ts";
+import { type UndiciConnection, undiciTarget } from "../../host/client/undici-connection.ts";
 import { detach, type Fault } from "../../host/guard.ts";
 import { type RacingOptions, raceStreams } from "./connect.ts";
 
@@ -47,37 +42,21 @@ export function raceAddresses<A extends Agent>(agent: A, options: RacingOptions 
   return agent;
 }
 
-/** What undici passes to its option `connect`. */
-export interface UndiciConnection {
-  readonly hostname: string;
-  readonly protocol: string;
-  readonly port: string;
-  readonly servername?: string | null;
-  readonly localAddress?: string | null;
-  /** Of a proxy's tunnel, for TLS above it. */
-  readonly httpSocket?: Socket;
-}
-
 /** For undici's option `connect`: `new Agent({ connect: undiciConnect() })`. */
 export function undiciConnect(
   options: RacingOptions & { readonly tls?: ConnectionOptions; readonly allowH2?: boolean } = {},
 ): (connection: UndiciConnection, callback: (error: Error | null, socket: Socket | null) => void) => void {
-  const { tls, allowH2 = false } = options;
-  const alpn = allowH2 ? ["h2", "http/1.1"] : ["http/1.1"];
   return (connection, callback) => {
-    const { hostname, protocol, port, servername, localAddress, httpSocket } = connection;
-    const host = hostname.replace(/^\[(.*)\]$/, "$1");
-    const secure = (socket: Socket): TLSSocket =>
-      secureWith(socket, servername ?? host, { ALPNProtocols: alpn, ...tls });
-    const isSecure = protocol === "https:";
+    const { httpSocket, localAddress } = connection;
+    const { host, port, alpn, secure } = undiciTarget(connection, options);
     if (httpSocket !== undefined) {
-      const socket = isSecure ? secure(httpSocket) : httpSocket;
-      callback(null, socket);
+      callback(null, secure?.(httpSocket) ?? httpSocket);
       return;
     }
-    const target = { ...options, host, port: port === "" ? (isSecure ? 443 : 80) : Number(port) };
-    const attempt = { localAddress: localAddress ?? undefined, secure: isSecure ? secure : undefined };
-    deliver(raceStreams(target, attempt, alpn, undefined), (error, socket) => callback(error, socket ?? null));
+    const attempt = { localAddress: localAddress ?? undefined, secure };
+    deliver(raceStreams({ ...options, host, port }, attempt, alpn, undefined), (error, socket) =>
+      callback(error, socket ?? null),
+    );
   };
 }
 

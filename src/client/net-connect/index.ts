@@ -7,7 +7,8 @@
 export type { RaceEvent } from "../../agent/index.ts";
 export type { TimedDecision } from "../../host/client/race.ts";
 export type { Resolve } from "../../host/client/resolve.ts";
+export type { UndiciConnection } from "../../host/client/undici-connection.ts";
 export type { HappyEyeballsOptions } from "../happy-eyeballs.ts";
-export { raceAddresses, type UndiciConnection, undiciConnect } from "./agents.ts";
+export { raceAddresses, undiciConnect } from "./agents.ts";
 export { type ConnectOptions, connect, type RacingOptions } from "./connect.ts";
 export { ConnectError, type FailedAttempt } from "./errors.ts";

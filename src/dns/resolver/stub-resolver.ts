@@ -32,6 +32,7 @@ import { AnswerCache, type Remembered } from "./cache.ts";
 import type { DnsTrace } from "./events.ts";
 import type { DnsProtocol, DnsServer } from "./server.ts";
 
+/** What a resolver found out. */
 export type Answer =
   | {
       readonly kind: "records";

@@ -1,13 +1,13 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
 import type { AlternativePlace, ServiceInfo, Transport } from "../../agent/index.ts";
-import type { Micros } from "../../base/time.ts";
+import type { Instant, Micros } from "../../base/time.ts";
 import type { Alternative } from "../../http/index.ts";
 import type { SettingValues } from "../../webtransport/h2/settings.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
 import { noLimit, Timer } from "../timer.ts";
-import { asClientError, ClientError } from "./errors.ts";
+import { asClientError, ClientError, SecureOnlyError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
 import type { Http3Connector } from "./http3.ts";
@@ -65,6 +65,8 @@ export interface DialerNews {
   readonly onAltSvc?: (origin: string, field: string) => void;
   /** Told what the host's HTTPS records say. */
   readonly onServices?: (info: ServiceInfo) => void;
+  /** Told until when an http origin is only reached over TLS. */
+  readonly onSecureOnly?: (until: Instant) => void;
 }
 
 /** What to connect to, and how. */
@@ -76,6 +78,7 @@ interface DialPlan {
   readonly headStart?: Micros;
   readonly alternative?: AlternativePlace | undefined;
   readonly onHttp3?: (outcome: PreferredOutcome<Session>) => void;
+  readonly obeysRecords?: boolean;
   connect(transport: Transport, options: DialOptions): Promise<Session>;
 }
 
@@ -111,11 +114,15 @@ export class Dialer {
     return cleartextHttp2 === true ? ["h2"] : protocols.filter((each) => each === "http/1.1");
   }
 
-  /** Sends `preface` before anything else. */
-  dialTcp(preface?: Uint8Array): Attempt {
+  /**
+   * Sends `preface` before anything else. With `obeysRecords`, the attempt for an http origin fails with a `SecureOnlyError` if HTTPS
+   * records ask for TLS; without it, they are not asked for.
+   */
+  dialTcp(preface?: Uint8Array, obeysRecords = false): Attempt {
     return this.#dial({
       ...this.#place,
       transports: ["tcp"],
+      obeysRecords,
       connect: (_transport, options) => this.#tcp(options, preface),
     });
   }
@@ -240,8 +247,10 @@ export class Dialer {
       more: Pick<DialOptions, "addresses" | "port" | "lookupEnd" | "quicVersions" | "signal" | "onProgress">,
     ): Promise<Session> => {
       start();
+      const [only] = more.addresses;
       return plan.connect(transport, {
         servername: this.host,
+        localAddress: only && this.#race?.local?.address(only.family),
         path: settings.path,
         lookupStart,
         connectTimeout: settings.connectTimeout,
@@ -283,7 +292,7 @@ export class Dialer {
 
   /** `onLingering` is told whether attempts over QUIC go on after the race. */
   #raceFor(
-    { host, port, transports, headStart, alternative, onHttp3 }: DialPlan,
+    { host, port, transports, headStart, alternative, onHttp3, obeysRecords }: DialPlan,
     settings: RaceSettings,
     signal: AbortSignal,
     open: (
@@ -292,17 +301,20 @@ export class Dialer {
     ) => Promise<Session>,
     onLingering: (isLingering: boolean) => void,
   ): Promise<Session> {
-    const { clock, resolve } = this.#settings;
+    const { clock, resolve, protocols } = this.#settings;
+    const { onServices, onSecureOnly } = this.#news;
+    // RFC 9460 §9.5: records are about https. Where the client was told to go elsewhere, they are about another place.
+    const asksRecords = this.secure || (obeysRecords === true && onSecureOnly !== undefined && host === this.host);
     let lookupEnd: number | undefined;
     onLingering(onHttp3 !== undefined);
     return race<Session>({
-      settings,
+      settings: asksRecords ? settings : { ...settings, records: undefined },
       host,
       port,
       transports,
       headStart,
       alternative,
-      alpn: this.protocols,
+      alpn: this.secure ? this.protocols : protocols,
       resolve,
       signal,
       clock,
@@ -318,7 +330,15 @@ export class Dialer {
       },
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
       onDecision: (decision) => this.#remember(decision),
-      ...(this.#news.onServices === undefined ? {} : { onServices: this.#news.onServices }),
+      ...(onServices === undefined ? {} : { onServices }),
+      ...(this.secure || onSecureOnly === undefined
+        ? {}
+        : {
+            onSecureOnly: (until) => {
+              onSecureOnly(until);
+              return new SecureOnlyError(this.origin);
+            },
+          }),
       ...(onHttp3 === undefined
         ? {}
         : {

@@ -6,6 +6,7 @@ import { printable } from "../../wire/printable.ts";
 /** Each code with its meaning. */
 export const CLIENT_ERRORS = {
   NAME_NOT_FOUND: "the host name has no address",
+  LOCAL_ADDRESS_UNAVAILABLE: "this machine does not have the address or interface to connect from",
   CONNECTION_REFUSED: "nothing is listening at that address and port",
   CONNECTION_FAILED: "the connection could not be established",
   CONNECTION_LOST: "the connection ended before the response did",
@@ -62,6 +63,13 @@ export class ClientError extends TypeError {
 export class ServerGoneError extends ClientError {
   constructor(message: string) {
     super("CONNECTION_LOST", message);
+  }
+}
+
+/** The HTTPS records of an http origin say that it is only reached over TLS (RFC 9460 §9.5): the request goes to its https form. */
+export class SecureOnlyError extends ClientError {
+  constructor(origin: string) {
+    super("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${origin} say that it is reached over TLS`);
   }
 }
 

@@ -33,6 +33,7 @@ import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
 import type { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
+import { explainLocal } from "./local-source.ts";
 import { type ChoosePreferred, choosePreferred } from "./preferred-address.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
@@ -184,9 +185,7 @@ async function dialFlight<P extends DialedProtocol>(
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
   const remote = { family: address.family, host: address.address, port: options.port };
-  const open: OpenSocket = (peer, local) =>
-    environment.connect?.(peer, SMALL_SEND_ARENA, local) ??
-    environment.bind(0, local ?? (peer.family === 6 ? "::" : "0.0.0.0"), SMALL_SEND_ARENA);
+  const open = socketOpener(environment, options.localAddress);
   const socket = await open(remote, undefined);
   const endpoint = new Endpoint({
     ...endpointTrace(environment.trace),
@@ -290,6 +289,18 @@ async function dialFlight<P extends DialedProtocol>(
     throw error;
   }
 }
+
+/** Sockets for the connection's paths, from the same local address if one was given. */
+const socketOpener =
+  (environment: QuicEnvironment, localAddress: string | undefined): OpenSocket =>
+  async (peer, local = localAddress) => {
+    try {
+      return await (environment.connect?.(peer, SMALL_SEND_ARENA, local) ??
+        environment.bind(0, local ?? (peer.family === 6 ? "::" : "0.0.0.0"), SMALL_SEND_ARENA));
+    } catch (error) {
+      throw (local === undefined ? undefined : explainLocal(error, local)) ?? error;
+    }
+  };
 
 /** A connection attempt: waits until the connection can be used, and verifies the certificate. */
 class DialedHandshake {

@@ -1,5 +1,4 @@
 // Drives agent/happy-eyeballs: looks names up, starts attempts that are promises, and aborts those that lose.
-import { lookup } from "node:dns/promises";
 import {
   type AlternativePlace,
   type AttemptReport,
@@ -14,22 +13,27 @@ import {
   type ServiceInfo,
   type Transport,
 } from "../../agent/index.ts";
-import { type Instant, type Micros, since, toMillis } from "../../base/time.ts";
-import { RECORD_TYPES } from "../../dns/index.ts";
+import { after, type Instant, type Micros, seconds, since, toMillis } from "../../base/time.ts";
+import { RECORD_TYPES, type ResourceRecord } from "../../dns/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { HostClock } from "../clock.ts";
-import type { DnsResolver } from "../dns/resolver.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import { systemRng } from "../random.ts";
+import { type AddressSource, isLocalhost, type Resolver } from "./addresses.ts";
 import { ClientError } from "./errors.ts";
-import { notFound, type Resolve, resolveHost } from "./resolve.ts";
+import { type LocalSource, noSourceFor } from "./local-source.ts";
+import { notFound, type Resolve } from "./resolve.ts";
 import { ownFamilies, sourceTowards } from "./routes.ts";
 
 /** The parameters of every race of a client. */
 export interface RaceSettings extends Pick<RaceRules, "version" | "resolutionDelay" | "attemptDelay"> {
+  /** Where addresses come from. */
+  readonly addresses: AddressSource;
+  /** Where connections leave this machine, if the system does not choose. */
+  readonly local?: LocalSource | undefined;
   /** Asks for HTTPS records; undefined to do without. */
-  readonly records: (() => Promise<DnsResolver>) | undefined;
+  readonly records: (() => Promise<Resolver>) | undefined;
   /** What earlier connections have shown about addresses. */
   readonly history: NetworkHistory;
 }
@@ -62,6 +66,11 @@ export interface RaceOptions<Outcome> {
   /** Told what HTTPS records say. */
   onServices?(info: ServiceInfo): void;
   /**
+   * For an http origin: its records name no endpoints, but may say that it is only reached over TLS (RFC 9460 §9.5). The race then
+   * ends with this function's error, or, if it is over already, goes on as it was.
+   */
+  onSecureOnly?(until: Instant): Error;
+  /**
    * Lets attempts over the first transport go on when another was faster, until the signal aborts. Called once, unless the
    * first transport wins: with what came of it, perhaps before the race has ended.
    */
@@ -83,6 +92,9 @@ export type PreferredOutcome<Outcome> =
 export function race<Outcome>(options: RaceOptions<Outcome>): Promise<Outcome> {
   return new Promise((resolve, reject) => new RaceDriver(options, resolve, reject).start());
 }
+
+/** Seconds; a record that lasts longer is asked for again. */
+const MAX_TTL = 86_400;
 
 class RaceDriver<Outcome> {
   readonly #options: RaceOptions<Outcome>;
@@ -115,10 +127,11 @@ class RaceDriver<Outcome> {
         transports,
         alpn,
         usesRecords: settings.records !== undefined && ipVersion(host) === undefined,
-        isDnsProtected: false,
-        // The caller's resolver knows its network.
-        families: given === undefined ? ownFamilies() : { ipv4: true, ipv6: true },
-        sourceOf: (address) => (this.#sources.has(address) ? this.#sources.get(address) : address),
+        isDnsProtected: settings.addresses.resolver?.isProtected === true,
+        families: familiesOf(settings.local, given),
+        sourceOf: (address) =>
+          settings.local?.address(ipVersion(address) ?? 4) ??
+          (this.#sources.has(address) ? this.#sources.get(address) : address),
         historyOf: (address) => settings.history.of(address),
         headStart: headStart ?? settings.attemptDelay,
         keepsPreferred: options.onPreferred !== undefined,
@@ -197,10 +210,14 @@ class RaceDriver<Outcome> {
     const { host, failure } = this.#options;
     if (failure !== undefined) return failure(attempts, error, why);
     if (attempts.length > 0) return failureOf(this.#options, attempts, error);
+    const { local } = this.#options.settings;
+    if (local !== undefined) return noSourceFor(host, local);
     const cause = new Error(why);
     return this.#namesOtherProtocols
       ? new ClientError("PROTOCOL_UNAVAILABLE", `the HTTPS records of ${host} name other protocols`, { cause })
-      : notFound(host, this.#lookupError ?? cause);
+      : this.#lookupError instanceof ClientError
+        ? this.#lookupError
+        : notFound(host, this.#lookupError ?? cause);
   }
 
   /** True if there are HTTPS records, and none for a transport of this race. */
@@ -245,7 +262,7 @@ class RaceDriver<Outcome> {
   }
 
   async #queryRecords(name: string): Promise<void> {
-    const { settings, alpn } = this.#options;
+    const { settings, alpn, onSecureOnly } = this.#options;
     const { signal } = this.#lookups;
     const machine = this.#machine;
     try {
@@ -254,7 +271,12 @@ class RaceDriver<Outcome> {
       if (answer.kind === "failed")
         machine.handleServiceFailure(name, answer.failures.at(-1) ?? "no server", this.#now());
       else {
-        const info = readServices(answer.kind === "records" ? answer.records : [], alpn, systemRng);
+        const records = answer.kind === "records" ? answer.records : [];
+        const info = readServices(records, alpn, systemRng);
+        if (onSecureOnly !== undefined) {
+          this.#handleSecureOnly(name, info, records);
+          return;
+        }
         this.#options.onServices?.(info);
         machine.handleServices(name, info, this.#now());
       }
@@ -263,26 +285,36 @@ class RaceDriver<Outcome> {
     }
   }
 
+  /** RFC 9460 §9.5: an alias or a compatible record counts; one that is broken, or made for others, leaves the origin to http. */
+  #handleSecureOnly(name: string, info: ServiceInfo, records: readonly ResourceRecord[]): void {
+    const now = this.#now();
+    if (info.kind === "none") {
+      this.#machine.handleServices(name, info, now);
+      return;
+    }
+    const answer = info.kind === "alias" ? info.target : `${info.services.length} services`;
+    this.#options.onDecision({ at: now / 1_000, event: { type: "race:answer", record: "HTTPS", name, answer } });
+    const ttl = records.reduce((least, each) => Math.min(least, each.ttl), MAX_TTL);
+    const error = this.#options.onSecureOnly!(after(now, seconds(ttl)));
+    this.#settle(() => this.#reject(error));
+    this.#machine.abort(now, error.message);
+  }
+
   /** The addresses of one family: a failure is an absence, and never delays the other family. */
   async #addresses(name: string, family: 4 | 6): Promise<readonly string[]> {
-    const { host, port, resolve } = this.#options;
+    const { host, port, resolve, settings } = this.#options;
     const bare = name.replace(/\.$/, "");
     if (bare === host) {
       this.#given ??= Promise.resolve(resolve?.(host, port));
       const given = await this.#given;
       if (given !== undefined) return given.filter((each) => ipVersion(each) === family);
     }
-    if (bare === "localhost" || bare.endsWith(".localhost")) {
-      const all = await resolveHost(bare, port, undefined);
-      return all.filter((each) => each.family === family).map(({ address }) => address);
-    }
-    const found = await lookup(bare, { all: true, family, verbatim: true }).catch((error: unknown) => {
+    const addresses = await settings.addresses.find(bare, family).catch((error: unknown) => {
       // A failure of the name servers says more than the absence of one family.
-      if (codeOf(this.#lookupError) !== "EAI_AGAIN") this.#lookupError = error;
+      if (!isServerFailure(this.#lookupError)) this.#lookupError = error;
       return [];
     });
-    const addresses = found.map(({ address }) => address);
-    await this.#findSources(addresses);
+    if (!isLocalhost(bare) && settings.local === undefined) await this.#findSources(addresses);
     return addresses;
   }
 
@@ -338,7 +370,14 @@ class RaceDriver<Outcome> {
   }
 }
 
-const codeOf = (error: unknown): string | undefined => (error as { code?: string } | undefined)?.code;
+/** The caller's resolver knows its network; a local address only reaches its family. */
+function familiesOf(local: LocalSource | undefined, given: Resolve | undefined): RaceRules["families"] {
+  if (local !== undefined) return { ipv4: local.address(4) !== undefined, ipv6: local.address(6) !== undefined };
+  return given === undefined ? ownFamilies() : { ipv4: true, ipv6: true };
+}
+
+const isServerFailure = (error: unknown): boolean =>
+  error instanceof ClientError || (error as { code?: string } | undefined)?.code === "EAI_AGAIN";
 
 const isAboutCertificate = (error: unknown): boolean =>
   error instanceof ClientError && error.code.startsWith("CERTIFICATE_");

@@ -14,6 +14,22 @@ export function ownFamilies(): { readonly ipv4: boolean; readonly ipv6: boolean 
   return ipv4 || ipv6 ? { ipv4, ipv6 } : { ipv4: true, ipv6: true };
 }
 
+/** The addresses of this machine that are the same for everyone: neither of loopback, a link or a private network, nor behind the provider's NAT. */
+export function ownPublicAddresses(): readonly string[] {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return all
+    .filter(({ address, internal }) => !internal && !isOfLink(address) && !isPrivate(address))
+    .map(({ address }) => address);
+}
+
+/** RFC 1918, RFC 6598, RFC 4193. */
+function isPrivate(address: string): boolean {
+  const [first = 0, second = 0] = parseIpAddress(address.replace(/%.*$/, "")) ?? [];
+  if (ipVersion(address) === 6) return (first & 0xfe) === 0xfc;
+  const pair = first * 256 + second;
+  return first === 10 || (pair >= 0xac10 && pair < 0xac20) || pair === 0xc0a8 || (pair >= 0x6440 && pair < 0x6480);
+}
+
 const isOfLink = (address: string): boolean => isLinkLocal(parseIpAddress(address.replace(/%.*$/, ""))!);
 
 /** The port is never used: connecting a UDP socket sends nothing, but chooses a route. */

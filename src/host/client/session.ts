@@ -162,6 +162,8 @@ export interface DialOptions {
   readonly port: number;
   /** The host's resolved addresses, best first. Not empty, unless there is a path. */
   readonly addresses: readonly ResolvedAddress[];
+  /** The address of this machine to connect from. By default, the system chooses it. */
+  readonly localAddress?: string | undefined;
   /** The path of a UNIX domain socket to connect to, instead of an address. */
   readonly path?: string | undefined;
   readonly lookupStart: number;

@@ -4,6 +4,7 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { runsOver } from "./cut-off.ts";
 import { asClientError, ClientError } from "./errors.ts";
+import { explainLocal } from "./local-source.ts";
 import type { ConnectionTimings, DialOptions, Protocol, ResolvedAddress } from "./session.ts";
 import { judgeCertificate } from "./verdict.ts";
 
@@ -76,6 +77,8 @@ async function establish(options: TcpConnectOptions): Promise<Socket> {
   function explain(error: unknown): unknown {
     if (signal.aborted || !(error instanceof Error)) return error;
     const code = codeOf(error);
+    const local = options.localAddress === undefined ? undefined : explainLocal(error, options.localAddress);
+    if (local !== undefined) return local;
     const where = path ?? `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
     if (code === "ECONNREFUSED" || (path !== undefined && code === "ENOENT")) {
       return new ClientError("CONNECTION_REFUSED", `nothing is listening at ${where}`, {
@@ -97,7 +100,7 @@ const wasGivenUp = (error: unknown, of: string): boolean =>
 
 /** Rejects with Node's error, or with the signal's reason. */
 function connectAny(
-  { port, path, signal }: TcpConnectOptions,
+  { port, path, signal, localAddress }: TcpConnectOptions,
   addresses: readonly ResolvedAddress[],
   attemptTimeout?: number,
 ): Promise<Socket> {
@@ -109,8 +112,10 @@ function connectAny(
     else callback(null, first.address, first.family);
   };
   const patience = attemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout: attemptTimeout };
+  // With several addresses, Node ignores the local one; the race gives one at a time.
+  const from = localAddress === undefined ? { autoSelectFamily: true } : { autoSelectFamily: false, localAddress };
   const socket = connectSocket(
-    path === undefined ? { host: "addresses.invalid", port, lookup, autoSelectFamily: true, ...patience } : { path },
+    path === undefined ? { host: "addresses.invalid", port, lookup, ...from, ...patience } : { path },
   );
   socket.on("error", ignore); // errors may occur at any time, even if nothing is waiting
   return settle(socket, "connect", signal, (error) => error);

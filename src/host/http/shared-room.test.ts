@@ -4,9 +4,9 @@ import { FetchRoom, type RoomUser, SharedRoom } from "./shared-room.ts";
 const LIMIT = 100;
 
 function open(Room: typeof SharedRoom) {
-  const state = { used: 0 };
+  const state = { bytesBuffered: 0 };
   const notified: string[] = [];
-  const room = new Room({ limit: LIMIT, used: () => state.used });
+  const room = new Room(LIMIT, state);
   const user = (name: string): RoomUser => ({ handleRoom: () => void notified.push(name) });
   return { state, notified, room, user };
 }
@@ -16,10 +16,10 @@ describe("bytes being fetched", () => {
     const { state, notified, room, user } = open(SharedRoom);
     const [a, b, c] = [user("a"), user("b"), user("c")];
     expect([room.has(a, 60), room.has(b, 60), room.has(c, 60)]).toEqual([true, true, false]);
-    state.used = 60;
+    state.bytesBuffered = 60;
     room.settle(a);
     expect(notified).toEqual([]);
-    state.used = 70;
+    state.bytesBuffered = 70;
     room.settle(b);
     expect(notified).toEqual(["c"]);
   });
@@ -35,7 +35,7 @@ describe("bytes being fetched", () => {
     const { state, notified, room, user } = open(FetchRoom);
     const [a, b] = [user("a"), user("b")];
     expect([room.has(a, 100), room.has(b, 1)]).toEqual([true, false]);
-    state.used = 100;
+    state.bytesBuffered = 100;
     room.settle(a);
     expect(notified).toEqual(["b"]);
   });
@@ -44,13 +44,13 @@ describe("bytes being fetched", () => {
 test("waiting users are notified once a quarter is free, unless they have finished", () => {
   const { state, notified, room, user } = open(SharedRoom);
   const [a, b] = [user("a"), user("b")];
-  state.used = LIMIT;
+  state.bytesBuffered = LIMIT;
   expect([room.has(a, 0), room.has(b, 0)]).toEqual([false, false]);
   room.settle(b);
-  state.used = 76;
+  state.bytesBuffered = 76;
   room.update();
   expect(notified).toEqual([]);
-  state.used = 75;
+  state.bytesBuffered = 75;
   room.update();
   room.update();
   expect(notified).toEqual(["a"]);

@@ -9,29 +9,29 @@ export interface RoomUser {
   handleRoom(): void;
 }
 
-export interface SharedRoomOptions {
-  /** Bytes. */
-  readonly limit: number;
-  /** Returns the bytes queued now. */
-  readonly used: () => number;
+/** What fills the room. */
+export interface RoomSource {
+  /** Bytes queued now. */
+  readonly bytesBuffered: number;
 }
 
 export class SharedRoom {
   readonly #limit: number;
-  readonly #used: () => number;
+  readonly #source: RoomSource;
   readonly #fetching = new SparseMap<RoomUser, number>();
   #fetched = 0;
   readonly #waiting = new SparseSet<RoomUser>();
 
-  constructor({ limit, used }: SharedRoomOptions) {
+  /** `limit` is in bytes. */
+  constructor(limit: number, source: RoomSource) {
     this.#limit = limit;
-    this.#used = used;
+    this.#source = source;
   }
 
   /** Returns true if there is room, and reserves `bytes` until `settle`. Otherwise `handleRoom` is called later. */
   has(user: RoomUser, bytes: number): boolean {
     const hasFreed = this.#drop(user);
-    const hasRoom = this.#used() + this.#fetched < this.#limit;
+    const hasRoom = this.#source.bytesBuffered + this.#fetched < this.#limit;
     if (!hasRoom) {
       this.#waiting.add(user);
     } else if (bytes > 0) {
@@ -51,7 +51,7 @@ export class SharedRoom {
 
   /** Call after bytes were sent. Notifies waiting users once a quarter is free, in order of arrival. */
   update(): void {
-    if (this.#waiting.size > 0 && (this.#used() + this.#fetched) * 4 <= this.#limit * 3) this.notify();
+    if (this.#waiting.size > 0 && (this.#source.bytesBuffered + this.#fetched) * 4 <= this.#limit * 3) this.notify();
   }
 
   protected notify(): void {

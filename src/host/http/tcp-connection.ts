@@ -71,10 +71,7 @@ export class TcpConnection implements Holder {
   /** HTTP/2: runs until the first request head arrives. */
   headTimer: Timer | undefined;
   /** HTTP/2: the send buffer limit shared by all responses. */
-  readonly room: SharedRoom = new SharedRoom({
-    limit: MAX_PENDING,
-    used: () => this.#sum(({ pending }) => pending),
-  });
+  readonly room: SharedRoom = new SharedRoom(MAX_PENDING, this);
   /** HTTP/1.1: requests waiting for their turn. */
   pipeline: Http1Pipeline | undefined;
   /** HTTP/2: the same. */
@@ -107,6 +104,11 @@ export class TcpConnection implements Holder {
       onFault: this.listener.onFault,
     });
     return this.#outbox;
+  }
+
+  /** Bytes of all responses that are queued. */
+  get bytesBuffered(): number {
+    return this.#sum(({ pending }) => pending);
   }
 
   isAbused(): boolean {

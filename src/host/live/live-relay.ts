@@ -1,6 +1,6 @@
 /** A relay with a clock: the machine, its timer, and its peers of any carrier. */
 
-import { type Draft, draftOfAlpn } from "../../media/moq/draft.ts";
+import { alpnOf, DRAFTS, type Draft, draftOfAlpn } from "../../media/moq/draft.ts";
 import {
   type Authorize,
   type Grant,
@@ -16,7 +16,7 @@ import type { WebTransportSession } from "../webtransport/web-transport-session.
 import { carry } from "./carried-session.ts";
 
 /** Drafts whose sessions are spoken, as subprotocols of WebTransport, the best first. */
-export const LIVE_PROTOCOLS: readonly string[] = ["moqt-20", "moqt-18"];
+export const LIVE_PROTOCOLS: readonly string[] = DRAFTS.map(alpnOf);
 
 /** The first of a client's protocols that is spoken here. */
 export const chooseProtocol = (offered: readonly string[]): string | undefined =>

@@ -6,6 +6,8 @@ import type { TcpConnection, TcpEvent, TcpListener } from "../../tcp/index.ts";
 import type { HostClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
+import { Liveness } from "./liveness.ts";
+import { Names } from "./names.ts";
 
 export type ConnectionListener = (type: Exclude<TcpEvent["type"], "accepted">, now: Instant) => void;
 
@@ -13,6 +15,8 @@ export class StackDriver {
   readonly stack: Stack;
   readonly clock: HostClock;
   readonly onFault: (fault: Fault) => void;
+  readonly liveness = new Liveness();
+  readonly names: Names;
   readonly #timer: MachineTimer;
   readonly #turn: () => void;
   readonly #connections = new Map<TcpConnection, ConnectionListener>();
@@ -21,8 +25,9 @@ export class StackDriver {
   #isTurnDue = false;
   #isClosed = false;
 
-  constructor(options: StackOptions, clock: HostClock, onFault: (fault: Fault) => void) {
+  constructor(options: StackOptions, clock: HostClock, onFault: (fault: Fault) => void, names = new Names()) {
     this.clock = clock;
+    this.names = names;
     this.onFault = onFault;
     this.stack = new Stack(
       {
@@ -36,7 +41,7 @@ export class StackDriver {
       },
       clock.now(),
     );
-    this.#timer = new MachineTimer(onFault, (now) => this.advance(now), clock);
+    this.#timer = new MachineTimer(onFault, (now) => this.advance(now), clock).unref();
     this.#turn = guard("netstack turn", onFault, () => {
       this.#isTurnDue = false;
       this.advance(clock.now());
@@ -98,12 +103,25 @@ export class StackDriver {
     this.stack.handleTimeout(now);
     this.#dispatch(now);
     this.stack.flush(now);
-    this.#timer.set(this.stack.nextTimeout());
+    const next = this.stack.nextTimeout();
+    this.#timer.set(next);
+    // Packets from this host to itself: a timer would make each wait for a millisecond.
+    if (next !== undefined && next <= now) this.schedule();
+    // What was sent before the last socket was closed still has to arrive.
+    this.liveness.release(this);
+    if (!this.liveness.isHeld && this.#hasUnfinished()) this.liveness.hold(this);
+  }
+
+  #hasUnfinished(): boolean {
+    for (const { state } of this.stack.tcp.connections())
+      if (state !== "TIME-WAIT" && state !== "FIN-WAIT-2") return true;
+    return false;
   }
 
   close(): void {
     this.#isClosed = true;
     this.#timer.set(undefined);
+    this.liveness.clear();
     for (const { device } of this.stack.interfaces) device.close();
   }
 

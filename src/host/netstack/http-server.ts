@@ -3,7 +3,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { NetHost } from "./host.ts";
 import type { TcpServer } from "./tcp-server.ts";
-import type { TcpSocket } from "./tcp-socket.ts";
 
 export type { IncomingMessage, ServerResponse };
 
@@ -15,7 +14,5 @@ export function serveHttp(
 ): TcpServer {
   const http = createServer();
   http.on("request", callback);
-  const emit: (event: string, socket: TcpSocket) => boolean = http.emit;
-  const listener = emit.bind(http, "connection");
-  return host.net.createServer().on("connection", listener).listen(port);
+  return host.serve(http, port);
 }

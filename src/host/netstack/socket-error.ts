@@ -12,7 +12,11 @@ export type SocketErrorCode =
   | "EINVAL"
   | "EMSGSIZE"
   | "EPIPE"
-  | "ENETDOWN";
+  | "ENETDOWN"
+  | "EALREADY"
+  | "EISCONN"
+  | "ENOTCONN"
+  | "ENOTFOUND";
 
 const SENTENCES: Readonly<Record<SocketErrorCode, string>> = {
   ECONNREFUSED: "connection refused",
@@ -28,31 +32,43 @@ const SENTENCES: Readonly<Record<SocketErrorCode, string>> = {
   EMSGSIZE: "message too long",
   EPIPE: "the connection is closed for writing",
   ENETDOWN: "the device is gone",
+  EALREADY: "the server is listening",
+  EISCONN: "the socket is connected",
+  ENOTCONN: "the socket is not connected",
+  ENOTFOUND: "this host knows no such name; give createHost `hosts` or `lookup`",
 };
 
-export interface Endpoint {
-  readonly address: Uint8Array;
-  readonly port: number;
+/** The other end, as far as it is known. */
+export interface ErrorPlace {
+  readonly address?: Uint8Array;
+  readonly name?: string;
+  readonly port?: number;
 }
 
+/** An error of a socket, with Node's `code`, and the reason that the peer's reset gave. */
 export class SocketError extends Error {
   override readonly name = "SocketError";
   readonly code: SocketErrorCode;
   readonly syscall: string;
   readonly address: string | undefined;
   readonly port: number | undefined;
+  /** The name that was looked up. */
+  readonly hostname: string | undefined;
   /** The reason that the peer gave for its reset (draft-ietf-tcpm-rst-diagnostic-payload). A claim, not a proof. */
   readonly resetReason: ResetReason | undefined;
 
-  constructor(syscall: string, code: SocketErrorCode, at?: Endpoint, resetReason?: ResetReason) {
-    const address = at === undefined ? undefined : formatIpAddress(at.address);
-    const where = at === undefined ? "" : ` ${address!.includes(":") ? `[${address}]` : address}:${at.port}`;
+  constructor(syscall: string, code: SocketErrorCode, place: ErrorPlace = {}, resetReason?: ResetReason) {
+    const { name, port } = place;
+    const address = place.address === undefined ? undefined : formatIpAddress(place.address);
+    const host = address?.includes(":") ? `[${address}]` : (address ?? name);
+    const where = host === undefined ? "" : ` ${host}${port === undefined ? "" : `:${port}`}`;
     const why = resetReason === undefined ? "" : `: ${describeReset(resetReason)}`;
     super(`${syscall} ${code}${where}: ${SENTENCES[code]}${why}`);
     this.code = code;
     this.syscall = syscall;
     this.address = address;
-    this.port = at?.port;
+    this.port = port;
+    this.hostname = name;
     this.resetReason = resetReason;
   }
 }

@@ -39,6 +39,7 @@ const READS_PER_ROUND = 16;
 const ROUNDS_PER_TURN = 8;
 const READABLE = { readable: true, writable: false };
 
+/** The options of `openTap`. */
 export interface TapLinkOptions {
   /** 1500 by default; set the same on the interface. */
   readonly mtu?: number;
@@ -48,6 +49,7 @@ export interface TapLinkOptions {
   readonly onFault?: (fault: Fault) => void;
 }
 
+/** A TAP device as a link of a host. */
 export class TapLink implements LinkDevice {
   readonly name: string;
   readonly mtu: number;
@@ -110,20 +112,25 @@ export class TapLink implements LinkDevice {
     return false;
   }
 
+  /** Does nothing: the device has no timers. */
   handleTimeout(): void {}
 
+  /** Always undefined. */
   nextTimeout(): undefined {
     return undefined;
   }
 
+  /** Keeps the process alive while the device is open. */
   ref(): void {
     this.#poll.ref();
   }
 
+  /** Lets the process exit while the device is open. */
   unref(): void {
     this.#poll.unref();
   }
 
+  /** Closes the descriptor; the interface vanishes. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

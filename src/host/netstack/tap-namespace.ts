@@ -21,6 +21,7 @@ export const OURS = { ipv4: "10.77.0.2", ipv6: "fd77::2" } as const;
 
 let count = 0;
 
+/** A namespace with a TAP device; it ends with `using`. */
 export class TapNamespace implements Disposable {
   readonly link: TapLink;
   readonly name: string;

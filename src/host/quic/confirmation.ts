@@ -4,17 +4,17 @@
  */
 
 export class Confirmation {
-  readonly #isHandshakeComplete: () => boolean;
+  readonly #connection: { readonly isHandshakeComplete: boolean };
   #settled: Promise<void> | undefined;
   #resolve: (() => void) | undefined;
   #reject: ((reason: Error) => void) | undefined;
 
-  constructor(isHandshakeComplete: () => boolean) {
-    this.#isHandshakeComplete = isHandshakeComplete;
+  constructor(connection: { readonly isHandshakeComplete: boolean }) {
+    this.#connection = connection;
   }
 
   get isPending(): boolean {
-    return !this.#isHandshakeComplete();
+    return !this.#connection.isHandshakeComplete;
   }
 
   /** True if someone may wait for the promise. */

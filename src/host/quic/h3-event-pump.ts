@@ -19,6 +19,8 @@ export class H3EventPump {
   readonly #h3: H3Connection;
   readonly #handler: H3EventHandler;
   #isDrainScheduled = false;
+  /** Made when it is first needed, which is never for most connections. */
+  #onDrainDue: (() => void) | undefined;
 
   constructor(h3: H3Connection, handler: H3EventHandler) {
     this.#h3 = h3;
@@ -37,17 +39,18 @@ export class H3EventPump {
     if (this.#isDrainScheduled) return;
     this.#isDrainScheduled = true;
     // Deferred, because a caller in the middle of a read would get "finished" before the content.
+    if (this.#onDrainDue === undefined) this.#onDrainDue = guard("h3 events", this.#onFault, () => this.#drainLate());
     queueMicrotask(this.#onDrainDue);
   }
 
-  readonly #onDrainDue = guard(
-    "h3 events",
-    (fault) => this.#handler.handleFault(fault),
-    () => {
-      this.#isDrainScheduled = false;
-      this.drain();
-    },
-  );
+  get #onFault(): (fault: Fault) => void {
+    return (fault) => this.#handler.handleFault(fault);
+  }
+
+  #drainLate(): void {
+    this.#isDrainScheduled = false;
+    this.drain();
+  }
 
   drain(): void {
     const h3 = this.#h3;

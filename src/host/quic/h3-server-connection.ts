@@ -19,6 +19,7 @@ import {
   WebTransportStreams,
   webTransportSettings,
 } from "../../webtransport/h3/index.ts";
+import type { HostClock } from "../clock.ts";
 import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ClientIdentity, ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -30,7 +31,7 @@ import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
 import { H3ServerExchange } from "./h3-exchange.ts";
 import type { H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
-import { HeadTimeout } from "./head-timeout.ts";
+import { HeadTimeout, type HeadTimeoutHost } from "./head-timeout.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 import { h3Trace } from "./tracing.ts";
 
@@ -56,16 +57,12 @@ function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | und
   return refusalOfServer(head.scheme, head)?.status;
 }
 
-class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
+class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler, HeadTimeoutHost {
   readonly h3: H3Connection;
   readonly webTransport: WebTransportStreams | undefined;
-  readonly info: ConnectionInfo;
   readonly client: ClientIdentity | undefined;
   readonly firstAddress: PeerAddress;
-  readonly room: SharedRoom = new FetchRoom({
-    limit: DEFAULT_LIMITS.sendBufferPerConnection,
-    used: () => this.#connection.streamFacts.bytesBuffered,
-  });
+  readonly room: SharedRoom;
   readonly confirmation: Confirmation;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
@@ -75,8 +72,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly #heads: HeadTimeout;
   #isDraining = false;
   readonly #newer: NewerDrafts;
+  #info: ConnectionInfo | undefined;
   /** Requests for sessions that wait for the client's settings, which tell their draft. */
-  readonly #held: (() => void)[] = [];
+  #held: (() => void)[] | undefined;
   #hasSettings = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions, client?: ClientIdentity) {
@@ -85,7 +83,8 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#options = options;
     this.client = client;
     this.firstAddress = peerAddress(connection.remoteAddress);
-    this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
+    this.confirmation = new Confirmation(connection);
+    this.room = new FetchRoom(DEFAULT_LIMITS.sendBufferPerConnection, connection.streamFacts);
     const { rng, clock } = driver.environment;
     const claims = new StreamClaims();
     this.#newer = options.newerDrafts ?? {};
@@ -108,12 +107,15 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       date: () => this.date(),
     });
     this.#pump = new H3EventPump(this.h3, this);
-    this.#heads = new HeadTimeout(this.h3, options.headersTimeout, {
-      clock: driver.environment.clock,
-      onFault: this.handleFault,
-      onRefused: () => this.#pump.drain(),
-    });
-    this.info = { stats: () => connectionStats(connection) };
+    this.#heads = new HeadTimeout(this, options.headersTimeout);
+  }
+
+  get info(): ConnectionInfo {
+    return (this.#info ??= { stats: () => connectionStats(this.#connection) });
+  }
+
+  get clock(): HostClock {
+    return this.#driver.environment.clock;
   }
 
   /** Changes when the client migrates. */
@@ -127,7 +129,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   date(): string {
-    return httpDate(this.#driver.environment.clock.date());
+    return httpDate(this.clock.date());
   }
 
   pump(): void {
@@ -135,10 +137,20 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   /** Ends the connection after an exception. */
-  readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
+  handleFault(fault: Fault): void {
+    this.#driver.fail(this.#connection, fault);
+  }
+
+  onRefused(): void {
+    this.#pump.drain();
+  }
+
+  get #onFault(): (fault: Fault) => void {
+    return (fault) => this.handleFault(fault);
+  }
 
   cancelSoon(id: StreamId, code: number): void {
-    this.#driver.environment.clock.defer(guard("h3 reset", this.handleFault, () => this.h3.cancel(id, code)));
+    this.clock.defer(guard("h3 reset", this.#onFault, () => this.h3.cancel(id, code)));
   }
 
   onExchangeClosed(id: StreamId): void {
@@ -164,13 +176,14 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         // §3.1 of the draft: only settings tell which one it is.
         const isHeld =
           requestsSession(event.head.protocol) && !this.#hasSettings && (this.#newer.draft13 || this.#newer.draft15);
-        if (isHeld) this.#held.push(begin);
+        if (isHeld) (this.#held ??= []).push(begin);
         else begin();
         break;
       }
       case "settings":
         this.#hasSettings = true;
-        for (const begin of this.#held.splice(0)) begin();
+        for (const begin of this.#held ?? []) begin();
+        this.#held = undefined;
         break;
       case "data":
         this.#exchanges.get(event.id)?.handleData();
@@ -203,7 +216,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         // Deferred to the end of this turn: GOAWAY must be sent first to tell the client which requests were not
         // processed.
         if (!this.#isDraining) break;
-        this.#driver.environment.clock.defer(guard("h3 drained", this.handleFault, () => this.close()));
+        this.clock.defer(guard("h3 drained", this.#onFault, () => this.close()));
         break;
       case "goaway":
       case "informational":
@@ -246,13 +259,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     if (this.#exchanges.size === 0 && !this.confirmation.isAwaited) return;
     const error = new Error(describeClose(reason));
     this.confirmation.handleClosed(error);
-    for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
+    const abort = guard("h3 abort", this.#onFault, (exchange: H3StreamHandler) => exchange.abort(error));
+    for (const exchange of this.#exchanges.values()) abort(exchange);
     this.#exchanges.clear();
   }
-
-  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3StreamHandler, error: Error) =>
-    exchange.abort(error),
-  );
 
   awaitsPeer(): boolean {
     for (const { awaitsBody } of this.#exchanges.values()) if (awaitsBody === true) return true;

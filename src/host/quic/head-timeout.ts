@@ -16,32 +16,30 @@ export const DEFAULT_HEADERS_TIMEOUT = 30_000;
 /** A head is late after the timeout plus at most this share of it. */
 const INTERVALS = 6;
 
+export interface HeadTimeoutHost {
+  readonly h3: H3Connection;
+  readonly clock: HostClock;
+  handleFault(fault: Fault): void;
+  /** Called after requests were answered. */
+  onRefused(): void;
+}
+
 export class HeadTimeout {
-  readonly #h3: H3Connection;
-  readonly #clock: HostClock;
+  readonly #host: HeadTimeoutHost;
   readonly #interval: number;
-  readonly #onFault: (fault: Fault) => void;
-  readonly #onRefused: () => void;
   #timer: Timer | undefined;
   /** The lowest id without a request at the end of each of the last intervals, oldest first. */
   readonly #begun: StreamId[] = [];
 
-  /** `milliseconds` is the timeout; 0 for none. `onRefused` is called after requests were answered. */
-  constructor(
-    h3: H3Connection,
-    milliseconds: number,
-    host: { readonly clock: HostClock; readonly onFault: (fault: Fault) => void; readonly onRefused: () => void },
-  ) {
-    this.#h3 = h3;
-    this.#clock = host.clock;
+  /** `milliseconds` is the timeout; 0 for none. */
+  constructor(host: HeadTimeoutHost, milliseconds: number) {
+    this.#host = host;
     this.#interval = noLimit(milliseconds) / INTERVALS;
-    this.#onFault = host.onFault;
-    this.#onRefused = host.onRefused;
   }
 
   /** Call when a request has begun. */
   watch(): void {
-    if (this.#timer === undefined && this.#h3.incompleteHeads > 0) this.#start();
+    if (this.#timer === undefined && this.#host.h3.incompleteHeads > 0) this.#start();
   }
 
   clear(): void {
@@ -51,17 +49,18 @@ export class HeadTimeout {
   }
 
   #start(): void {
-    const tick = guard("h3 late heads", this.#onFault, () => this.#tick());
-    this.#timer = new Timer(tick, this.#interval, this.#clock).unref();
+    const onFault = (fault: Fault): void => this.#host.handleFault(fault);
+    const tick = guard("h3 late heads", onFault, () => this.#tick());
+    this.#timer = new Timer(tick, this.#interval, this.#host.clock).unref();
   }
 
   #tick(): void {
-    this.#begun.push(this.#h3.nextStreamId);
+    this.#begun.push(this.#host.h3.nextStreamId);
     if (this.#begun.length > INTERVALS) {
-      this.#h3.refuseIncompleteHeads(this.#begun.shift()!);
-      this.#onRefused();
+      this.#host.h3.refuseIncompleteHeads(this.#begun.shift()!);
+      this.#host.onRefused();
     }
-    if (this.#h3.incompleteHeads === 0) this.clear();
+    if (this.#host.h3.incompleteHeads === 0) this.clear();
     else this.#timer?.refresh();
   }
 }

@@ -28,7 +28,12 @@ import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { congestionControlNamed, handshakeLimit, idleLimit, newerDrafts, versionNumbers } from "./quic-options.ts";
 import { RESET_KEY_LENGTH, resetSecret } from "./reset-key.ts";
-import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
+import {
+  AcceptedConnection,
+  type AcceptedConnectionOptions,
+  type SelectIdentityEvent,
+  type ServerProtocols,
+} from "./server-protocol.ts";
 import { SessionTickets } from "./session-tickets.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
 import { endpointTrace } from "./tracing.ts";
@@ -55,6 +60,7 @@ export class QuicListener implements ManagedListener {
   #selectIdentity: SelectIdentity;
   #acceptsTunnels: boolean;
   #headersTimeout: number;
+  #accepting: AcceptedConnectionOptions | undefined;
   #isReferenced = true;
   #drainTimer: Timer | undefined;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
@@ -171,35 +177,34 @@ export class QuicListener implements ManagedListener {
       neighbours.onBatch = (batch) => driver.handleBatch(batch);
     }
     driver.onAccept = (connection) => {
-      let ended: (() => void) | false | undefined;
-      const accepted = new AcceptedConnection(connection, driver, {
-        protocols: serverProtocols,
-        onExchange: this.#options.onExchange,
-        acceptsTunnels: this.#acceptsTunnels,
-        newerDrafts: newerDrafts(quic?.experimental),
-        headersTimeout: this.#headersTimeout,
-        origins: this.#options.origins,
-        earlyData: this.#options.earlyData ?? "safe",
-        onKeyLog,
-        budget: this.#budget,
-        stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
-        clientCertificates: this.#clientCertificates,
-        onSelectIdentity: (event) => this.#selectLater(connection, driver, event),
-        onConnected: (alpn) => {
-          ended = this.#options.onOpened?.(peerAddress(connection.remoteAddress), "udp");
-          if (ended === false) accepted.shed("too many connections");
-          else this.#handleConnected(connection, accepted, alpn);
-        },
-        onClosed: (closed) => {
-          if (ended) ended();
-          this.#handleClosed(closed);
-        },
-      });
+      this.#accepting ??= this.#acceptingOn(driver);
+      const accepted = new AcceptedConnection(connection, driver, this.#accepting);
       this.#connections.add(accepted);
       return accepted;
     };
     if (!this.#isReferenced) driver.unref();
     return driver;
+  }
+
+  /** What new connections have in common, until an option changes. */
+  #acceptingOn(driver: QuicDriver): AcceptedConnectionOptions {
+    const { quic, onKeyLog, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    return {
+      protocols: serverProtocols,
+      onExchange: this.#options.onExchange,
+      acceptsTunnels: this.#acceptsTunnels,
+      newerDrafts: newerDrafts(quic?.experimental),
+      headersTimeout: this.#headersTimeout,
+      origins: this.#options.origins,
+      earlyData: this.#options.earlyData ?? "safe",
+      onKeyLog,
+      budget: this.#budget,
+      stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
+      clientCertificates: this.#clientCertificates,
+      onSelectIdentity: (connection, event) => this.#selectLater(connection, driver, event),
+      onConnected: (accepted, alpn) => this.#handleConnected(accepted, alpn),
+      onClosed: (closed) => this.#handleClosed(closed),
+    };
   }
 
   async close(timeout: number, notice = 0): Promise<void> {
@@ -259,15 +264,21 @@ export class QuicListener implements ManagedListener {
     });
   }
 
-  #handleConnected(connection: Connection, accepted: AcceptedConnection, alpn: string): void {
-    const { onConnection } = this.#options;
+  #handleConnected(accepted: AcceptedConnection, alpn: string): void {
+    const { onOpened, onConnection } = this.#options;
+    accepted.onEnded = onOpened?.(peerAddress(accepted.connection.remoteAddress), "udp");
+    if (accepted.onEnded === false) {
+      accepted.shed("too many connections");
+      return;
+    }
     if (onConnection === undefined) return;
-    const socket = new ConnectionSocket(connection, accepted, alpn);
+    const socket = new ConnectionSocket(accepted.connection, accepted, alpn);
     accepted.socket = socket;
     onConnection(socket);
   }
 
   #handleClosed(connection: AcceptedConnection): void {
+    if (connection.onEnded) connection.onEnded();
     this.#connections.delete(connection);
     connection.socket?.destroy();
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
@@ -290,10 +301,12 @@ export class QuicListener implements ManagedListener {
 
   setHttp1Limits({ headersTimeout }: Http1Limits): void {
     this.#headersTimeout = headersTimeout ?? this.#headersTimeout;
+    this.#accepting = undefined;
   }
 
   acceptTunnels(): void {
     this.#acceptsTunnels = true;
+    this.#accepting = undefined;
   }
 
   ref(): void {

@@ -63,9 +63,9 @@ export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   /** Present to ask clients for certificates. */
   readonly clientCertificates: ClientCertificates | undefined;
   /** Called if the host must select an identity for the client. */
-  readonly onSelectIdentity: (event: SelectIdentityEvent) => void;
+  readonly onSelectIdentity: (connection: Connection, event: SelectIdentityEvent) => void;
   /** Called when the handshake is complete. */
-  readonly onConnected: (alpn: string) => void;
+  readonly onConnected: (connection: AcceptedConnection, alpn: string) => void;
   readonly onClosed: (connection: AcceptedConnection) => void;
   /** None in virtual time. */
   readonly budget: Budget | undefined;
@@ -78,7 +78,7 @@ const STREAM_COST = 4 * 1024;
 
 /** A connection from its first packet to its end. */
 export class AcceptedConnection implements ConnectionListener, Holder {
-  readonly #connection: Connection;
+  readonly connection: Connection;
   readonly #driver: QuicDriver;
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
@@ -86,9 +86,11 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   #step: "open" | "announced" | "drained" = "open";
   /** Stands for this connection, if the owner of the server tracks connections. */
   socket: Duplex | undefined;
+  /** Tells the owner of the server that the connection has ended; false if the owner refused it. */
+  onEnded: (() => void) | false | undefined;
 
   constructor(connection: Connection, driver: QuicDriver, options: AcceptedConnectionOptions) {
-    this.#connection = connection;
+    this.connection = connection;
     this.#driver = driver;
     this.#options = options;
     this.#client = options.clientCertificates?.none;
@@ -97,7 +99,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
 
   /** Ends the connection after an exception. */
   handleFault(fault: Fault): void {
-    this.#driver.fail(this.#connection, fault);
+    this.#driver.fail(this.connection, fault);
   }
 
   handleEvent(event: ConnectionEvent, now: Instant): void {
@@ -106,7 +108,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
       return;
     }
     if (event.type === "select-identity") {
-      this.#options.onSelectIdentity(event);
+      this.#options.onSelectIdentity(this.connection, event);
       return;
     }
     if (event.type === "verify-certificate") {
@@ -116,8 +118,8 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     if (event.type === "connected") {
       const options = this.#options;
       // TLS only selects a protocol of the table.
-      this.#protocol = options.protocols[event.alpn]!(this.#connection, this.#driver, options, this.#client);
-      options.onConnected(event.alpn);
+      this.#protocol = options.protocols[event.alpn]!(this.connection, this.#driver, options, this.#client);
+      options.onConnected(this, event.alpn);
     }
     try {
       this.#protocol?.handleEvent(event, now);
@@ -133,38 +135,38 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     const now = new Date(this.#driver.environment.clock.date());
     const { client, refusal } = await this.#options.clientCertificates!.judge(chain, now);
     this.#client = client;
-    this.#connection.certificateVerdict(refusal, this.#driver.now());
+    this.connection.certificateVerdict(refusal, this.#driver.now());
   }
 
   // ── For the budget ────────────────────────────────────────────────────────────────────────────────────────────────
 
   held(): number {
-    const { activeBidiStreams, sendMemory, bytesReceived, bytesConsumed, chunksHeld } = this.#connection.streamFacts;
+    const { activeBidiStreams, sendMemory, bytesReceived, bytesConsumed, chunksHeld } = this.connection.streamFacts;
     const unread = bytesReceived - bytesConsumed;
     const own = this.#protocol?.held?.() ?? 0;
     return activeBidiStreams * STREAM_COST + sendMemory + unread + chunksHeld * CHUNK_COST + own;
   }
 
   awaitsPeer(): boolean {
-    const { bytesBuffered, chunksHeld } = this.#connection.streamFacts;
+    const { bytesBuffered, chunksHeld } = this.connection.streamFacts;
     return bytesBuffered > 0 || chunksHeld > 0 || this.#protocol?.awaitsPeer?.() === true;
   }
 
   awaitsReader(): boolean {
-    return this.#connection.streamFacts.bytesBuffered > 0;
+    return this.connection.streamFacts.bytesBuffered > 0;
   }
 
   isBusy(): boolean {
-    return this.#connection.streamFacts.activeBidiStreams > 0;
+    return this.connection.streamFacts.activeBidiStreams > 0;
   }
 
   progress(): number {
-    const { bytesSent, bytesConsumed } = this.#connection.streamFacts;
+    const { bytesSent, bytesConsumed } = this.connection.streamFacts;
     return bytesSent + bytesConsumed;
   }
 
   read(): number {
-    return this.#connection.streamFacts.bytesSent;
+    return this.connection.streamFacts.bytesSent;
   }
 
   shed(reason: string): void {
@@ -192,7 +194,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   }
 
   close(): void {
-    if (this.#protocol === undefined) this.#connection.close(0, "");
+    if (this.#protocol === undefined) this.connection.close(0, "");
     else this.#protocol.close();
   }
 }

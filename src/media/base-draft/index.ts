@@ -14,4 +14,5 @@ export {
   type StreamHeaders,
 } from "./codec.ts";
 export { BaseDraftError, MALFORMED_STREAM } from "./errors.ts";
+export { BASE_CLOSE_CODES, BaseSession, type BaseSessionEvent, type BaseSessionOptions, liveOrder } from "./session.ts";
 export { type BaseStreamEvent, BaseStreamReader } from "./stream-reader.ts";

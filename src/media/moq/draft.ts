@@ -26,6 +26,10 @@ const OLDER = {
   hasCountedOptions: [14, 16],
   /** Each request has messages of its own for success and failure. */
   hasSeparateAnswers: [14],
+  /** SUBSCRIBE_NAMESPACE is answered with PUBLISH_NAMESPACE; later it has a stream on which namespaces come and go. */
+  hasNamespacesOnControlStream: [14],
+  /** Updates are not answered, and have all fields of a subscription. */
+  hasBareUpdates: [14],
   /** A publisher's properties of a track: none. */
   hasNoTrackProperties: [14],
   /** REQUEST_ERROR does not say when to try again. */
@@ -68,6 +72,18 @@ export const alpnOf = (draft: Draft): string => (draftHas(draft, "hasVersionsInS
 
 /** The draft of an ALPN name; undefined for those that are not spoken. */
 export const draftOfAlpn = (alpn: string): Draft | undefined => DRAFTS.find((draft) => alpnOf(draft) === alpn);
+
+/** What a client offers as ALPN, or as protocols of a WebTransport session, the preferred first. */
+export const PROTOCOLS: readonly string[] = DRAFTS.map(alpnOf);
+
+/**
+ * The draft that a server speaks with a client that offers these names, by our preference; undefined if it speaks none of them. Over
+ * WebTransport, clients up to draft 14 offer nothing: the version in the setup is all there is.
+ */
+export function chooseDraft(offered: readonly string[], spoken: readonly Draft[] = DRAFTS): Draft | undefined {
+  if (offered.length === 0) return spoken.find((draft) => draftHas(draft, "hasVersionsInSetup"));
+  return spoken.find((draft) => offered.includes(alpnOf(draft)));
+}
 
 /** In CLIENT_SETUP of draft 14. */
 export const versionOf = (draft: Draft): number => 0xff00_0000 + draft;

@@ -1,9 +1,19 @@
-/** MoQ Transport: the codecs of drafts 14, 16, 18 and 20, and sessions from 18 on. */
+/** MoQ Transport: the codecs and sessions of drafts 14, 16, 18 and 20. */
 
 export { ControlCodec, MAX_MESSAGE } from "./codec.ts";
 export { ControlReader } from "./control-reader.ts";
 export * from "./data/index.ts";
-export { alpnOf, DRAFTS, type Draft, draftHas, draftOfAlpn, type Trait, versionOf } from "./draft.ts";
+export {
+  alpnOf,
+  chooseDraft,
+  DRAFTS,
+  type Draft,
+  draftHas,
+  draftOfAlpn,
+  PROTOCOLS,
+  type Trait,
+  versionOf,
+} from "./draft.ts";
 export { moqError, PUBLISH_DONE_CODES, REQUEST_ERRORS, SESSION_ERRORS, STREAM_ERRORS } from "./errors.ts";
 export { Dialect, MAX_FULL_NAME, MAX_NAMESPACE_FIELDS, MAX_REASON, MAX_URI } from "./fields.ts";
 export type * from "./messages.ts";
@@ -19,4 +29,5 @@ export {
   type Token,
   type TrackName,
 } from "./model.ts";
+export { type LocationRange, rangeOf, type Selectable, Selection, selectsTrack, startOf } from "./selection.ts";
 export * from "./session/index.ts";

@@ -89,8 +89,8 @@ export function readNumber(integers: Integers, reader: Reader): number {
   throw new WireError("a number above 2^53-1", at);
 }
 
-/** A code: above 2^53, the nearest double, which is none that is known. */
+/** A code: all above 2^53-1 become that number, which is none that is known. */
 export function readCode(integers: Integers, reader: Reader): number {
   const value = integers.read(reader);
-  return typeof value === "number" ? value : value.high * 0x1_0000_0000 + value.low;
+  return typeof value === "number" ? value : Number.MAX_SAFE_INTEGER;
 }

@@ -1,6 +1,7 @@
 /** The table of control messages: in which drafts each exists, under which number, and what it is made of. */
 
 import { wideInt } from "../../wire/varint.ts";
+import { type CodeSpace, doneCodes, requestCodes } from "./codes.ts";
 import { REQUEST_ERRORS } from "./errors.ts";
 import { fetchOk, typedFetch } from "./fetch-fields.ts";
 import { bytes, code, type Dialect, type Field, integer, namespace, number, reason, trackName, uri } from "./fields.ts";
@@ -66,7 +67,7 @@ const version: Field<readonly number[] | undefined> = {
 const streamCount: Field<number | undefined> = {
   read(reader, dialect) {
     const count = code.read(reader, dialect, "");
-    return count > Number.MAX_SAFE_INTEGER ? undefined : count;
+    return count === Number.MAX_SAFE_INTEGER ? undefined : count;
   },
   write(writer, value, dialect) {
     const unknown = wideInt(dialect.has("hasFetchTypes") ? 0x3fff_ffff : 0xffff_ffff, 0xffff_ffff);
@@ -76,9 +77,15 @@ const streamCount: Field<number | undefined> = {
 
 type Failure = Pick<RequestErrorMessage, "code" | "retryAfter" | "reason" | "redirect">;
 
-const failure: Field<Failure> = {
+/** A code that has another number in some drafts. */
+const codeIn = (space: CodeSpace): Field<number> => ({
+  read: (reader, dialect, where) => space.fromWire(code.read(reader, dialect, where)),
+  write: (writer, value, dialect) => code.write(writer, space.toWire(value), dialect),
+});
+
+const failureIn = (space: CodeSpace): Field<Failure> => ({
   read(reader, dialect, where) {
-    const value = code.read(reader, dialect, where);
+    const value = codeIn(space).read(reader, dialect, where);
     const retry = dialect.has("hasNoRetry") ? 0 : dialect.number(reader);
     const common = {
       code: value,
@@ -92,7 +99,7 @@ const failure: Field<Failure> = {
     };
   },
   write(writer, value, dialect) {
-    writer.integer(value.code);
+    codeIn(space).write(writer, value.code, dialect);
     if (!dialect.has("hasNoRetry")) writer.integer(value.retryAfter === undefined ? 0 : value.retryAfter + 1);
     reason.write(writer, value.reason, dialect);
     if (dialect.has("hasNoRedirect") || value.code !== REQUEST_ERRORS.REDIRECT.code) return;
@@ -100,13 +107,12 @@ const failure: Field<Failure> = {
     uri.write(writer, redirect.uri, dialect);
     trackName.write(writer, redirect.track, dialect);
   },
-};
+});
 
 const REQUEST_ID = part("requestId", number);
 const TRACK = part("track", trackName);
 const ALIAS = part("alias", integer);
 const PARAMETERS = part("parameters", parameters);
-const FAILURE = part(undefined, failure);
 
 /** All messages of a draft. */
 export function formsOf(dialect: Dialect): readonly Form[] {
@@ -121,6 +127,8 @@ export function formsOf(dialect: Dialect): readonly Form[] {
   const inline = (field: Field<Parameters>): Part => (isInline ? part("parameters", field) : PARAMETERS);
   const trackProperties = dialect.has("hasNoTrackProperties") ? [] : [part("properties", properties)];
   const options = part("options", setupOptions);
+  const failure = (kind?: RequestKind): Part => part(undefined, failureIn(requestCodes(dialect, kind)));
+  const done = part("status", codeIn(doneCodes(dialect)));
 
   if (isShared) {
     add("client-setup", 0x20, dialect.has("hasVersionsInSetup") ? [part("versions", versions), options] : [options]);
@@ -141,12 +149,7 @@ export function formsOf(dialect: Dialect): readonly Form[] {
   ]);
   add("track-status", 0x0d, [REQUEST_ID, TRACK, inline(INLINE.subscribe)]);
   add("publish", 0x1d, [REQUEST_ID, TRACK, ALIAS, inline(INLINE.publish), ...trackProperties]);
-  add("publish-done", 0x0b, [
-    ...answered,
-    part("status", code),
-    part("streamCount", streamCount),
-    part("reason", reason),
-  ]);
+  add("publish-done", 0x0b, [...answered, done, part("streamCount", streamCount), part("reason", reason)]);
   const fetch = dialect.has("hasFetchTypes") ? [part(undefined, typedFetch)] : [TRACK, PARAMETERS];
   add("fetch", 0x16, [REQUEST_ID, ...fetch]);
   add("fetch-ok", 0x18, [...answered, part(undefined, fetchOk), ...trackProperties]);
@@ -157,21 +160,21 @@ export function formsOf(dialect: Dialect): readonly Form[] {
     add("request-ok", 0x12, [REQUEST_ID, NO_PARAMETERS], "subscribe-namespace");
     // TRACK_STATUS_OK is a SUBSCRIBE_OK, with an alias that means nothing.
     add("request-ok", 0x0e, [REQUEST_ID, UNUSED_ALIAS, inline(INLINE.subscribeOk)], "track-status");
-    add("request-error", 0x05, [REQUEST_ID, FAILURE], "subscribe");
-    add("request-error", 0x08, [REQUEST_ID, FAILURE], "publish-namespace");
-    add("request-error", 0x0f, [REQUEST_ID, FAILURE], "track-status");
-    add("request-error", 0x13, [REQUEST_ID, FAILURE], "subscribe-namespace");
-    add("request-error", 0x19, [REQUEST_ID, FAILURE], "fetch");
-    add("request-error", 0x1f, [REQUEST_ID, FAILURE], "publish");
+    add("request-error", 0x05, [REQUEST_ID, failure("subscribe")], "subscribe");
+    add("request-error", 0x08, [REQUEST_ID, failure("publish-namespace")], "publish-namespace");
+    add("request-error", 0x0f, [REQUEST_ID, failure("track-status")], "track-status");
+    add("request-error", 0x13, [REQUEST_ID, failure("subscribe-namespace")], "subscribe-namespace");
+    add("request-error", 0x19, [REQUEST_ID, failure("fetch")], "fetch");
+    add("request-error", 0x1f, [REQUEST_ID, failure("publish")], "publish");
   } else {
     const statusProperties = isShared ? [] : trackProperties;
     add("request-ok", 0x07, [...answered, PARAMETERS, ...statusProperties]);
-    add("request-error", 0x05, [...answered, FAILURE]);
+    add("request-error", 0x05, [...answered, failure()]);
     add("namespace", 0x08, [part("suffix", namespace)]);
     add("namespace-done", 0x0e, [part("suffix", namespace)]);
   }
   if (dialect.has("hasPublishOk")) add("publish-ok", 0x1e, [REQUEST_ID, inline(INLINE.publishOk)]);
-  if (isShared) addShared(add, isSeparate);
+  if (isShared) addShared(add, dialect);
   else addStreamed(add, dialect);
   return forms;
 }
@@ -179,7 +182,9 @@ export function formsOf(dialect: Dialect): readonly Form[] {
 type Add = (type: MessageType, id: number, parts: readonly Part[]) => void;
 
 /** What went away with the shared control stream. */
-function addShared(add: Add, isSeparate: boolean): void {
+function addShared(add: Add, dialect: Dialect): void {
+  const isSeparate = dialect.has("hasSeparateAnswers");
+  const cancelCode = part("code", codeIn(requestCodes(dialect, "publish-namespace")));
   for (const [type, id] of [
     ["unsubscribe", 0x0a],
     ["fetch-cancel", 0x17],
@@ -191,7 +196,7 @@ function addShared(add: Add, isSeparate: boolean): void {
   const subject = isSeparate ? part("namespace", namespace) : REQUEST_ID;
   const prefix = part("prefix", namespace);
   add("publish-namespace-done", 0x09, [subject]);
-  add("publish-namespace-cancel", 0x0c, [subject, part("code", code), part("reason", reason)]);
+  add("publish-namespace-cancel", 0x0c, [subject, cancelCode, part("reason", reason)]);
   add("subscribe-namespace", 0x11, [
     REQUEST_ID,
     prefix,

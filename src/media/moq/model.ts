@@ -85,6 +85,9 @@ export interface Parameters {
   readonly includeProperties?: boolean;
 }
 
+/** Parameters after an update: what it does not mention stays. */
+export const mergeParameters = (before: Parameters, update: Parameters): Parameters => ({ ...before, ...update });
+
 /** What a side says of itself at the beginning. */
 export interface SetupOptions {
   readonly path?: string;

@@ -14,9 +14,11 @@ import {
   ControlCodec,
   type ControlMessage,
   ControlReader,
+  chooseDraft,
   Dialect,
   DRAFTS,
   draftOfAlpn,
+  PROTOCOLS,
   SESSION_ERRORS,
 } from "./index.ts";
 import { MOQ_INTEGERS, QUIC_INTEGERS } from "./integers.ts";
@@ -315,4 +317,34 @@ test("what draft 20 says of filters is said in older drafts as far as they can",
 
 test("the dialect of each draft", () => {
   expect(DRAFTS.map((draft) => new Dialect(draft).integers === MOQ_INTEGERS)).toEqual([true, true, false, false]);
+});
+
+describe("versions", () => {
+  test.each<[readonly string[], number | undefined]>([
+    [PROTOCOLS, 20],
+    [["moqt-16", "moqt-18", "moqt-19"], 18],
+    [["moq-00"], 14],
+    [[], 14],
+    [["moq-lite-05", "moqt-22"], undefined],
+  ])("of the names %j a server chooses draft %s", (offered, draft) => {
+    expect(chooseDraft(offered)).toBe(draft);
+  });
+
+  test("a server that does not speak draft 14 does not take a client that offers nothing", () => {
+    expect(chooseDraft([], [20, 18])).toBeUndefined();
+  });
+});
+
+test.each(DRAFTS)("codes of all 62 or 64 bits are read and said again in draft %i", (draft) => {
+  const code = Number.MAX_SAFE_INTEGER;
+  const message = { type: "publish-done" as const, status: code, reason: "" };
+  const codec = new ControlCodec(draft);
+  const id = draft < 18 ? { requestId: 0 } : {};
+  const wide = draft < 18 ? "ff ff ff ff ff ff ff ff" : "ff ff ff ff ff ff ff ff ff";
+  const body = fromHex(`${draft < 18 ? "00" : ""} ${wide} 00 00`);
+  const read = codec.parse(0x0b, body);
+  expect(read).toEqual({ ...message, ...id, streamCount: 0 });
+  const reader = new ControlReader(codec);
+  reader.push(codec.emit(read));
+  expect(reader.poll()).toEqual(read);
 });

@@ -10,4 +10,5 @@ export {
   type WarpMessage,
   type WarpSegment,
 } from "./message.ts";
-export { type WarpEvent, type WarpReaderOptions, WarpStreamReader } from "./stream-reader.ts";
+export { WarpSession, type WarpSessionEvent, type WarpSessionOptions } from "./session.ts";
+export { type WarpEvent, type WarpFragment, type WarpReaderOptions, WarpStreamReader } from "./stream-reader.ts";

@@ -1,16 +1,14 @@
 /** Reads a stream of Warp: `warp` boxes, and the boxes of the segments between them, as they become complete. */
 
-import { concat } from "../../wire/text.ts";
 import {
   BmffError,
   type BmffLimits,
   BmffReader,
   BOX_HEADER,
   type InitSegment,
-  parseFragment,
-  parseInitSegment,
   type TrackFragment,
 } from "../bmff/index.ts";
+import { type RawFragment, readFragment, SegmentBoxes } from "../segments/index.ts";
 import { WarpError } from "./errors.ts";
 import { parseWarpMessage, type WarpMessage } from "./message.ts";
 
@@ -19,8 +17,14 @@ export type WarpEvent =
   | { readonly type: "message"; readonly message: WarpMessage }
   /** An initialization segment, after a message that gave its id. */
   | { readonly type: "init"; readonly id: number; readonly bytes: Uint8Array; readonly segment: InitSegment }
-  /** `moof` and `mdat`, after a message that described their segment. */
-  | { readonly type: "fragment"; readonly bytes: Uint8Array; readonly samples: TrackFragment | undefined };
+  | WarpFragment;
+
+/** A fragment, after a message that described its segment. */
+export interface WarpFragment extends RawFragment {
+  readonly type: "fragment";
+  /** Undefined if its initialization segment was not there: `readFragment` reads them when it is. */
+  readonly samples: TrackFragment | undefined;
+}
 
 export interface WarpReaderOptions extends BmffLimits {
   readonly onEvent: (event: WarpEvent) => void;
@@ -32,11 +36,10 @@ export interface WarpReaderOptions extends BmffLimits {
 export class WarpStreamReader {
   readonly #options: WarpReaderOptions;
   readonly #reader: BmffReader;
+  readonly #boxes = new SegmentBoxes();
   #hasMessage = false;
   /** What the boxes that come next belong to. */
   #context: WarpMessage = {};
-  #ftyp: Uint8Array | undefined;
-  #moof: { readonly bytes: Uint8Array; readonly offset: number } | undefined;
 
   constructor(options: WarpReaderOptions) {
     this.#options = options;
@@ -48,14 +51,14 @@ export class WarpStreamReader {
     });
   }
 
+  /** Bytes that are kept until their fragment is complete. */
+  get held(): number {
+    return this.#reader.held + this.#boxes.held;
+  }
+
   /** Takes bytes, cut anywhere. Throws a `WarpError`, with the code for STOP_SENDING. */
   push(bytes: Uint8Array): void {
-    try {
-      this.#reader.push(bytes);
-    } catch (error) {
-      if (!(error instanceof BmffError)) throw error;
-      throw new WarpError(error.message, { cause: error });
-    }
+    readOrRefuse(() => this.#reader.push(bytes));
   }
 
   /** The stream was finished, or reset; what is incomplete is lost, and what was complete stays. */
@@ -74,21 +77,18 @@ export class WarpStreamReader {
       return;
     }
     if (!this.#hasMessage) throw new WarpError(`the first box is ${type}, not warp`);
-    switch (type) {
-      case "ftyp":
-        this.#ftyp = bytes;
-        break;
-      case "moov":
-        this.#handleInit(bytes);
-        break;
-      case "moof":
-        if (this.#context.segment === undefined) throw new WarpError("a fragment without a segment message");
-        this.#moof = { bytes, offset };
-        break;
-      case "mdat":
-        this.#handleData(bytes);
-        break;
+    const { init, segment } = this.#context;
+    if (type === "moov" && init === undefined) throw new WarpError("an initialization segment without an init message");
+    if (type === "moof" && segment === undefined) throw new WarpError("a fragment without a segment message");
+    const complete = this.#boxes.take(type, bytes, offset);
+    if (complete === undefined) return;
+    if ("tracks" in complete) {
+      this.#options.onEvent({ type: "init", id: init!.id, bytes: complete.bytes, segment: complete });
+      return;
     }
+    const known = this.#options.initOf?.(segment!.init);
+    const samples = known === undefined ? undefined : readFragment(complete, known);
+    this.#options.onEvent({ type: "fragment", ...complete, samples });
   }
 
   #handleMessage(message: WarpMessage): void {
@@ -96,31 +96,17 @@ export class WarpStreamReader {
     // Several boxes before a segment add up; what follows a segment is about the next one.
     this.#context =
       message.segment === undefined && message.init === undefined ? { ...this.#context, ...message } : message;
-    this.#moof = undefined;
+    this.#boxes.restart();
     this.#options.onEvent({ type: "message", message });
-  }
-
-  #handleInit(moov: Uint8Array): void {
-    const id = this.#context.init?.id;
-    if (id === undefined) throw new WarpError("an initialization segment without an init message");
-    const bytes = this.#ftyp === undefined ? moov : concat(this.#ftyp, moov);
-    this.#options.onEvent({ type: "init", id, bytes, segment: parseInitSegment(bytes) });
-  }
-
-  #handleData(mdat: Uint8Array): void {
-    const moof = this.#moof;
-    this.#moof = undefined;
-    if (moof === undefined) throw new WarpError("media without a moof box");
-    const init = this.#options.initOf?.(this.#context.segment!.init);
-    const samples = init === undefined ? undefined : samplesOf(moof.bytes, moof.offset, init);
-    this.#options.onEvent({ type: "fragment", bytes: concat(moof.bytes, mdat), samples });
   }
 }
 
-function samplesOf(moof: Uint8Array, offset: number, init: InitSegment): TrackFragment {
-  const { tracks, unknownTracks } = parseFragment(moof, init, offset);
-  if (unknownTracks.length > 0) throw new WarpError(`a fragment of track ${unknownTracks[0]}, which its init lacks`);
-  const [track, ...others] = tracks;
-  if (track === undefined || others.length > 0) throw new WarpError(`a fragment of ${tracks.length} tracks`);
-  return track;
+/** Turns a `BmffError` into the error that a stream is refused with. */
+export function readOrRefuse<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof BmffError)) throw error;
+    throw new WarpError(error.message, { cause: error });
+  }
 }

@@ -3,7 +3,9 @@
 import { SeededRng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { seconds } from "../../base/time.ts";
+import { icmpPacket } from "../../ip/icmp.ts";
 import { IpLayer, Protocol, parsePrefix } from "../../ip/index.ts";
+import { type LinkDevice, WrappedDevice } from "../../link/device.ts";
 import { createCable, randomMac } from "../../link/index.ts";
 import type { TcpOptions } from "../../tcp/index.ts";
 import { emitHeader, Flag, headerLength, parseSegment } from "../../tcp/index.ts";
@@ -34,9 +36,19 @@ export interface Sent {
   readonly length: number;
   readonly options: TcpOptions;
   readonly payload: Uint8Array;
+  /** Of the IP header. */
+  readonly hopLimit: number;
+  readonly trafficClass: number;
+  /** The whole IP packet. */
+  readonly packet: Uint8Array;
 }
 
 export interface ScriptSegment {
+  /** Other addresses than the peer's and the stack's. */
+  readonly from?: string;
+  readonly to?: string;
+  /** Changes the frame on its way. */
+  readonly mangle?: (frame: Uint8Array) => Uint8Array;
   readonly flags: string;
   readonly seq?: number;
   readonly ack?: number;
@@ -44,6 +56,19 @@ export interface ScriptSegment {
   readonly data?: string | Uint8Array;
   readonly options?: TcpOptions;
   readonly urgent?: number;
+}
+
+class Mangler extends WrappedDevice {
+  readonly #change: (frame: Uint8Array) => Uint8Array;
+
+  constructor(inner: LinkDevice, change: (frame: Uint8Array) => Uint8Array) {
+    super(inner);
+    this.#change = change;
+  }
+
+  override transmit(frame: Uint8Array, now: Instant): boolean {
+    return super.transmit(this.#change(frame), now);
+  }
 }
 
 export class WirePeer {
@@ -59,9 +84,11 @@ export class WirePeer {
   irs = 1_000;
   readonly sent: Sent[] = [];
   readonly #ip: IpLayer;
+  #mangle: ((frame: Uint8Array) => Uint8Array) | undefined;
 
   constructor(options: Partial<Omit<StackOptions, "interfaces">> = {}) {
-    const [ours, theirs] = createCable();
+    const [ours, end] = createCable();
+    const theirs = new Mangler(end, (frame) => this.#mangle?.(frame.slice()) ?? frame);
     const rng = new SeededRng(5);
     const prefix = (text: string) => ({ addresses: [parsePrefix(`${text}/24`)!], mac: randomMac(rng) });
     this.stack = new Stack({ rng, ...options, interfaces: [{ device: ours, ...prefix(OURS) }] }, this.now);
@@ -83,6 +110,9 @@ export class WirePeer {
             length: end - start,
             options: parsed!,
             payload: bytes.slice(start, end),
+            hopLimit: packet.hopLimit,
+            trafficClass: packet.trafficClass,
+            packet: packet.bytes.slice(packet.headerStart, packet.end),
           });
           return "accepted";
         },
@@ -117,7 +147,15 @@ export class WirePeer {
   }
 
   /** Sends a segment, and returns what the stack answers at once. */
-  send({ flags, seq = 0, ack, window = 65_535, data = "", options = {}, urgent = 0 }: ScriptSegment): Sent[] {
+  send(segment: ScriptSegment): Sent[] {
+    this.post(segment);
+    return this.take();
+  }
+
+  /** Sends a segment, and gives the stack no turn. */
+  post(segment: ScriptSegment): void {
+    const { flags, seq = 0, ack, window = 65_535, data = "", options = {}, urgent = 0 } = segment;
+    const { from, to = OURS, mangle } = segment;
     const payload = typeof data === "string" ? new TextEncoder().encode(data) : data;
     const bits = [...flags].reduce((sum, letter) => sum | LETTERS[letter as keyof typeof LETTERS], 0);
     const fields = {
@@ -131,10 +169,11 @@ export class WirePeer {
       options,
     };
     const header = headerLength(options);
+    this.#mangle = mangle;
     this.#ip.send(
       {
-        source: undefined,
-        destination: ip(OURS),
+        source: from === undefined ? undefined : ip(from),
+        destination: ip(to),
         protocol: Protocol.tcp,
         length: header + payload.length,
         checksumOffset: 16,
@@ -145,6 +184,12 @@ export class WirePeer {
       },
       this.now,
     );
+    this.#mangle = undefined;
+  }
+
+  /** Reports an ICMP error about a packet of the stack's. */
+  report(type: number, code: number, { packet }: Sent): Sent[] {
+    this.#ip.send(icmpPacket(4, { type, code, rest: 0, body: packet.subarray(0, 28) }, ip(OURS)), this.now);
     return this.take();
   }
 

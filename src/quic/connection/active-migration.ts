@@ -34,19 +34,20 @@ interface FormerRoute {
 /** RFC 9000 §9.5, like §10.2: probe timeouts after which no packet of the old route is still on its way. */
 const FORMER_WAIT = 3;
 
+export interface ActiveMigrationHost extends ConnectionParts {
+  readonly pathFactory: PathFactory;
+  emit(event: MigrationEvent): void;
+}
+
 export class ActiveMigration {
-  readonly #parts: ConnectionParts;
-  readonly #factory: PathFactory;
-  readonly #emit: (event: MigrationEvent) => void;
+  readonly #parts: ActiveMigrationHost;
   #target: Route | undefined;
   #former: FormerRoute | undefined;
   /** True once the connection uses the preferred address, for which disable_active_migration does not hold (§18.2). */
   #hasMovedServer = false;
 
-  constructor(parts: ConnectionParts, factory: PathFactory, emit: (event: MigrationEvent) => void) {
+  constructor(parts: ActiveMigrationHost) {
     this.#parts = parts;
-    this.#factory = factory;
-    this.#emit = emit;
   }
 
   /** Starts to validate a route; undefined if it has started. */
@@ -57,13 +58,15 @@ export class ActiveMigration {
     if (!handshake.isConfirmed) return "not-confirmed";
     const { active } = routes;
     const isSameServer = sameAddress(remote, active.remote);
-    if (this.#factory.isMigrationDisabled && isSameServer && !this.#hasMovedServer) return "disabled";
+    if (this.#parts.pathFactory.isMigrationDisabled && isSameServer && !this.#hasMovedServer) return "disabled";
     if (this.#target !== undefined) return "in-progress";
     const known = routes.find(local, remote);
     if (known === active && known.local !== undefined) return "same-route";
     // A server that the client contacts needs no protection from it: no limit on what is sent there.
     const route =
-      known === undefined || known === active ? this.#factory.makeRoute({ local, remote, validated: true }) : known;
+      known === undefined || known === active
+        ? this.#parts.pathFactory.makeRoute({ local, remote, validated: true })
+        : known;
     if (!remoteIds.bind(route)) return "no-connection-id";
     if (!routes.all.includes(route)) routes.add(route);
     remoteIds.releaseExcept(routes.all);
@@ -102,7 +105,7 @@ export class ActiveMigration {
   }
 
   #report(type: MigrationEvent["type"], { local, remote }: Route): void {
-    this.#emit({ type, local, remote });
+    this.#parts.emit({ type, local, remote });
   }
 
   get deadline(): Instant | undefined {

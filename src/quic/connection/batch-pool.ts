@@ -2,6 +2,7 @@
 
 import type { Ecn } from "../../base/datagrams.ts";
 import { PacketBatch } from "../../crypto/engine.ts";
+import { ConnectionIdKeys } from "../packet/connection-id.ts";
 import type { Route } from "../route/index.ts";
 
 /** The maximum number of packets that one wake-up handles, and that one train carries. */
@@ -27,4 +28,5 @@ export class InboundBatchPool extends BatchPool {
   readonly ecn: Ecn[] = [];
   readonly routes: Route[] = [];
   readonly destinations: string[] = [];
+  readonly keys: ConnectionIdKeys = new ConnectionIdKeys();
 }

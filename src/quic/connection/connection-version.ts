@@ -27,14 +27,22 @@ const hex = (version: number): string => `0x${version.toString(16)}`;
 export class ConnectionVersion {
   readonly original: number;
   #current: number;
-  readonly #options: VersionOptions;
-  readonly #own: readonly number[];
+  /** True if a Version Negotiation packet made the client try this version. */
+  readonly followsNegotiation: boolean;
+  readonly #role: "client" | "server";
+  /** The configured versions, in our order of preference; undefined to follow the client's. */
+  readonly #preferred: readonly number[] | undefined;
 
   constructor(options: VersionOptions) {
-    this.#options = options;
+    this.followsNegotiation = options.followsNegotiation === true;
+    this.#role = options.role;
     this.original = options.version;
     this.#current = options.version;
-    this.#own = options.config.versions ?? supportedVersions;
+    this.#preferred = options.config.versions;
+  }
+
+  get #own(): readonly number[] {
+    return this.#preferred ?? supportedVersions;
   }
 
   /** The negotiated version; before negotiation, the original one. */
@@ -42,14 +50,10 @@ export class ConnectionVersion {
     return this.#current;
   }
 
-  get followsNegotiation(): boolean {
-    return this.#options.followsNegotiation === true;
-  }
-
   /** True if a client can follow a server that converts its first flight to this version. */
   mayBecome(version: number): boolean {
     return (
-      this.#options.role === "client" &&
+      this.#role === "client" &&
       this.#current === this.original &&
       version !== this.original &&
       this.#own.includes(version) &&
@@ -82,7 +86,7 @@ export class ConnectionVersion {
       throw fault(`the client chose ${hex(client.chosen)} but uses ${hex(this.original)}`);
     }
     const [preferred, other] =
-      this.#options.config.versions === undefined ? [client.available, this.#own] : [this.#own, client.available];
+      this.#preferred === undefined ? [client.available, this.#own] : [this.#own, client.available];
     return chooseCompatible(this.original, preferred, other);
   }
 

@@ -19,7 +19,6 @@ import type { Route } from "../route/index.ts";
 import type { SendPriority, SendSession, SendSource, StreamFacts } from "../streams/index.ts";
 import type { QuicTrace } from "../trace.ts";
 import type {
-  CloseReason,
   DatagramFlow,
   DatagramFlowOptions,
   DatagramTransport,
@@ -29,34 +28,16 @@ import type {
   StreamTransport,
 } from "../transport.ts";
 import type { MigrationRefusal } from "./active-migration.ts";
-import { assemble } from "./assembly.ts";
-import type { Establishment, HandshakeFacts } from "./establishment.ts";
-import { EventQueue } from "./event-queue.ts";
+import { ConnectionCore } from "./core.ts";
+import type { HandshakeFacts } from "./establishment.ts";
 import type { Handshake } from "./handshake.ts";
-import type { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
-import type { PacketReceiver } from "./packet-receiver.ts";
-import type { PacketSender } from "./packet-sender.ts";
-import type { ConnectionParts } from "./parts.ts";
-import type { PathFactory, PathOptions, RouteAddresses } from "./path-factory.ts";
-import { ConnectionStats } from "./stats.ts";
-import type { ConnectionTimers } from "./timers.ts";
+import type { PathOptions, RouteAddresses } from "./path-factory.ts";
+import type { ConnectionStats } from "./stats.ts";
 import { ExcessiveLoad } from "./work-budget.ts";
 
 export class Connection implements StreamTransport, DatagramTransport {
-  readonly role: "client" | "server";
-  readonly stats: ConnectionStats = new ConnectionStats();
-
-  readonly #options: ConnectionOptions;
-  readonly #parts: ConnectionParts;
-  readonly #receiver: PacketReceiver;
-  readonly #sender: PacketSender;
-  readonly #establishment: Establishment;
-  readonly #pathFactory: PathFactory;
-  readonly #migration: Migration;
-  readonly #timers: ConnectionTimers;
-  readonly #events = new EventQueue<ConnectionEvent>();
-  #now: Instant;
+  readonly #core: ConnectionCore;
   #excessiveLoadCode: VarInt | undefined;
 
   constructor(options: ConnectionOptions) {
@@ -64,36 +45,28 @@ export class Connection implements StreamTransport, DatagramTransport {
     const { congestionControl, timerGrain } = config;
     const start = { role, version, local, remote, congestionControl, timerGrain };
     options.trace?.({ type: "quic:connection-started", ...start }, now);
-    this.role = role;
-    this.#now = now;
-    this.#options = options;
-    const assembly = assemble(options, {
-      stats: this.stats,
-      now: () => this.#now,
-      emit: (event) => this.#emit(event),
-      abandon: (reason) => this.#abandon(reason),
-      drain: (reason) => this.#drain(reason),
-    });
-    const { parts, timers } = assembly;
-    this.#parts = parts;
-    this.#timers = timers;
-    this.#receiver = assembly.receiver;
-    this.#sender = assembly.sender;
-    this.#establishment = assembly.establishment;
-    this.#pathFactory = assembly.pathFactory;
-    this.#migration = assembly.migration;
-    if (role === "client") this.#guard(now, () => parts.handshake.start(now));
+    const core = new ConnectionCore(options);
+    this.#core = core;
+    if (role === "client") this.#guard(now, () => core.handshake.start(now));
   }
 
   // ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  get role(): "client" | "server" {
+    return this.#core.role;
+  }
+
+  get stats(): ConnectionStats {
+    return this.#core.stats;
+  }
+
   get paths(): Paths {
-    return this.#parts.paths;
+    return this.#core.paths;
   }
 
   /** The active route of the primary path. */
   get route(): Route {
-    return this.#parts.paths.primary.routes.active;
+    return this.#core.paths.primary.routes.active;
   }
 
   get remoteAddress(): SocketAddress {
@@ -105,91 +78,91 @@ export class Connection implements StreamTransport, DatagramTransport {
   }
 
   get peerParameters(): TransportParameters | undefined {
-    return this.#establishment.peerParameters;
+    return this.#core.establishment.peerParameters;
   }
 
   get handshakeFacts(): HandshakeFacts | undefined {
-    return this.#establishment.facts;
+    return this.#core.establishment.facts;
   }
 
   get isHandshakeComplete(): boolean {
-    return this.#parts.handshake.isComplete;
+    return this.#core.handshake.isComplete;
   }
 
   get isHandshakeConfirmed(): boolean {
-    return this.#parts.handshake.isConfirmed;
+    return this.#core.handshake.isConfirmed;
   }
 
   get isOpen(): boolean {
-    return this.#parts.closing.isOpen;
+    return this.#core.closing.isOpen;
   }
 
   /** True if nothing is left to do, so that the endpoint can remove the connection. */
   get isClosed(): boolean {
-    return this.#parts.closing.isClosed;
+    return this.#core.closing.isClosed;
   }
 
   /** Releases the keys. Must be called once nothing is received or sent any more. */
   free(): void {
-    this.#establishment.freeKeys();
-    this.#options.trace?.({ type: "quic:connection-freed" }, this.#now);
+    this.#core.establishment.freeKeys();
+    this.#core.trace?.({ type: "quic:connection-freed" }, this.#core.now);
   }
 
   get activeStreams(): number {
-    return this.#parts.streams.activeStreams;
+    return this.#core.streams.activeStreams;
   }
 
   /** Counters of the datagrams. */
   get datagramFacts(): DatagramFacts {
-    return this.#parts.datagrams;
+    return this.#core.datagrams;
   }
 
   /** Memory and traffic of the streams. */
   get streamFacts(): StreamFacts {
-    return this.#parts.streams;
+    return this.#core.streams;
   }
 
   /** The number of updates of the keys that we send with. */
   get keyGeneration(): number {
-    return this.#parts.oneRtt.writeGeneration;
+    return this.#core.oneRtt.writeGeneration;
   }
 
   /** The negotiated version of QUIC; before negotiation, that of the client's first flight. */
   get version(): number {
-    return this.#parts.version.current;
+    return this.#core.version.current;
   }
 
   get sourceId(): ConnectionId {
-    return this.#options.sourceId;
+    return this.#core.sourceId;
   }
 
   /** The listener of the connection's events, if there is one. */
   get trace(): QuicTrace | undefined {
-    return this.#parts.trace;
+    return this.#core.trace;
   }
 
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Handles datagrams [from, to) of the batch. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    const { closing } = this.#parts;
+    const { closing } = this.#core;
     // RFC 9000 §10.2.2: nothing is sent while draining. While closing, we must still see the peer's own CONNECTION_CLOSE.
     if (!closing.isOpen && closing.state.type !== "closing") return;
     this.#guard(now, () => {
-      this.#receiver.handleDatagrams(received, from, to, now);
-      this.#establishment.retryUndecrypted(now);
-      this.#timers.onReceived();
+      this.#core.receiver.handleDatagrams(received, from, to, now);
+      this.#core.establishment.retryUndecrypted(now);
+      this.#core.timers.onReceived();
     });
   }
 
   /** Does what is due at `now`. */
   handleTimeout(now: Instant): void {
-    this.#guard(now, () => this.#timers.handle(now));
+    this.#guard(now, () => this.#core.timers.handle(now));
   }
 
   /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined {
-    return this.#timers.next(this.#now);
+    return this.#core.timers.next(this.#core.now);
   }
 
   /** The host's verdict on the peer's certificate chain; undefined accepts it. */
@@ -205,25 +178,25 @@ export class Connection implements StreamTransport, DatagramTransport {
   #answer(act: (handshake: Handshake) => void, now: Instant): void {
     if (!this.isOpen) return;
     this.#guard(now, () => {
-      act(this.#parts.handshake);
-      this.#establishment.retryUndecrypted(now);
+      act(this.#core.handshake);
+      this.#core.establishment.retryUndecrypted(now);
     });
-    this.#options.onWake();
+    this.#core.onWake();
   }
 
   /** A datagram ended with the reset token of the peer's id in use (RFC 9000 §10.3.1). */
   handleStatelessReset(now: Instant): void {
-    this.#now = now;
-    this.#drain({ type: "stateless-reset" });
+    this.#core.now = now;
+    this.#core.drain({ type: "stateless-reset" });
   }
 
   // ── Output ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Writes at most `maxSegments` datagrams; undefined if nothing may be sent now. */
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
-    this.#now = now;
+    this.#core.now = now;
     try {
-      return this.#sender.pollTransmit(slots, maxSegments, now);
+      return this.#core.sender.pollTransmit(slots, maxSegments, now);
     } catch (error) {
       // If not even CONNECTION_CLOSE can be written, the connection ends without it.
       if (!this.isOpen) {
@@ -242,88 +215,88 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   /** Returns the next event; undefined if there is none. */
   pollEvent(): ConnectionEvent | undefined {
-    const event = this.#events.peek();
+    const event = this.#core.events.peek();
     if (event === undefined) return undefined;
     // Done before removing the event, so that a source owner that throws on release does not cost the event.
-    if (event.type === "closed") this.#release();
-    this.#events.remove();
+    if (event.type === "closed") this.#core.release();
+    this.#core.events.remove();
     return event;
   }
 
   // ── Commands: what a protocol above sees (StreamTransport) ────────────────────────────────────────────────────────
 
   openStream(direction: StreamDirection, id?: StreamId): StreamId | undefined {
-    const { streams } = this.#parts;
+    const { streams } = this.#core;
     const opened = streams.openStream(direction, id);
-    if (streams.hasControlFrames) this.#options.onWake();
+    if (streams.hasControlFrames) this.#core.onWake();
     return opened;
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
-    const hasRoom = this.#parts.streams.write(id, data, fin);
-    this.#options.onWake();
+    const hasRoom = this.#core.streams.write(id, data, fin);
+    this.#core.onWake();
     return hasRoom;
   }
 
   setPriority(id: StreamId, priority: SendPriority): void {
-    this.#parts.streams.setPriority(id, priority);
+    this.#core.streams.setPriority(id, priority);
   }
 
   peerStreamLimit(direction: StreamDirection): number {
-    return this.#parts.streams.peerStreamLimit(direction);
+    return this.#core.streams.peerStreamLimit(direction);
   }
 
   openSession(urgency?: number): SendSession {
-    return this.#parts.streams.openSession(urgency);
+    return this.#core.streams.openSession(urgency);
   }
 
   writableBytes(id: StreamId): number {
-    return this.#parts.streams.writableBytes(id);
+    return this.#core.streams.writableBytes(id);
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
-    const { streams } = this.#parts;
+    const { streams } = this.#core;
     const chunk = streams.read(id, max);
-    if (chunk !== undefined && streams.hasControlFrames) this.#options.onWake();
+    if (chunk !== undefined && streams.hasControlFrames) this.#core.onWake();
     return chunk;
   }
 
   get maxDatagramPayload(): number {
-    return this.#parts.datagrams.maxPayload;
+    return this.#core.datagrams.maxPayload;
   }
 
   openDatagramFlow(options?: DatagramFlowOptions): DatagramFlow {
-    return this.#parts.datagrams.openFlow(options);
+    return this.#core.datagrams.openFlow(options);
   }
 
   readDatagram(): Uint8Array | undefined {
-    const { datagrams, work } = this.#parts;
+    const { datagrams, work } = this.#core;
     const data = datagrams.read();
     if (data !== undefined) work.onDatagramRead(data.length);
     return data;
   }
 
   reset(id: StreamId, code: VarInt, reliableSize?: number): void {
-    this.#parts.streams.reset(id, code, reliableSize);
-    this.#options.onWake();
+    this.#core.streams.reset(id, code, reliableSize);
+    this.#core.onWake();
   }
 
   stopSending(id: StreamId, code: VarInt): void {
-    this.#parts.streams.stopSending(id, code);
-    this.#options.onWake();
+    this.#core.streams.stopSending(id, code);
+    this.#core.onWake();
   }
 
   watchDropped(id: StreamId, onDropped: (bytes: number) => void): void {
-    this.#parts.streams.watchDropped(id, onDropped);
+    this.#core.streams.watchDropped(id, onDropped);
   }
 
   close(code: VarInt, phrase: string): void {
-    this.#close({ type: "local", layer: "application", code, phrase });
+    this.#core.close({ type: "local", layer: "application", code, phrase });
   }
 
   /** Sends a silent peer a last probe now. The connection ends if no response arrives within a few probe timeouts. */
   expectAnswer(now: Instant): void {
-    if (this.isOpen && this.#timers.expectAnswer(now)) this.#options.onWake();
+    if (this.isOpen && this.#core.timers.expectAnswer(now)) this.#core.onWake();
   }
 
   setExcessiveLoadCode(code: VarInt): void {
@@ -331,12 +304,17 @@ export class Connection implements StreamTransport, DatagramTransport {
   }
 
   countWork(work: number): void {
-    if (this.isOpen) this.#guard(this.#now, () => this.#parts.work.spend(work));
+    if (this.isOpen) this.#guard(this.#core.now, () => this.#core.work.spend(work));
   }
 
   /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */
   abandon(): void {
-    this.#abandon({ type: "local", layer: "transport", code: TRANSPORT_ERRORS.NO_ERROR.code, phrase: "abandoned" });
+    this.#core.abandon({
+      type: "local",
+      layer: "transport",
+      code: TRANSPORT_ERRORS.NO_ERROR.code,
+      phrase: "abandoned",
+    });
   }
 
   /**
@@ -344,27 +322,27 @@ export class Connection implements StreamTransport, DatagramTransport {
    * must negotiate it (draft-ietf-quic-multipath).
    */
   openPath(options: PathOptions): PathSpace {
-    const path = this.#pathFactory.open(options);
-    this.#parts.paths.open(path);
-    this.#options.onWake();
+    const path = this.#core.pathFactory.open(options);
+    this.#core.paths.open(path);
+    this.#core.onWake();
     return path;
   }
 
   /** Makes a path send on this route from now on (RFC 9000 §9.3). */
   activateRoute(path: PathSpace, route: Route): void {
     path.routes.activate(route);
-    this.#options.onWake();
+    this.#core.onWake();
   }
 
   /** Chooses the paths to send on from now on. */
   choosePaths(chooser: PathChooser): void {
-    this.#parts.paths.chooser = chooser;
-    this.#options.onWake();
+    this.#core.paths.chooser = chooser;
+    this.#core.onWake();
   }
 
   /** Issues a connection id of ours for a path to be opened. */
   issueConnectionId(): IssuedConnectionId {
-    return this.#options.registry.issue();
+    return this.#core.host.issue();
   }
 
   /**
@@ -372,22 +350,22 @@ export class Connection implements StreamTransport, DatagramTransport {
    * validated first: "migrated" or "migration-failed" follows. Returns a reason if that cannot start now.
    */
   migrate(local: SocketAddress, remote: SocketAddress, now: Instant): MigrationRefusal | undefined {
-    const refusal = this.#migration.begin(local, remote, now);
-    this.#options.onWake();
+    const refusal = this.#core.migration.begin(local, remote, now);
+    this.#core.onWake();
     return refusal;
   }
 
   /** Adds a route on which a path may send and receive (RFC 9000 §9). */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route {
-    const route = this.#pathFactory.addRoute(path, addresses);
-    this.#options.onWake();
+    const route = this.#core.pathFactory.addRoute(path, addresses);
+    this.#core.onWake();
     return route;
   }
 
   /** Updates the 1-RTT keys (RFC 9001 §6.1). Returns false while the rules forbid it. */
   updateKeys(): boolean {
-    const isUpdated = this.#parts.oneRtt.initiateUpdate(this.#now);
-    if (isUpdated) this.#options.onWake();
+    const isUpdated = this.#core.oneRtt.initiateUpdate(this.#core.now);
+    if (isUpdated) this.#core.onWake();
     return isUpdated;
   }
 
@@ -395,7 +373,7 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   /** Runs code that a peer's input may make fail. A protocol violation closes the connection with its code. */
   #guard(now: Instant, work: () => void): void {
-    this.#now = now;
+    this.#core.now = now;
     try {
       work();
     } catch (error) {
@@ -408,54 +386,16 @@ export class Connection implements StreamTransport, DatagramTransport {
     if (error instanceof ExcessiveLoad && this.#excessiveLoadCode !== undefined) {
       this.close(this.#excessiveLoadCode, error.message);
     } else if (error instanceof ProtocolError) {
-      this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
+      this.#core.close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
     } else {
       // An exception in our code ends this connection, not the process; the event carries the cause.
       const { code, sentence } = TRANSPORT_ERRORS.INTERNAL_ERROR;
-      this.#close({ type: "local", layer: "transport", code, phrase: sentence, cause: error });
+      this.#core.close({ type: "local", layer: "transport", code, phrase: sentence, cause: error });
     }
-  }
-
-  #close(reason: CloseReason): void {
-    if (this.#parts.closing.close(reason, this.#timers.closeWait, this.#now)) this.#finish(reason);
-  }
-
-  #drain(reason: CloseReason): void {
-    if (this.#parts.closing.drain(reason, this.#timers.closeWait, this.#now)) this.#finish(reason);
-  }
-
-  #abandon(reason: CloseReason): void {
-    if (this.#parts.closing.abandon(reason)) this.#finish(reason);
-  }
-
-  /** Notifies the application and releases what only an open connection needs. */
-  #finish(reason: CloseReason): void {
-    try {
-      // Data that the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled; complete streams also
-      // after that.
-      if (reason.type !== "peer") this.#release();
-      this.#receiver.dropUndecrypted();
-    } finally {
-      const { trace, closing } = this.#parts;
-      trace?.({ type: "quic:connection-closed", reason }, this.#now);
-      const state = closing.state.type;
-      if (state !== "open") trace?.({ type: "quic:connection-state-updated", state }, this.#now);
-      this.#emit({ type: "closed", reason });
-    }
-  }
-
-  #release(): void {
-    this.#parts.datagrams.close();
-    this.#parts.streams.closeAll();
-  }
-
-  #emit(event: ConnectionEvent): void {
-    this.#events.push(event);
-    this.#options.onWake();
   }
 
   /** The PTO of the primary path without backoff (RFC 9002 §6.2.1). */
   get probeTimeout(): Micros {
-    return this.#timers.probeTimeout;
+    return this.#core.timers.probeTimeout;
   }
 }

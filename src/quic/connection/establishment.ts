@@ -5,7 +5,6 @@
 
 import type { Instant, Micros } from "../../base/time.ts";
 import { EncryptionLevel, type TlsEvent } from "../../tls/handshake.ts";
-import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import { derivePacketKeys, type PacketKeys } from "../keys/index.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
@@ -43,30 +42,26 @@ export interface HandshakeFacts {
   readonly acceptedEarlyData: boolean;
 }
 
-export interface EstablishmentHost {
-  readonly options: ConnectionOptions;
-  now(): Instant;
+/** The connection, whose other parts may exist only after its `Establishment`. */
+export interface EstablishmentHost extends ConnectionParts {
+  readonly now: Instant;
+  readonly receiver: PacketReceiver;
+  readonly sender: PacketSender;
+  readonly router: FrameRouter;
+  readonly frames: ConnectionFrames;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
   /** Applies parameters that concern all paths. */
   applyPeerParameters(parameters: TransportParameters): void;
 }
 
-/** The parts that exist only after the `Establishment` that uses them. */
-interface Workers {
-  readonly parts: ConnectionParts;
-  readonly receiver: PacketReceiver;
-  readonly sender: PacketSender;
-  readonly router: FrameRouter;
-  readonly frames: ConnectionFrames;
-}
-
 export class Establishment implements HandshakeListener, PacketListener, PacketSentListener {
   peerParameters: TransportParameters | undefined;
   facts: HandshakeFacts | undefined;
-  readonly #host: EstablishmentHost;
+  readonly #parts: EstablishmentHost;
   readonly #initialKeys: InitialKeys;
-  #workers!: Workers;
+  /** What only the handshake needs; undefined once it is confirmed. */
+  #options: ConnectionOptions | undefined;
   #retrySource: ConnectionId | undefined;
   #hasOpenedPacket = false;
   /** The protocol of an early "connected". */
@@ -77,51 +72,43 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   /** The peer's source id in all of its long headers, once known. */
   #peerId: ConnectionId | undefined;
 
-  constructor(host: EstablishmentHost) {
-    this.#host = host;
-    const { role, config, destinationId, initialKeyId } = host.options;
+  constructor(parts: EstablishmentHost, options: ConnectionOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    const { role, config, destinationId, initialKeyId } = options;
     // A server knows the source id of the client's first Initial.
     this.#peerId = role === "server" ? destinationId : undefined;
     this.#initialKeys = new InitialKeys(config.engine, role, initialKeyId);
-  }
-
-  /** Must be called before anything else. */
-  attach(workers: Workers): void {
-    this.#workers = workers;
-  }
-
-  get #parts(): ConnectionParts {
-    return this.#workers.parts;
   }
 
   /** The ids that the peer's transport parameters must confirm. */
   expectedIds(): ExpectedIds {
     return {
       initialSource: this.#parts.paths.primary.remoteIds.active,
-      originalDestination: this.#host.options.originalDestination,
+      originalDestination: this.#options?.originalDestination,
       retrySource: this.#retrySource,
     };
   }
 
   onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void {
-    this.#host.emit(event);
+    this.#parts.emit(event);
   }
 
   onSelectIdentity(event: Extract<TlsEvent, { type: "select-identity" }>): void {
-    this.#host.emit(event);
+    this.#parts.emit(event);
   }
 
   onSession(event: Extract<TlsEvent, { type: "session" }>): void {
     // RFC 9369 §5: a session belongs to the negotiated version.
-    this.#host.emit({ ...event, version: this.#parts.version.current });
+    this.#parts.emit({ ...event, version: this.#parts.version.current });
   }
 
   onKeyLog(line: string): void {
-    this.#host.emit({ type: "key-log", line });
+    this.#parts.emit({ type: "key-log", line });
   }
 
   isFromPeer(source: Uint8Array): boolean {
-    return this.#peerId === undefined || equalBytes(source, this.#peerId.bytes);
+    return this.#peerId === undefined || this.#peerId.matches(source);
   }
 
   acceptsVersion(version: number, form: PacketForm): boolean {
@@ -156,7 +143,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       remoteIds.replaceInitial(this.#peerId);
     }
     if (level === EncryptionLevel.oneRtt) {
-      this.#parts.early.onOneRttReceived(paths.primary.recovery.probeTimeout, this.#host.now());
+      this.#parts.early.onOneRttReceived(paths.primary.recovery.probeTimeout, this.#parts.now);
     }
     if (level === EncryptionLevel.handshake && role === "server" && spaces.initial !== undefined) {
       // RFC 9000 §8.1, RFC 9001 §4.9.1: a client that sends Handshake packets has received ours.
@@ -176,9 +163,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     if (spaces.get(level) === undefined) return;
     spaces.discard(level);
     if (level === EncryptionLevel.initial) this.#initialKeys.free();
-    trace?.({ type: "quic:key-discarded", level }, this.#host.now());
+    trace?.({ type: "quic:key-discarded", level }, this.#parts.now);
     paths.primary.recovery.discardSpace(spaceOf(level));
-    this.#workers.receiver.dropUndecrypted(level);
+    this.#parts.receiver.dropUndecrypted(level);
   }
 
   /** Releases the keys of all levels. */
@@ -193,23 +180,24 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   handleRetry(header: PacketHeader, packet: Uint8Array): void {
     const { role, config, version, paths, spaces, trace } = this.#parts;
     const { remoteIds, recovery } = paths.primary;
-    const { originalDestination } = this.#host.options;
+    const originalDestination = this.#options?.originalDestination;
     // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
+    if (originalDestination === undefined) return;
     // A Retry whose token leaves no room for the ClientHello is treated as a forgery.
     if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
     // RFC 9000 §17.2.5.1: the id in the Retry must differ from the one that we chose.
-    if (equalBytes(header.source, originalDestination.bytes)) return;
+    if (originalDestination.matches(header.source)) return;
     if (!verifyRetry(config.engine, version.original, originalDestination.bytes, packet)) return;
     const { source, token } = header;
-    trace?.({ type: "quic:retry-received", source, tokenLength: token.length, size: packet.length }, this.#host.now());
+    trace?.({ type: "quic:retry-received", source, tokenLength: token.length, size: packet.length }, this.#parts.now);
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
     // RFC 9000 §8.1.3: it replaces the token of an earlier connection.
-    this.#workers.sender.setToken(header.token.slice());
+    this.#parts.sender.setToken(header.token.slice());
     this.#initialKeys.replaceId(this.#retrySource);
     this.installInitialKeys();
-    this.#workers.router.sendAgain(recovery.onRetry());
+    this.#parts.router.sendAgain(recovery.onRetry());
     spaces.initial!.crypto.repeatUnacknowledged();
   }
 
@@ -217,15 +205,15 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { versions = [] } = header;
     const { version, role, trace } = this.#parts;
     // RFC 9000 §17.2.1: the server shows that it has seen our packet.
-    if (!equalBytes(header.source, this.#host.options.originalDestination.bytes)) return;
+    if (this.#options?.originalDestination.matches(header.source) !== true) return;
     // RFC 9000 §6.2: ignored after any other packet, and if it lists the version that we tried.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (versions.includes(version.original)) return;
     // RFC 9368 §4: a client reacts to one Version Negotiation packet only.
     if (version.followsNegotiation) return;
     const size = header.end - header.start;
-    trace?.({ type: "quic:version-negotiation-received", versions, size }, this.#host.now());
-    this.#host.abandon({ type: "version-negotiation", versions, next: version.next(versions) });
+    trace?.({ type: "quic:version-negotiation-received", versions, size }, this.#parts.now);
+    this.#parts.abandon({ type: "version-negotiation", versions, next: version.next(versions) });
   }
 
   /** Installs the keys of the current version. */
@@ -251,7 +239,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     generation = 0,
     cause: "tls" | "local" | "remote" = "tls",
   ): void {
-    this.#parts.trace?.({ type: "quic:key-updated", level, direction, generation, cause }, this.#host.now());
+    this.#parts.trace?.({ type: "quic:key-updated", level, direction, generation, cause }, this.#parts.now);
   }
 
   /** Server only: chooses the version, which our own parameters must tell, from the client's parameters. */
@@ -265,7 +253,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   #becomeVersion(version: number): void {
     this.#parts.version.become(version);
     this.installInitialKeys();
-    this.#parts.trace?.({ type: "quic:version-negotiated", version }, this.#host.now());
+    this.#parts.trace?.({ type: "quic:version-negotiated", version }, this.#parts.now);
   }
 
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void {
@@ -284,7 +272,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     } else {
       if (direction === "read" && early.isUndecided) {
         early.settleIfUndecided();
-        this.#workers.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
+        this.#parts.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
       }
       const space = spaces.get(level);
       if (space === undefined) return;
@@ -297,14 +285,14 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     while (this.#readableLevels.length > 0) {
       const levels = this.#readableLevels;
       this.#readableLevels = [];
-      for (const level of levels) this.#workers.receiver.retryUndecrypted(level, now);
+      for (const level of levels) this.#parts.receiver.retryUndecrypted(level, now);
     }
   }
 
   onEarlyDataOffered(remembered: TransportParameters, alpn: string): void {
     const { early, streams, datagrams, trace } = this.#parts;
     early.offer(remembered);
-    trace?.({ type: "quic:parameters-restored", parameters: remembered }, this.#host.now());
+    trace?.({ type: "quic:parameters-restored", parameters: remembered }, this.#parts.now);
     streams.setPeerLimits(streamLimits(remembered));
     datagrams.setPeerMaxFrame(remembered.maxDatagramFrameSize);
     this.#connectEarly(alpn);
@@ -313,12 +301,12 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   onEarlyData(accepted: boolean, alpn: string): void {
     const { early, role, trace } = this.#parts;
     early.settle(accepted);
-    trace?.({ type: "quic:early-data", accepted }, this.#host.now());
+    trace?.({ type: "quic:early-data", accepted }, this.#parts.now);
     if (role === "server") {
       if (accepted) this.#connectEarly(alpn);
-      else this.#workers.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
+      else this.#parts.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
     } else if (!accepted) {
-      this.#workers.router.sendAgain(this.#parts.paths.primary.recovery.discardApplication());
+      this.#parts.router.sendAgain(this.#parts.paths.primary.recovery.discardApplication());
       // RFC 9001 §4.6.2: what was sent belongs to another protocol.
       if (alpn !== this.#earlyProtocol) throw rejection(`the server selected ${alpn}`);
     }
@@ -326,7 +314,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   #connectEarly(alpn: string): void {
     this.#earlyProtocol = alpn;
-    this.#host.emit({ type: "connected", alpn, isEarly: true });
+    this.#parts.emit({ type: "connected", alpn, isEarly: true });
   }
 
   onPeerParameters(parameters: TransportParameters): void {
@@ -334,15 +322,15 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     if (role === "client") version.checkServer(parameters.versionInformation);
-    trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
+    trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#parts.now);
     early.check(parameters);
     if (!early.mustRestart) streams.setPeerLimits(streamLimits(parameters));
     else if (!streams.restart(streamLimits(parameters))) throw rejection("the server allows fewer streams");
     datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
     this.#takeAckDelays(parameters);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
-    if (config.greaseQuicBit && parameters.greaseQuicBit) this.#workers.sender.greaseQuicBit();
-    this.#host.applyPeerParameters(parameters);
+    if (config.greaseQuicBit && parameters.greaseQuicBit) this.#parts.sender.greaseQuicBit();
+    this.#parts.applyPeerParameters(parameters);
     if (parameters.preferredAddress !== undefined) {
       // RFC 9000 §18.2.
       if (remoteIds.active.length === 0) {
@@ -372,8 +360,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       cipherSuite: complete.suite.name,
       group: complete.group,
       serverName: complete.serverName,
-      duration: (this.#host.now() - this.#host.options.now) as Micros,
-      usedRetry: this.#retrySource !== undefined || this.#host.options.retrySource !== undefined,
+      duration: (this.#parts.now - this.#options!.now) as Micros,
+      usedRetry: this.#retrySource !== undefined || this.#options!.retrySource !== undefined,
       resumed: complete.resumed,
       acceptedEarlyData: early.isAccepted,
     };
@@ -381,16 +369,17 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit),
     );
     const { trace, version } = this.#parts;
-    trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#host.now());
-    trace?.({ type: "quic:negotiated", version: version.current, ...this.facts }, this.#host.now());
-    this.#host.emit(
+    trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#parts.now);
+    trace?.({ type: "quic:negotiated", version: version.current, ...this.facts }, this.#parts.now);
+    this.#parts.emit(
       this.#earlyProtocol === undefined
         ? { type: "connected", alpn: complete.alpn }
         : { type: "handshake-complete", acceptedEarlyData: early.isAccepted },
     );
     if (this.#parts.role === "server") {
-      this.#workers.frames.isHandshakeDonePending = true;
-      this.#workers.frames.newToken = this.#host.options.issueToken?.(this.#parts.version.current, this.#host.now());
+      this.#parts.frames.isHandshakeDonePending = true;
+      const { issueToken, remote } = this.#options!;
+      this.#parts.frames.newToken = issueToken?.(remote, version.current, this.#parts.now);
       this.confirmHandshake();
     }
   }
@@ -400,16 +389,18 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { handshake, trace } = this.#parts;
     if (handshake.isConfirmed) return;
     handshake.confirm();
-    trace?.({ type: "quic:connection-state-updated", state: "handshake-confirmed" }, this.#host.now());
+    trace?.({ type: "quic:connection-state-updated", state: "handshake-confirmed" }, this.#parts.now);
     this.#discard(EncryptionLevel.initial);
     this.#discard(EncryptionLevel.handshake);
-    // Only long headers have them.
-    const { sourceId, originalDestination, initialKeyId } = this.#host.options;
-    for (const id of [sourceId, originalDestination, initialKeyId]) id.compact();
+    // Only long headers have it.
+    const { sourceId, paths } = this.#parts;
+    sourceId.compact();
+    paths.primary.remoteIds.active.compact();
+    this.#options = undefined;
     const preferred = this.peerParameters?.preferredAddress;
     if (preferred === undefined) return;
     // RFC 9000 §9.6: a client moves once the handshake is confirmed.
-    this.#host.emit({ type: "preferred-address", addresses: preferredAddresses(preferred) });
+    this.#parts.emit({ type: "preferred-address", addresses: preferredAddresses(preferred) });
   }
 }
 

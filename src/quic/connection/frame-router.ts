@@ -23,9 +23,9 @@ import type { Repeats } from "./repeats.ts";
 import { WORK } from "./work-budget.ts";
 
 /** The effects of a frame on the connection as a whole. */
-export interface FrameRouterHost {
+export interface FrameRouterHost extends ConnectionParts {
   /** The peer's exponent for the delays in its ACK frames, once known. */
-  peerAckDelayExponent(): number | undefined;
+  readonly peerAckDelayExponent: number | undefined;
   confirmHandshake(): void;
   handlePathResponse(data: Uint8Array, now: Instant): void;
   /** The server gave a token for a later connection. */
@@ -44,19 +44,17 @@ const PROBES = 2;
 const DEFAULT_ACK_DELAY_EXPONENT = 3;
 
 export class FrameRouter {
-  readonly #parts: ConnectionParts;
+  readonly #parts: FrameRouterHost;
   readonly #frames: ConnectionFrames;
   readonly #repeats: Repeats;
-  readonly #host: FrameRouterHost;
   readonly missingHandshake: MissingHandshake;
   readonly #tokens = new ReceivedTokens();
 
-  constructor(parts: ConnectionParts, frames: ConnectionFrames, repeats: Repeats, host: FrameRouterHost) {
+  constructor(parts: FrameRouterHost, frames: ConnectionFrames, repeats: Repeats) {
     this.#parts = parts;
     this.#frames = frames;
     this.#repeats = repeats;
     this.missingHandshake = new MissingHandshake(parts, repeats);
-    this.#host = host;
   }
 
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void {
@@ -123,17 +121,17 @@ export class FrameRouter {
         break;
       case "path-response":
         // RFC 9000 §19.18: a response that matches no challenge may be ignored.
-        this.#host.handlePathResponse(frame.data, now);
+        this.#parts.handlePathResponse(frame.data, now);
         break;
       case "new-token":
         // RFC 9000 §19.7: only servers send tokens.
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "NEW_TOKEN", "was sent by a client");
-        if (this.#tokens.accept(frame.token)) this.#host.onToken(frame.token);
+        if (this.#tokens.accept(frame.token)) this.#parts.onToken(frame.token);
         break;
       case "handshake-done":
         // RFC 9000 §19.20.
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "HANDSHAKE_DONE", "was sent by a client");
-        this.#host.confirmHandshake();
+        this.#parts.confirmHandshake();
         break;
       case "immediate-ack":
         this.#checkAckFrequency("IMMEDIATE_ACK");
@@ -148,7 +146,7 @@ export class FrameRouter {
         break;
       case "connection-close": {
         const { layer, code } = frame;
-        this.#host.drain({ type: "peer", layer, code, phrase: fromUtf8(frame.phrase) });
+        this.#parts.drain({ type: "peer", layer, code, phrase: fromUtf8(frame.phrase) });
         break;
       }
       default:
@@ -176,7 +174,7 @@ export class FrameRouter {
     work.spend((frame.ranges.length / 2) * WORK.ackRange);
     const isOneRtt = level === EncryptionLevel.oneRtt;
     const exponent = isOneRtt
-      ? (this.#host.peerAckDelayExponent() ?? DEFAULT_ACK_DELAY_EXPONENT)
+      ? (this.#parts.peerAckDelayExponent ?? DEFAULT_ACK_DELAY_EXPONENT)
       : DEFAULT_ACK_DELAY_EXPONENT;
     const ackDelay = (frame.delay * 2 ** exponent) as Micros;
     const { acked, late, lost } = recovery.onAckReceived(spaceOf(level), frame, ackDelay, now);
@@ -192,7 +190,7 @@ export class FrameRouter {
       if (packetNumber > early.lastSent) {
         oneRtt.onPacketAcked(packetNumber, path.id);
         // RFC 9001 §4.1.2: the server reads 1-RTT packets, whether HANDSHAKE_DONE arrives or not.
-        this.#host.confirmHandshake();
+        this.#parts.confirmHandshake();
       }
       const { controller, maxDatagramSize, rtt, losses } = routes.active;
       streams.setCongestionWindow(controller.congestionWindow);

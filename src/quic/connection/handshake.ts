@@ -14,6 +14,8 @@ import type { HandshakeSpaces } from "./handshake-spaces.ts";
 
 /** Receives the events of the handshake. */
 export interface HandshakeListener {
+  /** The ids that the peer's transport parameters must confirm. */
+  expectedIds(): ExpectedIds;
   onPeerParameters(parameters: TransportParameters): void;
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void;
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void;
@@ -41,24 +43,16 @@ export class Handshake implements HandshakeProgress {
   readonly #listener: HandshakeListener;
   /** Needed as long as the connection lives: session tickets may arrive at any time (RFC 8446 §4.6.1). */
   #tls: TlsHandshake;
-  #expectedIds: (() => ExpectedIds) | undefined;
   #parsed: { readonly bytes: Uint8Array; readonly parameters: TransportParameters } | undefined;
   isComplete = false;
   /** RFC 9001 §4.1.2. Used by keys, recovery and timers. */
   isConfirmed = false;
   hasHandshakeKeys = false;
 
-  constructor(
-    role: "client" | "server",
-    tls: TlsHandshake,
-    spaces: HandshakeSpaces,
-    expectedIds: () => ExpectedIds,
-    listener: HandshakeListener,
-  ) {
+  constructor(role: "client" | "server", tls: TlsHandshake, spaces: HandshakeSpaces, listener: HandshakeListener) {
     this.#role = role;
     this.#tls = tls;
     this.#spaces = spaces;
-    this.#expectedIds = expectedIds;
     this.#listener = listener;
   }
 
@@ -89,7 +83,6 @@ export class Handshake implements HandshakeProgress {
   /** RFC 9001 §4.1.2. */
   confirm(): void {
     this.isConfirmed = true;
-    this.#expectedIds = undefined;
     this.#parsed = undefined;
   }
 
@@ -147,7 +140,7 @@ export class Handshake implements HandshakeProgress {
 
   #checkParameters(bytes: Uint8Array): TransportParameters {
     const parameters = this.parseParameters(bytes);
-    const expected = this.#expectedIds!();
+    const expected = this.#listener.expectedIds();
     const mismatch = (name: string): never => {
       throw transportError("TRANSPORT_PARAMETER_ERROR", name, "is missing or differs from the connection id in use");
     };

@@ -16,6 +16,7 @@ export type { HandshakeFacts } from "./establishment.ts";
 export {
   type ConnectionEvent,
   type ConnectionFactsForTls,
+  type ConnectionHost,
   type ConnectionOptions,
   isTransportEvent,
   type MigrationEvent,

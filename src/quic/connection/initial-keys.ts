@@ -37,6 +37,7 @@ export class InitialKeys {
       freeKeys(write);
     }
     this.#byVersion.clear();
+    this.#id.compact();
   }
 
   of(version: number): KeyPair {

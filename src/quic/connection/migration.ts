@@ -12,44 +12,42 @@ import { earliest, type Instant, micros } from "../../base/time.ts";
 import type { Frame } from "../frame/frames.ts";
 import type { PathSpace } from "../path/index.ts";
 import { type Route, RttEstimator } from "../route/index.ts";
-import { ActiveMigration, isSameNetworkPath, type MigrationRefusal } from "./active-migration.ts";
-import type { ConnectionOptions, MigrationEvent } from "./options.ts";
-import type { ConnectionParts } from "./parts.ts";
-import type { PathFactory } from "./path-factory.ts";
+import {
+  ActiveMigration,
+  type ActiveMigrationHost,
+  isSameNetworkPath,
+  type MigrationRefusal,
+} from "./active-migration.ts";
+import type { ConnectionOptions } from "./options.ts";
 
 /** New addresses in one batch; datagrams from further ones are dropped. */
 const MAX_CANDIDATES = 4;
 /** New addresses that are followed and challenged, so that a client cannot point a server at many victims. */
 const MAX_NEW_ROUTES_PER_SECOND = 10;
 
+export interface MigrationHost extends ActiveMigrationHost {
+  readonly mayMove: ConnectionOptions["mayMove"];
+}
+
 export class Migration {
-  readonly #parts: ConnectionParts;
-  readonly #factory: PathFactory;
+  readonly #parts: MigrationHost;
   /** Routes of datagrams in the current batch that do not belong to the path yet. */
   readonly #candidates: Route[] = [];
   /** The last active route that was validated. */
   #fallback: Route | undefined;
   readonly #newRoutes = new RateLimit(MAX_NEW_ROUTES_PER_SECOND);
-  readonly #move: ActiveMigration;
+  /** Client only, from its first move. */
+  #move: ActiveMigration | undefined;
   /** Server only: the route that was active before, whose id is retired once the new one is validated. */
   #former: Route | undefined;
 
-  readonly #mayMove: ConnectionOptions["mayMove"];
-
-  constructor(
-    parts: ConnectionParts,
-    factory: PathFactory,
-    emit: (event: MigrationEvent) => void,
-    mayMove: ConnectionOptions["mayMove"],
-  ) {
+  constructor(parts: MigrationHost) {
     this.#parts = parts;
-    this.#factory = factory;
-    this.#mayMove = mayMove;
-    this.#move = new ActiveMigration(parts, factory, emit);
   }
 
   /** Client only: moves the connection once the route is validated. Returns a reason if that cannot start now. */
   begin(local: SocketAddress, remote: SocketAddress, now: Instant): MigrationRefusal | undefined {
+    this.#move ??= new ActiveMigration(this.#parts);
     const route = this.#move.begin(local, remote);
     if (typeof route === "string") return route;
     this.#challenge(route, now);
@@ -70,7 +68,7 @@ export class Migration {
         return route;
     }
     if (this.#candidates.length >= MAX_CANDIDATES) return undefined;
-    const route = this.#factory.makeRoute({ local, remote, validated: false });
+    const route = this.#parts.pathFactory.makeRoute({ local, remote, validated: false });
     this.#candidates.push(route);
     return route;
   }
@@ -87,7 +85,7 @@ export class Migration {
     if (routes.all.includes(route)) return true;
     if (!this.#newRoutes.take(now)) return false;
     // Not before: the sender of a packet that is not authentic could otherwise make the server ask about any address.
-    if (this.#mayMove?.(route.remote, route.local!) === false) return false;
+    if (this.#parts.mayMove?.(route.remote, route.local!) === false) return false;
     routes.add(route, this.#fallback);
     remoteIds.releaseExcept(routes.all);
     this.#challenge(route, now);
@@ -134,7 +132,7 @@ export class Migration {
       this.#parts.trace?.({ type: "quic:path-validation", state: "succeeded", local, remote }, now);
       // RFC 9000 §8.2.1: the address is validated, but not that the path carries 1200 bytes.
       if (!answered.isFullSize) this.#challenge(route, now);
-      else this.#move.onValidated(route, now);
+      else this.#move?.onValidated(route, now);
       this.#releaseFormer();
       return;
     }
@@ -152,7 +150,7 @@ export class Migration {
   get deadline(): Instant | undefined {
     const { all } = this.#parts.paths.primary.routes;
     if (all.length === 1) return undefined;
-    let next = this.#move.deadline;
+    let next = this.#move?.deadline;
     for (const { challenges } of all) next = earliest(next, challenges.deadline);
     return next;
   }
@@ -160,7 +158,7 @@ export class Migration {
   handleTimeout(now: Instant): void {
     const { routes, remoteIds } = this.#parts.paths.primary;
     if (routes.all.length === 1) return;
-    this.#move.handleTimeout(now);
+    this.#move?.handleTimeout(now);
     for (const route of routes.all) {
       const hasFailed = route.challenges.handleTimeout(now);
       if (hasFailed) this.#handleFailed(route, now);
@@ -178,7 +176,7 @@ export class Migration {
   #handleFailed(route: Route, now: Instant): void {
     const { local, remote } = route;
     this.#parts.trace?.({ type: "quic:path-validation", state: "failed", local, remote }, now);
-    this.#move.onFailed(route);
+    this.#move?.onFailed(route);
   }
 
   #challenge(route: Route, now: Instant): void {

@@ -69,6 +69,19 @@ export interface ConnectionFactsForTls {
   version(): number;
 }
 
+/** The endpoint of a connection: also issues, routes and retires its connection ids. */
+export interface ConnectionHost extends ConnectionIdRegistry {
+  readonly inbound: InboundBatchPool;
+  readonly outbound: BatchPool;
+  /** Called when the endpoint has something to do: an event, or something to transmit. */
+  onWake(): void;
+  /**
+   * Called with the token that identifies a stateless reset of this connection (RFC 9000 §10.3). It replaces the
+   * previous one.
+   */
+  onResetToken(token: Uint8Array | undefined): void;
+}
+
 export interface ConnectionOptions {
   readonly role: "client" | "server";
   /** The version of the client's first flight. */
@@ -101,22 +114,13 @@ export interface ConnectionOptions {
   /**
    * Server only: issues a token with which the client's next connection can skip address validation (RFC 9000 §8.1.3).
    */
-  readonly issueToken?: ((version: number, now: Instant) => Uint8Array) | undefined;
+  readonly issueToken?: ((remote: SocketAddress, version: number, now: Instant) => Uint8Array) | undefined;
   /** Our transport parameters depend on the client's; a client calls the function without them. */
   readonly createTls: (
     transportParameters: (client?: Uint8Array) => Uint8Array,
     facts: ConnectionFactsForTls,
   ) => TlsHandshake;
-  readonly registry: ConnectionIdRegistry;
-  readonly inbound: InboundBatchPool;
-  readonly outbound: BatchPool;
-  /** Called when the endpoint has something to do: an event, or something to transmit. */
-  readonly onWake: () => void;
-  /**
-   * Called with the token that identifies a stateless reset of this connection (RFC 9000 §10.3). It replaces the
-   * previous one.
-   */
-  readonly onResetToken: (token: Uint8Array | undefined) => void;
+  readonly host: ConnectionHost;
   readonly trace?: QuicTrace | undefined;
   readonly now: Instant;
 }

@@ -61,7 +61,7 @@ const SHORT_HEADER = 3;
 
 /** The frames that fit into the largest 1-RTT packet on a path's active route. */
 export const maxPacketPayload = ({ routes, remoteIds }: PathSpace): number =>
-  routes.active.maxDatagramSize - SHORT_HEADER - remoteIds.active.bytes.length - TAG_LENGTH;
+  routes.active.maxDatagramSize - SHORT_HEADER - remoteIds.active.length - TAG_LENGTH;
 const LONG_FORMS = {
   [EncryptionLevel.initial]: "initial",
   [EncryptionLevel.zeroRtt]: "zero-rtt",
@@ -155,7 +155,7 @@ export class PacketBuilder {
   #begin(writer: Writer, { path, route }: PacketTarget, level: EncryptionLevel, packetNumber: number): OpenPacket {
     const { oneRtt, version, sourceId, role } = this.#parts;
     const length = packetNumberLength(packetNumber, path.recovery.largestAcked(spaceOf(level)));
-    const destination = path.remoteIds.idFor(route).bytes;
+    const destination = path.remoteIds.idFor(route);
     if (level === EncryptionLevel.oneRtt) {
       return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
     }
@@ -163,7 +163,17 @@ export class PacketBuilder {
     const token = form === "initial" && role === "client" ? this.token : NO_TOKEN;
     const source = sourceId.bytes;
     const usedVersion = form === "zero-rtt" ? version.original : version.current;
-    return beginLongHeader(writer, form, usedVersion, destination, source, token, packetNumber, length, this.#open);
+    return beginLongHeader(
+      writer,
+      form,
+      usedVersion,
+      destination.bytes,
+      source,
+      token,
+      packetNumber,
+      length,
+      this.#open,
+    );
   }
 
   #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {

@@ -14,13 +14,11 @@ import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, type PacketKeys, removeHeaderProtection } from "../keys/index.ts";
-import { ConnectionIdKeys } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { isShortHeader, type PacketForm, type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import type { PacketEvent } from "../trace.ts";
-import type { InboundBatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
 import type { MissingHandshake } from "./missing-handshake.ts";
@@ -71,28 +69,19 @@ export class PacketReceiver {
   readonly #listener: PacketListener;
   readonly #frames: FrameListener;
   readonly #migration: Migration;
-  readonly #batches: InboundBatchPool;
   readonly #undecrypted = new UndecryptedPackets();
-  readonly #keys = new ConnectionIdKeys();
 
-  constructor(
-    parts: ConnectionParts,
-    listener: PacketListener,
-    frames: FrameListener,
-    migration: Migration,
-    batches: InboundBatchPool,
-  ) {
+  constructor(parts: ConnectionParts, listener: PacketListener, frames: FrameListener, migration: Migration) {
     this.#parts = parts;
     this.#migration = migration;
     this.#listener = listener;
     this.#frames = frames;
-    this.#batches = batches;
   }
 
   /** Handles datagrams [from, to) of the batch, all for this connection. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
     const { stats, closing, trace, work } = this.#parts;
-    const batch = this.#batches.forArena(received.arena);
+    const batch = this.#parts.host.inbound.forArena(received.arena);
     let batchPath: PathSpace | undefined;
     work.refill(now);
     let processed = 0;
@@ -144,13 +133,15 @@ export class PacketReceiver {
   #pathOf(arena: Uint8Array, start: number): PathSpace {
     const { paths, config } = this.#parts;
     if (paths.all.length === 1 || arena[start]! >= 0x80) return paths.primary;
-    return paths.byDestination(this.#keys.keyOf(arena, start + 1, start + 1 + config.connectionIds.length));
+    return paths.byDestination(
+      this.#parts.host.inbound.keys.keyOf(arena, start + 1, start + 1 + config.connectionIds.length),
+    );
   }
 
   /** Read keys of `level` are available: tries packets that arrived too early. */
   retryUndecrypted(level: EncryptionLevel, now: Instant): void {
     for (const { bytes, path, route, ecn } of this.#undecrypted.take(level)) {
-      const batch = this.#batches.forArena(bytes);
+      const batch = this.#parts.host.inbound.forArena(bytes);
       this.#handlePackets(batch, 0, bytes.length, { path, route, ecn }, now);
       this.#openOneRtt(batch, path, now);
     }
@@ -167,7 +158,15 @@ export class PacketReceiver {
     const { config, oneRtt } = this.#parts;
     const idEnd = start + 1 + config.connectionIds.length;
     if (!oneRtt.canRead || !isShortHeader(batch.arena, start, idEnd, end, config.greaseQuicBit)) return false;
-    this.#append(batch, start, idEnd, end, route, ecn, this.#keys.keyOf(batch.arena, start + 1, idEnd));
+    this.#append(
+      batch,
+      start,
+      idEnd,
+      end,
+      route,
+      ecn,
+      this.#parts.host.inbound.keys.keyOf(batch.arena, start + 1, idEnd),
+    );
     return true;
   }
 
@@ -189,7 +188,7 @@ export class PacketReceiver {
     batch.packetNumberOffset[index] = packetNumberOffset;
     batch.end[index] = end;
     batch.count = index + 1;
-    const { ecn: marks, routes, destinations } = this.#batches;
+    const { ecn: marks, routes, destinations } = this.#parts.host.inbound;
     marks[index] = ecn;
     routes[index] = route;
     destinations[index] = destination;
@@ -208,7 +207,7 @@ export class PacketReceiver {
         return;
       }
       // RFC 9000 §12.2: all packets of a datagram are for one connection; others are dropped without a response.
-      const key = this.#keys.keyOf(arena, header.destinationStart, header.destinationEnd);
+      const key = this.#parts.host.inbound.keys.keyOf(arena, header.destinationStart, header.destinationEnd);
       destination ??= key;
       // RFC 9000 §14.1: a server discards Initial packets in datagrams that are too short.
       const isShortInitial = header.form === "initial" && end - start < MIN_DATAGRAM_SIZE;
@@ -321,7 +320,7 @@ export class PacketReceiver {
     const { count } = batch;
     if (count === 0) return;
     const { oneRtt } = this.#parts;
-    const { ecn, routes, destinations } = this.#batches;
+    const { ecn, routes, destinations } = this.#parts.host.inbound;
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is scratch memory that handling a frame may reuse, so it is emptied first.
     batch.count = 0;

@@ -11,7 +11,6 @@ import { EncryptionLevel } from "../../tls/handshake.ts";
 import { Writer } from "../../wire/writer.ts";
 import { MIN_DATAGRAM_SIZE, MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import type { PathSpace } from "../path/index.ts";
-import type { BatchPool } from "./batch-pool.ts";
 import { BlockedTrace } from "./blocked-trace.ts";
 import type { Lifecycle } from "./close.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
@@ -34,21 +33,13 @@ export class PacketSender {
   readonly #frames: ConnectionFrames;
   readonly #content: ContentFrames;
   readonly #builder: PacketBuilder;
-  readonly #batches: BatchPool;
   readonly #blocked: BlockedTrace | undefined;
 
-  constructor(
-    parts: ConnectionParts,
-    frames: ConnectionFrames,
-    repeats: Repeats,
-    listener: PacketSentListener,
-    batches: BatchPool,
-  ) {
+  constructor(parts: ConnectionParts, frames: ConnectionFrames, repeats: Repeats, listener: PacketSentListener) {
     this.#parts = parts;
     this.#frames = frames;
     this.#content = new ContentFrames(parts, frames, repeats);
     this.#builder = new PacketBuilder(parts, listener);
-    this.#batches = batches;
     this.#blocked = parts.trace && new BlockedTrace(parts.trace);
   }
 
@@ -64,7 +55,7 @@ export class PacketSender {
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     const { paths, closing } = this.#parts;
-    const batch = this.#batches.forArena(slots.arena);
+    const batch = this.#parts.host.outbound.forArena(slots.arena);
     const writer = new Writer(slots.arena, 0);
     if (!closing.isOpen) {
       if (!closing.isFramePending) return undefined;

@@ -13,10 +13,12 @@ import type { EarlyData } from "./early-data.ts";
 import type { Handshake } from "./handshake.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 import type { IdleTimer } from "./idle.ts";
+import type { ConnectionHost } from "./options.ts";
 import type { ConnectionStats } from "./stats.ts";
 import type { WorkBudget } from "./work-budget.ts";
 
 export interface ConnectionParts {
+  readonly host: ConnectionHost;
   readonly role: "client" | "server";
   readonly version: ConnectionVersion;
   readonly config: ConnectionConfig;

@@ -9,8 +9,10 @@ import type { TransportParameters } from "../params/index.ts";
 import { type IssuedConnectionId, LocalIds, PathSpace, Paths, RemoteIds } from "../path/index.ts";
 import { type HandshakeProgress, LossRecovery, SendSpace, SkippedNumbers } from "../recovery/index.ts";
 import { ETHERNET_PAYLOAD, Route, Routes } from "../route/index.ts";
+import type { QuicTrace } from "../trace.ts";
+import type { ConnectionConfig } from "./config.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
-import type { ConnectionOptions } from "./options.ts";
+import type { ConnectionHost, ConnectionOptions } from "./options.ts";
 
 export interface RouteAddresses {
   readonly local: SocketAddress | undefined;
@@ -29,10 +31,18 @@ export interface PathOptions {
   readonly destinationId: ConnectionId;
 }
 
+/** What the paths of a connection have in common. */
+export interface PathFactoryHost {
+  readonly role: "client" | "server";
+  readonly config: ConnectionConfig;
+  readonly host: ConnectionHost;
+  readonly trace: QuicTrace | undefined;
+  readonly spaces: HandshakeSpaces;
+  readonly handshake: HandshakeProgress;
+}
+
 export class PathFactory {
-  readonly #options: ConnectionOptions;
-  readonly #spaces: HandshakeSpaces;
-  readonly #handshake: HandshakeProgress;
+  readonly #parts: PathFactoryHost;
   /** The peer's max_udp_payload_size, and our own limit; no route probes for more. */
   #maxUdpPayload: number;
   /** The peer's max_ack_delay, once known. */
@@ -40,17 +50,15 @@ export class PathFactory {
   /** The server's disable_active_migration (RFC 9000 §18.2). */
   isMigrationDisabled = false;
 
-  constructor(options: ConnectionOptions, spaces: HandshakeSpaces, handshake: HandshakeProgress) {
-    this.#options = options;
-    this.#spaces = spaces;
-    this.#handshake = handshake;
-    this.#maxUdpPayload = options.config.maxDatagramSize ?? Number.POSITIVE_INFINITY;
+  constructor(parts: PathFactoryHost) {
+    this.#parts = parts;
+    this.#maxUdpPayload = parts.config.maxDatagramSize ?? Number.POSITIVE_INFINITY;
   }
 
   /** The path of the handshake, whose recovery also covers the Initial and Handshake spaces. */
-  primary(): Paths {
-    const { role, local, remote, isAddressValidated, sourceId, sourceResetToken, destinationId } = this.#options;
-    const { initial, handshake } = this.#spaces;
+  primary(options: ConnectionOptions): Paths {
+    const { role, local, remote, isAddressValidated, sourceId, sourceResetToken, destinationId } = options;
+    const { initial, handshake } = this.#parts.spaces;
     const path = this.#make(
       {
         id: 0,
@@ -60,7 +68,7 @@ export class PathFactory {
       },
       [initial?.sent, handshake?.sent],
     );
-    path.remoteIds.onResetToken = this.#options.onResetToken;
+    path.remoteIds.listener = this.#parts.host;
     return new Paths(path);
   }
 
@@ -69,13 +77,13 @@ export class PathFactory {
   }
 
   #make(options: PathOptions, handshakeSpaces: readonly (SendSpace | undefined)[]): PathSpace {
-    const { role, config, registry, trace } = this.#options;
+    const { role, config, host, handshake, trace } = this.#parts;
     const { application } = PacketNumberSpace;
     const routes = new Routes(this.makeRoute(options.route));
     const recovery = new LossRecovery({
       role,
       routes,
-      handshake: this.#handshake,
+      handshake,
       pathId: options.id,
       trace,
       spaces: [...handshakeSpaces, new SendSpace(application, new SkippedNumbers(config.rng))],
@@ -86,7 +94,7 @@ export class PathFactory {
       acks: new AckTracker(application, config),
       recovery,
       routes,
-      localIds: new LocalIds(registry, options.source),
+      localIds: new LocalIds(host, options.source),
       remoteIds: new RemoteIds(options.destinationId, config.limits.activeConnectionIdLimit),
     });
   }
@@ -98,7 +106,7 @@ export class PathFactory {
   }
 
   makeRoute(addresses: RouteAddresses): Route {
-    const { timerGrain, ecn, congestionControl, rng, maxDatagramSize, interfaceLimit } = this.#options.config;
+    const { timerGrain, ecn, congestionControl, rng, maxDatagramSize, interfaceLimit } = this.#parts.config;
     const ceiling = maxDatagramSize ?? interfaceLimit(addresses.local) ?? ETHERNET_PAYLOAD;
     const maxUdpPayload = Math.min(ceiling, this.#maxUdpPayload);
     return new Route({ ...addresses, timerGrain, ecn, congestionControl, rng, maxUdpPayload });

@@ -12,34 +12,27 @@ import type { Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { Silence } from "./silence.ts";
 
-export interface TimerListener {
+export interface TimersHost extends ConnectionParts {
+  readonly now: Instant;
   /** Ends the connection without telling the peer. */
   abandon(reason: CloseReason): void;
   onSilence(probeTimeouts: number): void;
 }
 
 export class ConnectionTimers {
-  readonly #parts: ConnectionParts;
+  readonly #parts: TimersHost;
   readonly #router: FrameRouter;
   readonly #migration: Migration;
   readonly #createdAt: Instant;
-  readonly #listener: TimerListener;
   readonly #silence = new Silence();
   readonly #liveness: Liveness;
 
-  constructor(
-    parts: ConnectionParts,
-    router: FrameRouter,
-    migration: Migration,
-    createdAt: Instant,
-    listener: TimerListener,
-  ) {
+  constructor(parts: TimersHost, router: FrameRouter, migration: Migration) {
     this.#parts = parts;
     this.#liveness = new Liveness(parts.config.keepAlive);
     this.#router = router;
     this.#migration = migration;
-    this.#createdAt = createdAt;
-    this.#listener = listener;
+    this.#createdAt = parts.now;
   }
 
   /** The PTO of the primary path without backoff (RFC 9002 §6.2.1), which the connection's timers are based on. */
@@ -77,7 +70,7 @@ export class ConnectionTimers {
     }
     const end = this.#dueEnd(now);
     if (end !== undefined) {
-      this.#listener.abandon(end);
+      this.#parts.abandon(end);
       return;
     }
     if (isDue(this.#keepAliveDeadline(), now)) {
@@ -99,7 +92,7 @@ export class ConnectionTimers {
   /** Call after each batch of received datagrams. */
   onReceived(): void {
     this.#liveness.onReceived(this.#parts.streams.bytesReceived);
-    if (this.#silence.onReceived(this.#parts.stats.packetsReceived)) this.#listener.onSilence(0);
+    if (this.#silence.onReceived(this.#parts.stats.packetsReceived)) this.#parts.onSilence(0);
   }
 
   /** Sends a silent peer a last probe. Returns false if the peer is not silent. */
@@ -127,7 +120,7 @@ export class ConnectionTimers {
     if (role === "server" || (!handshake.isConfirmed && !early.wasOffered)) return;
     this.#silence.onProbeTimeout(stats.packetsReceived);
     const { probeTimeouts } = this.#silence;
-    if (probeTimeouts > 0) this.#listener.onSilence(probeTimeouts);
+    if (probeTimeouts > 0) this.#parts.onSilence(probeTimeouts);
   }
 
   /** A handshake has a timeout of its own, which may be longer. */

@@ -28,14 +28,12 @@ export interface SenderPlaces {
 }
 
 export interface DatagramsHost {
-  readonly places: SenderPlaces;
-  readonly now: () => Instant;
+  readonly now: Instant;
   /** The largest frame that fits into a packet of its own. */
-  readonly maxFrame: () => number;
-  readonly onReadable: () => void;
+  readonly maxDatagramFrame: number;
+  onDatagramReadable(): void;
   /** There may be something to send. */
-  readonly onWake: () => void;
-  readonly trace?: ((event: DatagramEvent) => void) | undefined;
+  onWake(): void;
 }
 
 /** Counters of a connection's datagrams. */
@@ -52,6 +50,8 @@ export interface DatagramFacts {
 
 export class Datagrams implements DatagramFacts {
   readonly #host: DatagramsHost;
+  readonly #places: SenderPlaces;
+  readonly #trace: ((event: DatagramEvent) => void) | undefined;
   /** Undefined if this side takes none. */
   readonly #limits: DatagramLimits | undefined;
   readonly #received: ReceivedDatagrams;
@@ -65,8 +65,15 @@ export class Datagrams implements DatagramFacts {
   expired = 0;
   oversized = 0;
 
-  constructor(host: DatagramsHost, limits: DatagramLimits | undefined) {
+  constructor(
+    host: DatagramsHost,
+    places: SenderPlaces,
+    limits: DatagramLimits | undefined,
+    trace?: (event: DatagramEvent) => void,
+  ) {
     this.#host = host;
+    this.#places = places;
+    this.#trace = trace;
     this.#limits = limits;
     this.#received = new ReceivedDatagrams(limits?.receiveBuffer ?? 0);
     this.#sendBuffer = limits?.sendBuffer ?? 0;
@@ -76,7 +83,7 @@ export class Datagrams implements DatagramFacts {
   get maxPayload(): number {
     if (this.#limits === undefined) return 0;
     // RFC 9221 §3: the limit includes the frame's type and length.
-    const fits = this.#host.maxFrame() - LAST_FRAME_OVERHEAD;
+    const fits = this.#host.maxDatagramFrame - LAST_FRAME_OVERHEAD;
     return Math.max(0, Math.min(this.#peerMaxFrame - FRAME_OVERHEAD, fits));
   }
 
@@ -94,7 +101,7 @@ export class Datagrams implements DatagramFacts {
   }
 
   openFlow({ priority = DEFAULT_PRIORITY, maxBytes = this.#sendBuffer }: DatagramFlowOptions = {}): DatagramFlow {
-    const { places } = this.#host;
+    const places = this.#places;
     const set = this;
     const flow = new DatagramQueue(
       {
@@ -102,7 +109,7 @@ export class Datagrams implements DatagramFacts {
           return set.#isClosed ? 0 : set.maxPayload;
         },
         get now() {
-          return set.#host.now();
+          return set.#host.now;
         },
         reserve: (bytes) => this.#reserve(bytes),
         release: (bytes) => {
@@ -112,7 +119,7 @@ export class Datagrams implements DatagramFacts {
           places.update(changed);
           this.#host.onWake();
         },
-        onQueued: (length) => this.#host.trace?.({ type: "quic:datagram-data-moved", direction: "written", length }),
+        onQueued: (length) => this.#trace?.({ type: "quic:datagram-data-moved", direction: "written", length }),
         onSent: () => {
           this.sent += 1;
         },
@@ -149,7 +156,7 @@ export class Datagrams implements DatagramFacts {
         `has ${size} bytes, more than the announced ${maxFrameSize}`,
       );
     }
-    if (!this.#isClosed && this.#received.add(data)) this.#host.onReadable();
+    if (!this.#isClosed && this.#received.add(data)) this.#host.onDatagramReadable();
   }
 
   handleLost(): void {
@@ -160,7 +167,7 @@ export class Datagrams implements DatagramFacts {
   read(): Uint8Array | undefined {
     const data = this.#received.read();
     if (data === undefined) return undefined;
-    this.#host.trace?.({ type: "quic:datagram-data-moved", direction: "read", length: data.length });
+    this.#trace?.({ type: "quic:datagram-data-moved", direction: "read", length: data.length });
     return data;
   }
 

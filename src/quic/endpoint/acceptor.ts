@@ -9,7 +9,7 @@ import type { Instant, Micros } from "../../base/time.ts";
 import type { ServerTransportParameters, TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import type { ConnectionConfig } from "../connection/config.ts";
-import type { ConnectionFactsForTls, PreferredAddresses } from "../connection/options.ts";
+import type { ConnectionFactsForTls, ConnectionOptions, PreferredAddresses } from "../connection/options.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -50,8 +50,8 @@ export interface Admission {
   readonly retrySource: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
   readonly preferredAddress: PreferredAddresses | undefined;
-  readonly mayMove: (remote: SocketAddress, local: SocketAddress) => boolean;
-  readonly issueToken: (version: number, now: Instant) => Uint8Array;
+  readonly mayMove: NonNullable<ConnectionOptions["mayMove"]>;
+  readonly issueToken: NonNullable<ConnectionOptions["issueToken"]>;
   readonly createTls: (transportParameters: ServerTransportParameters, facts: ConnectionFactsForTls) => TlsHandshake;
 }
 
@@ -80,6 +80,10 @@ export class Acceptor {
   readonly #versions: readonly number[];
   /** RFC 9287 §3.1: a client may clear it from its first packet on, if an earlier connection told that we accept that. */
   readonly #ignoresQuicBit: boolean;
+  /** The same for all connections, which keep them. */
+  readonly #mayMove: Admission["mayMove"] = (to, local) => this.#policy.admits?.(to, local, "move") !== false;
+  readonly #issueToken: Admission["issueToken"] = (remote, version, now) =>
+    this.#tokens.issueNewToken(version, remote, this.#wallTime(now));
   #forgeries = 0;
   #forgeriesSince: Instant = 0 as Instant;
 
@@ -133,7 +137,7 @@ export class Acceptor {
     }
     if (token === "not-ours") {
       if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, header.version, remote, wall)) {
-        return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
+        return this.#admit(header, ConnectionId.from(header.destination), undefined, true);
       }
       // A Retry costs more than parsing the Initial.
       if (!this.#shares.take(remote, now)) return undefined;
@@ -145,10 +149,10 @@ export class Acceptor {
         this.#replies.retry(header, source, issued, local, remote, now);
         return undefined;
       }
-      return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, false);
+      return this.#admit(header, ConnectionId.from(header.destination), undefined, false);
     }
     const { originalDestination, retrySource } = token;
-    return this.#admit(header, remote, ConnectionId.from(originalDestination), ConnectionId.from(retrySource), true);
+    return this.#admit(header, ConnectionId.from(originalDestination), ConnectionId.from(retrySource), true);
   }
 
   /**
@@ -168,7 +172,6 @@ export class Acceptor {
 
   #admit(
     header: PacketHeader,
-    remote: SocketAddress,
     originalDestination: ConnectionId,
     retrySource: ConnectionId | undefined,
     isAddressValidated: boolean,
@@ -181,8 +184,8 @@ export class Acceptor {
       isAddressValidated,
       preferredAddress: this.#policy.preferredAddress,
       version: header.version,
-      mayMove: (to, local) => this.#policy.admits?.(to, local, "move") !== false,
-      issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, this.#wallTime(now)),
+      mayMove: this.#mayMove,
+      issueToken: this.#issueToken,
       createTls: this.#policy.createTls,
     };
   }

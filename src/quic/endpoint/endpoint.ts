@@ -4,16 +4,15 @@
  */
 
 import type { DatagramMachine, ReceivedBatch, SlotWriter, SocketCommand, Transmit } from "../../base/datagrams.ts";
-import { Queue, QueueNode } from "../../base/queue.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
-import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import type { VarInt } from "../../wire/varint.ts";
-import { BatchPool, Connection, type ConnectionConfig, InboundBatchPool } from "../connection/index.ts";
-import { ConnectionId, ConnectionIdKeys, connectionIdKey } from "../packet/connection-id.ts";
+import { Connection, type ConnectionConfig } from "../connection/index.ts";
+import { ConnectionId, ConnectionIdKeys } from "../packet/connection-id.ts";
 import { QUIC_BIT } from "../packet/quic-bit.ts";
 import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type Admission } from "./acceptor.ts";
+import { ConnectionTable, Entry } from "./connection-table.ts";
 import type { ConnectOptions, EndpointEvent, EndpointOptions } from "./options.ts";
 import { ResetTokens } from "./reset-tokens.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
@@ -22,48 +21,19 @@ const HEADER_FORM = 0x80;
 /** Datagrams without a connection that are processed per batch; others are dropped. */
 const MAX_STRAYS = 16;
 
-/** A connection's state in the endpoint's maps and queues. */
-class Entry {
-  connection!: Connection;
-  readonly timer: HeapTimer<Entry> = new HeapTimer<Entry>(this);
-  /** Every key of `#byId` that maps to this entry: a handful, for which a set would take twice the memory. */
-  keys: readonly string[] = [];
-  /** Its key of `#byResetToken`. */
-  tokenKey: string | undefined;
-  /** Its place in the queue of connections with events to poll. */
-  readonly eventful: QueueNode<Entry> = new QueueNode<Entry>(this);
-  /** Its place in the queue of connections that may have something to send. */
-  readonly sendable: QueueNode<Entry> = new QueueNode<Entry>(this);
-  /** True if the current batch created it. */
-  isNew = false;
-  isAccepted = false;
-  isHalfOpen = false;
-}
-
 export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #config: ConnectionConfig;
   readonly #trace: EndpointOptions["trace"];
   readonly #traceEndpoint: EndpointOptions["traceEndpoint"];
-  readonly #secret: Uint8Array;
-  readonly #resetTokens: ResetTokens;
   readonly #acceptor: Acceptor | undefined;
   readonly #replies: StatelessReplies;
-  readonly #byId = new Map<string, Entry>();
+  readonly #table: ConnectionTable;
   readonly #keys = new ConnectionIdKeys();
-  /** Keyed by a keyed hash of the token, so that the timing of a lookup reveals nothing about it (RFC 9000 §10.3.1). */
-  readonly #byResetToken = new Map<string, Entry>();
-  readonly #entries = new Set<Entry>();
-  readonly #timers = new TimerHeap<Entry>();
-  readonly #eventful = new Queue<Entry>();
-  readonly #sendable = new Queue<Entry>();
-  readonly #inbound = new InboundBatchPool();
-  readonly #outbound = new BatchPool();
   /** The sender of the last train from `pollTransmit`; undefined if that was a stateless reply. */
   #lastSender: Connection | undefined;
   /** Indices in the current batch of datagrams without a connection. */
   readonly #strays: number[] = [];
   #isReplyTurn = true;
-  #halfOpen = 0;
   isAccepting = true;
   /** Asked for each datagram of no connection here: true if another process of this server takes it. */
   handOver: ((received: ReceivedBatch, index: number, now: Instant) => boolean) | undefined;
@@ -79,28 +49,28 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#config = options.config;
     this.#trace = options.trace;
     this.#traceEndpoint = options.traceEndpoint;
-    this.#secret = options.staticSecret ?? randomBytes(options.config.rng, 32);
-    const { engine, connectionIds } = options.config;
-    this.#resetTokens = new ResetTokens(engine, connectionIds, this.#secret);
-    this.#replies = new StatelessReplies(options.config, this.#resetTokens, options.traceEndpoint);
+    const { engine, connectionIds, rng } = options.config;
+    const resetTokens = new ResetTokens(engine, connectionIds, options.staticSecret ?? randomBytes(rng, 32));
+    this.#table = new ConnectionTable({ connectionIds, resetTokens, announce: () => this.#announce() });
+    this.#replies = new StatelessReplies(options.config, resetTokens, options.traceEndpoint);
     if (options.server !== undefined) this.#acceptor = new Acceptor(options.config, options.server, this.#replies);
   }
 
   get connectionCount(): number {
-    return this.#entries.size;
+    return this.#table.size;
   }
 
   /** All connections. */
   *connections(): IterableIterator<Connection> {
-    for (const entry of this.#entries) yield entry.connection;
+    for (const entry of this.#table) yield entry.connection;
   }
 
   /** Starts a client connection. Its first flight is sent with the next `pollTransmit`. */
   connect(options: ConnectOptions, now: Instant): Connection {
     // RFC 9000 §7.2: at least 8 unpredictable bytes.
     const destinationId = ConnectionId.random(this.#config.rng, 8);
-    const entry = new Entry();
-    const source = this.#issue(entry);
+    const entry = new Entry(this.#table);
+    const source = entry.issue();
     const version = options.version ?? this.#config.versions?.[0] ?? preferredVersion;
     entry.connection = new Connection({
       role: "client",
@@ -118,21 +88,21 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       isAddressValidated: true,
       createTls: (ownParameters, facts) => options.createTls(ownParameters(), facts),
       trace: this.#trace?.(destinationId, "client"),
-      ...this.#wiring(entry),
+      host: entry,
       now,
     });
-    this.#add(entry);
+    this.#table.add(entry, false);
     return entry.connection;
   }
 
   /** Closes all connections with an application error code. */
   closeAll(code: VarInt, phrase: string): void {
-    for (const entry of this.#entries) entry.connection.close(code, phrase);
+    for (const entry of this.#table) entry.connection.close(code, phrase);
   }
 
   /** Releases the keys of all connections. Must be called once nothing is received or sent any more. */
   free(): void {
-    for (const entry of this.#entries) entry.connection.free();
+    for (const entry of this.#table) entry.connection.free();
   }
 
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +133,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       this.#drop(entry, error);
     }
     if (entry.isNew) this.#judgeNew(entry, now);
-    this.#wake(entry);
+    this.#table.wake(entry);
   }
 
   /** Removes a connection whose first Initial failed to decrypt: forging one costs the sender nothing. */
@@ -171,7 +141,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     entry.isNew = false;
     if (entry.connection.stats.packetsReceived > 0 || !entry.connection.isOpen) return;
     this.#acceptor!.onForgery(now);
-    this.#forget(entry);
+    this.#table.forget(entry);
     entry.connection.abandon();
   }
 
@@ -202,7 +172,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       idEnd = id + (arena[start + 5] ?? 0);
       if (idEnd > end) return this.#ignore("invalid", end - start, now);
     }
-    const entry = this.#byId.get(this.#keys.keyOf(arena, id, idEnd));
+    const entry = this.#table.byId(this.#keys.keyOf(arena, id, idEnd));
     if (entry !== undefined) return entry;
     if (this.handOver?.(received, index, now) === true) return undefined;
     if (isLong) return this.#accept(received, index, now);
@@ -221,28 +191,26 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const { pending } = this.#replies;
     const admission = this.#acceptor.evaluate(received, index, {
       isAccepting: this.isAccepting,
-      halfOpen: this.#halfOpen,
-      connections: this.#entries.size,
+      halfOpen: this.#table.halfOpen,
+      connections: this.#table.size,
       now,
     });
     if (admission === undefined) {
       if (this.#replies.pending === pending) this.#ignore("rejected", received.length[index]!, now);
       return undefined;
     }
-    const entry = new Entry();
-    const source = this.#issue(entry);
+    const entry = new Entry(this.#table);
+    const source = entry.issue();
     try {
       entry.connection = this.#admit(entry, source, admission, received, index, now);
     } catch (error) {
-      this.#remove(entry);
+      this.#table.remove(entry);
       throw error;
     }
     // The client keeps using the id that it chose until it has seen ours.
-    this.#map(entry, admission.destination);
-    entry.isHalfOpen = true;
+    this.#table.map(entry, admission.destination);
     entry.isNew = true;
-    this.#halfOpen += 1;
-    this.#add(entry);
+    this.#table.add(entry, true);
     return entry;
   }
 
@@ -272,7 +240,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       issueToken: admission.issueToken,
       createTls: admission.createTls,
       trace: this.#trace?.(admission.originalDestination, "server"),
-      ...this.#wiring(entry),
+      host: entry,
       now,
     });
   }
@@ -284,8 +252,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const { arena } = received;
     const start = received.offset[index]!;
     const end = start + received.length[index]!;
-    if (this.#byResetToken.size > 0 && end - start >= 21) {
-      const entry = this.#byResetToken.get(this.#tokenKey(arena.subarray(end - 16, end)));
+    if (end - start >= 21) {
+      const entry = this.#table.byResetToken(() => arena.subarray(end - 16, end));
       if (entry !== undefined) {
         entry.connection.handleStatelessReset(now);
         return;
@@ -301,19 +269,23 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   /** Does what is due at `now` on all connections. */
   handleTimeout(now: Instant): void {
-    for (let entry = this.#timers.popExpired(now); entry !== undefined; entry = this.#timers.popExpired(now)) {
+    for (
+      let entry = this.#table.timers.popExpired(now);
+      entry !== undefined;
+      entry = this.#table.timers.popExpired(now)
+    ) {
       try {
         entry.connection.handleTimeout(now);
       } catch (error) {
         this.#drop(entry, error);
       }
-      this.#wake(entry);
+      this.#table.wake(entry);
     }
   }
 
   /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined {
-    return this.#timers.next;
+    return this.#table.timers.next;
   }
 
   // ── Output ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -327,7 +299,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   /** Returns the next event of any connection; undefined if there is none. */
   pollEvent(): EndpointEvent | undefined {
     for (;;) {
-      const entry = this.#eventful.first;
+      const entry = this.#table.eventful.first;
       if (entry === undefined) {
         this.#isAnnounced = false;
         return undefined;
@@ -339,10 +311,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       }
       const event = connection.pollEvent();
       if (event === undefined) {
-        this.#eventful.remove(entry.eventful);
+        this.#table.eventful.remove(entry.eventful);
         continue;
       }
-      if (connection.isHandshakeComplete || event.type === "closed") this.#noLongerHalfOpen(entry);
+      if (connection.isHandshakeComplete || event.type === "closed") this.#table.noLongerHalfOpen(entry);
       return { connection, event };
     }
   }
@@ -359,7 +331,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   #pollConnections(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
-    for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
+    for (let entry = this.#table.sendable.first; entry !== undefined; entry = this.#table.sendable.first) {
       let transmit: Transmit | undefined;
       try {
         transmit = entry.connection.pollTransmit(slots, maxSegments, now);
@@ -370,12 +342,12 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       if (transmit !== undefined) {
         this.#lastSender = entry.connection;
         // Let other connections take their turns.
-        this.#sendable.rotate(entry.sendable);
+        this.#table.sendable.rotate(entry.sendable);
         return transmit;
       }
-      this.#sendable.remove(entry.sendable);
-      if (entry.connection.isClosed) this.#remove(entry);
-      else this.#timers.set(entry.timer, entry.connection.nextTimeout());
+      this.#table.sendable.remove(entry.sendable);
+      if (entry.connection.isClosed) this.#table.remove(entry);
+      else this.#table.timers.set(entry.timer, entry.connection.nextTimeout());
     }
     return undefined;
   }
@@ -393,97 +365,15 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     return this.#commands.shift();
   }
 
-  // ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #wiring(entry: Entry) {
-    return {
-      inbound: this.#inbound,
-      outbound: this.#outbound,
-      registry: {
-        issue: () => this.#issue(entry),
-        retire: (id: ConnectionId) => this.#unmap(entry, id.key),
-      },
-      onWake: () => this.#wake(entry),
-      onResetToken: (token: Uint8Array | undefined) => {
-        this.#forgetToken(entry);
-        if (token === undefined) return;
-        entry.tokenKey = this.#tokenKey(token);
-        this.#byResetToken.set(entry.tokenKey, entry);
-      },
-    };
-  }
-
-  #issue(entry: Entry): { readonly id: ConnectionId; readonly resetToken: Uint8Array } {
-    const { connectionIds } = this.#config;
-    let id = connectionIds.generate();
-    while (this.#byId.has(id.key)) id = connectionIds.generate();
-    this.#map(entry, id);
-    return { id, resetToken: this.#resetTokens.of(id.bytes) };
-  }
-
-  #map(entry: Entry, id: ConnectionId): void {
-    entry.keys = entry.keys.concat(id.key);
-    this.#byId.set(id.key, entry);
-  }
-
-  #unmap(entry: Entry, key: string): void {
-    entry.keys = entry.keys.filter((other) => other !== key);
-    this.#byId.delete(key);
-  }
-
-  #tokenKey(token: Uint8Array): string {
-    const hashed = this.#config.engine.hmac("sha256", this.#secret, token);
-    return connectionIdKey(hashed, 0, 16);
-  }
-
-  #add(entry: Entry): void {
-    this.#entries.add(entry);
-    this.#wake(entry);
-  }
-
-  #wake(entry: Entry): void {
-    if (!this.#entries.has(entry)) return;
-    entry.eventful.moveTo(this.#eventful);
-    entry.sendable.moveTo(this.#sendable);
-    this.#announce();
-  }
-
   /** Removes a connection that could not even close itself. The others continue. */
   #drop(entry: Entry, error: unknown): void {
     this.#reportFault(error);
-    this.#forget(entry);
-    entry.eventful.moveTo(this.#eventful);
+    this.#table.forget(entry);
+    entry.eventful.moveTo(this.#table.eventful);
     this.#announce();
-  }
-
-  #forget(entry: Entry): void {
-    entry.eventful.moveTo(undefined);
-    entry.sendable.moveTo(undefined);
-    this.#remove(entry);
   }
 
   #reportFault(error: unknown): void {
     this.onFault?.(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  #noLongerHalfOpen(entry: Entry): void {
-    if (!entry.isHalfOpen) return;
-    entry.isHalfOpen = false;
-    this.#halfOpen -= 1;
-  }
-
-  #remove(entry: Entry): void {
-    this.#timers.set(entry.timer, undefined);
-    this.#noLongerHalfOpen(entry);
-    for (const key of entry.keys) if (this.#byId.get(key) === entry) this.#byId.delete(key);
-    this.#forgetToken(entry);
-    this.#entries.delete(entry);
-    entry.connection?.free();
-  }
-
-  /** Each connection has one token, however often a peer changes its ids (RFC 9000 §10.3.1). */
-  #forgetToken(entry: Entry): void {
-    const { tokenKey } = entry;
-    if (tokenKey !== undefined && this.#byResetToken.get(tokenKey) === entry) this.#byResetToken.delete(tokenKey);
   }
 }

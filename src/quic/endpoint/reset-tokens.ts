@@ -35,6 +35,11 @@ export class ResetTokens {
     return resetToken(this.#engine, period === undefined ? this.#secret : this.#keyOf(period), id);
   }
 
+  /** A keyed hash of a peer's token, under which it is looked up. */
+  hash(token: Uint8Array): Uint8Array {
+    return this.#engine.hmac("sha256", this.#secret, token);
+  }
+
   #keyOf(period: number): Uint8Array {
     const number = keyNumber(period);
     const known = this.#keys[number];

@@ -19,11 +19,11 @@ export type KeyPhase = 0 | 1;
 /** What `OneRttKeys` needs to know about its connection. */
 export interface KeyUpdateHost {
   /** RFC 9001 §6.1: keys may be updated once the handshake is confirmed. */
-  isHandshakeConfirmed(): boolean;
+  readonly isHandshakeConfirmed: boolean;
   /** RFC 9001 §6.5: old read keys are kept for three PTOs. */
-  probeTimeout(): Micros;
+  readonly probeTimeout: Micros;
   /** Both directions have moved to this generation, at our wish or the peer's. */
-  onUpdated?(generation: number, cause: "local" | "remote"): void;
+  onKeysUpdated?(generation: number, cause: "local" | "remote"): void;
 }
 
 export interface OneRttOptions {
@@ -208,12 +208,12 @@ export class OneRttKeys {
     this.#dropExpiredKeys(reading, now);
     // RFC 9001 §6.1: not before the handshake is confirmed, and not before a packet sealed with the current keys has
     // been acknowledged.
-    if (!this.#host.isHandshakeConfirmed() || !writing.isAcked) return false;
+    if (!this.#host.isHandshakeConfirmed || !writing.isAcked) return false;
     // RFC 9001 §6.5: three PTOs between updates, which is how long the previous read keys are kept.
     if (reading.previous !== undefined) return false;
     this.#advanceRead(reading);
     this.#advanceWrite(writing);
-    this.#host.onUpdated?.(writing.generation, "local");
+    this.#host.onKeysUpdated?.(writing.generation, "local");
     return true;
   }
 
@@ -272,7 +272,7 @@ export class OneRttKeys {
       if (generation === reading.next) this.#followUpdate(reading, packetNumber, pathId);
       // RFC 9001 §6.5: from the first packet of the new phase on, the old keys have three PTOs left.
       if (generation === reading.current && reading.previous !== undefined) {
-        reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout()) as Micros);
+        reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout) as Micros);
       }
       generation.onPacketOpened(pathId, packetNumber);
       // RFC 9001 §6.4: old keys for a higher packet number than new keys, within one space.
@@ -298,7 +298,7 @@ export class OneRttKeys {
     }
     this.#advanceRead(reading);
     if (writing !== undefined && writing.generation < reading.generation) this.#advanceWrite(writing);
-    this.#host.onUpdated?.(reading.generation, "remote");
+    this.#host.onKeysUpdated?.(reading.generation, "remote");
   }
 
   #advanceRead(reading: ReadState): void {

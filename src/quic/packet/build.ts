@@ -7,6 +7,7 @@
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { versionRow } from "../versions/index.ts";
+import type { ConnectionId } from "./connection-id.ts";
 import type { PacketNumberLength } from "./packet-number.ts";
 
 /** A packet whose header has been written. Pass it again as `into` to build packets without allocating. */
@@ -53,10 +54,10 @@ export function beginLongHeader(
   return writePacketNumber(writer, packetNumber, packetNumberLength, into);
 }
 
-/** Begins a 1-RTT packet (RFC 9000 §17.3.1). */
+/** Begins a 1-RTT packet (RFC 9000 §17.3.1). `destination` is an id, or its bytes. */
 export function beginShortHeader(
   writer: Writer,
-  destination: Uint8Array,
+  destination: ConnectionId | Uint8Array,
   spin: 0 | 1,
   keyPhase: 0 | 1,
   packetNumber: number,
@@ -67,7 +68,8 @@ export function beginShortHeader(
   into.lengthOffset = -1;
   // Fixed Bit, Spin Bit, Reserved Bits zero, Key Phase, Packet Number Length.
   writer.uint8(0x40 | (spin << 5) | (keyPhase << 2) | (packetNumberLength - 1));
-  writer.write(destination);
+  if (destination instanceof Uint8Array) writer.write(destination);
+  else destination.emit(writer);
   return writePacketNumber(writer, packetNumber, packetNumberLength, into);
 }
 

@@ -3,6 +3,7 @@
 import type { Rng } from "../../base/rng.ts";
 import { toHex } from "../../wire/hex.ts";
 import { fromLatin1 } from "../../wire/text.ts";
+import type { Writer } from "../../wire/writer.ts";
 
 /** RFC 9000 §17.2: the maximum in version 1. Other versions may use up to 255 bytes (RFC 8999 §5.3). */
 export const MAX_CONNECTION_ID_LENGTH = 20;
@@ -93,6 +94,20 @@ export class ConnectionId {
 
   get length(): number {
     return this.key.length;
+  }
+
+  /** Writes its bytes, without keeping them. */
+  emit(writer: Writer): void {
+    const { key } = this;
+    for (let i = 0; i < key.length; i += 1) writer.uint8(key.charCodeAt(i));
+  }
+
+  /** True if these are its bytes. */
+  matches(bytes: Uint8Array): boolean {
+    const { key } = this;
+    if (bytes.length !== key.length) return false;
+    for (let i = 0; i < key.length; i += 1) if (bytes[i] !== key.charCodeAt(i)) return false;
+    return true;
   }
 
   equals(other: ConnectionId): boolean {

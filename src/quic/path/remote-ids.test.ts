@@ -104,7 +104,7 @@ describe("copies of NEW_CONNECTION_ID frames", () => {
   test("an active id without a token clears the token of the one before", () => {
     const ids = idsOf(2);
     const tokens: (Uint8Array | undefined)[] = [];
-    ids.onResetToken = (token) => tokens.push(token);
+    ids.listener = { onResetToken: (token) => tokens.push(token) };
     const [first, second] = [{}, {}];
     ids.bind(second);
     ids.activate(second, first);

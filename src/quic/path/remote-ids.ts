@@ -14,6 +14,14 @@ interface RemoteId {
   readonly resetToken: string | undefined;
 }
 
+export interface ResetTokenListener {
+  /**
+   * Called when the stateless reset token changes; undefined if the id in use has none. Only its token counts (RFC 9000
+   * §10.3.1).
+   */
+  onResetToken(token: Uint8Array | undefined): void;
+}
+
 /** Gaps in the sequence numbers to remember. */
 const MAX_GAPS = 32;
 
@@ -30,11 +38,7 @@ export class RemoteIds implements SequenceOwner {
   readonly #unacknowledged = new SparseSet<number>();
   /** All sequence numbers received: a frame may arrive once more after its id was retired. */
   readonly #seen = new RangeSet();
-  /**
-   * Called when the stateless reset token changes; undefined if the id in use has none. Only its token counts (RFC 9000
-   * §10.3.1).
-   */
-  onResetToken: ((token: Uint8Array | undefined) => void) | undefined;
+  listener: ResetTokenListener | undefined;
 
   constructor(initial: ConnectionId, limit: number) {
     this.#limit = limit;
@@ -60,7 +64,7 @@ export class RemoteIds implements SequenceOwner {
   setInitialResetToken(token: Uint8Array): void {
     if (this.#active.sequence !== 0) return;
     this.#active = { ...this.#active, resetToken: connectionIdKey(token) };
-    this.onResetToken?.(token);
+    this.listener?.onResetToken(token);
   }
 
   /** The id for packets on this route. */
@@ -84,7 +88,7 @@ export class RemoteIds implements SequenceOwner {
     this.#bound.delete(route);
     this.#bound.set(former, this.#active);
     this.#active = next;
-    this.onResetToken?.(this.activeResetToken);
+    this.listener?.onResetToken(this.activeResetToken);
   }
 
   /** Retires the id of a route that is no longer used (RFC 9000 §5.1.2). */
@@ -170,7 +174,7 @@ export class RemoteIds implements SequenceOwner {
       }
       this.#retire(this.#active.sequence);
       this.#active = next;
-      this.onResetToken?.(this.activeResetToken);
+      this.listener?.onResetToken(this.activeResetToken);
     }
     for (const [route, { sequence }] of this.#bound) {
       if (sequence >= this.#retirePriorTo) continue;

@@ -50,7 +50,7 @@ describe("the data that the peer may send", () => {
     expect(server.set.hasControlFrames).toBe(false);
     receive(server, 0, 0, 600);
     expect(server.set.hasControlFrames).toBe(false);
-    server.rtt = 0 as Micros;
+    server.smoothedRtt = 0 as Micros;
     expect(server.set.read(0)!.bytes.length).toBe(600);
     expect(server.packets().flatMap(framesOf)).toEqual([
       { type: "max-stream-data", id: 0, maximum: 1_600 },

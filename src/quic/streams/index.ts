@@ -10,4 +10,4 @@ export { SendSource } from "./send-source.ts";
 export { type SendState, SendStream } from "./send-stream.ts";
 export type { StreamFacts } from "./stream-facts.ts";
 /** All streams of a connection: the interface for the connection. */
-export { StreamSet, type StreamSetOptions } from "./stream-set.ts";
+export { StreamSet, type StreamSetHost } from "./stream-set.ts";

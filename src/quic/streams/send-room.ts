@@ -13,12 +13,16 @@ import type { SendStream } from "./send-stream.ts";
 /** Unsent bytes that a stream may hold without credit, so that data is ready when credit arrives. */
 const BEYOND_CREDIT = 64 * 1024;
 
+export interface EventSink {
+  emit(event: TransportEvent): void;
+}
+
 export class SendRoom {
   readonly #minPerStream: number;
   #perStream: number;
   readonly #perConnection: number;
   readonly #connectionCredit: SendCredit;
-  readonly #emit: (event: TransportEvent) => void;
+  readonly #events: EventSink;
   #used = 0;
   #memory = 0;
   /** Streams whose own share was full. Each is checked again as its bytes are acknowledged. */
@@ -26,17 +30,12 @@ export class SendRoom {
   /** Streams that wait because of other streams' bytes. */
   readonly #waitingForShared = new Queue<SendStream>();
 
-  constructor(
-    perStream: number,
-    perConnection: number,
-    connectionCredit: SendCredit,
-    emit: (event: TransportEvent) => void,
-  ) {
+  constructor(perStream: number, perConnection: number, connectionCredit: SendCredit, events: EventSink) {
     this.#minPerStream = perStream;
     this.#perStream = perStream;
     this.#perConnection = perConnection;
     this.#connectionCredit = connectionCredit;
-    this.#emit = emit;
+    this.#events = events;
   }
 
   get used(): number {
@@ -124,6 +123,6 @@ export class SendRoom {
 
   #notify(stream: SendStream): void {
     stream.waiting?.moveTo(undefined);
-    if (stream.acceptsData) this.#emit({ type: "stream-writable", id: stream.id });
+    if (stream.acceptsData) this.#events.emit({ type: "stream-writable", id: stream.id });
   }
 }

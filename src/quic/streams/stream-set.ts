@@ -11,40 +11,31 @@ import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { SendPriority, SendSession } from "../scheduler/index.ts";
 import type { StreamEvent } from "../trace.ts";
-import {
-  isUnidirectional,
-  type StreamChunk,
-  type StreamDirection,
-  type StreamId,
-  type TransportEvent,
-} from "../transport.ts";
+import { isUnidirectional, type StreamChunk, type StreamDirection, type StreamId } from "../transport.ts";
 import { BlockedStreams } from "./blocked-streams.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
 import { DEFAULT_MAX_CHUNKS, initialCredit, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
 import type { RecvStream } from "./recv-stream.ts";
-import { SendRoom } from "./send-room.ts";
+import { type EventSink, SendRoom } from "./send-room.ts";
 import { SendScheduler } from "./send-scheduler.ts";
 import type { SendSource } from "./send-source.ts";
 import type { SendStream } from "./send-stream.ts";
 import type { Stream } from "./stream.ts";
 import type { StreamFacts } from "./stream-facts.ts";
-import { StreamTable } from "./stream-table.ts";
+import { StreamTable, type StreamTableListener } from "./stream-table.ts";
 
-export interface StreamSetOptions {
+/** The connection of the streams. */
+export interface StreamSetHost extends EventSink {
   readonly role: "client" | "server";
-  readonly limits: StreamSetLimits;
-  readonly emit: (event: TransportEvent) => void;
   /** The smoothed round-trip time, for window auto-tuning; zero until known. */
-  readonly smoothedRtt: () => Micros;
-  readonly trace?: ((event: StreamEvent) => void) | undefined;
+  readonly smoothedRtt: Micros;
 }
 
-export class StreamSet implements StreamFacts {
+export class StreamSet implements StreamFacts, StreamTableListener {
   readonly #limits: StreamSetLimits;
-  readonly #emit: (event: TransportEvent) => void;
-  readonly #smoothedRtt: () => Micros;
-  readonly #trace: StreamSetOptions["trace"];
+  readonly #host: StreamSetHost;
+  readonly #trace: ((event: StreamEvent) => void) | undefined;
   readonly #table: StreamTable;
   readonly #window: ReceiveWindow;
   readonly #chunks: ChunkBudget;
@@ -54,29 +45,28 @@ export class StreamSet implements StreamFacts {
   #now: Instant = 0 as Instant;
   #isClosed = false;
 
-  constructor({ role, limits, emit, smoothedRtt, trace }: StreamSetOptions) {
+  constructor(host: StreamSetHost, limits: StreamSetLimits, trace?: (event: StreamEvent) => void) {
+    this.#host = host;
     this.#limits = limits;
     this.#trace = trace;
-    this.#emit = emit;
-    this.#smoothedRtt = smoothedRtt;
     const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
     this.#window = new ReceiveWindow(initialMaxData, maxConnectionWindow, maxUnread);
     this.#chunks = { remaining: limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS };
-    this.#table = new StreamTable({
-      role,
-      limits,
-      chunks: this.#chunks,
-      onAdded: ({ id, isLocal, send }) => {
-        trace?.({ type: "quic:stream-opened", id, isLocal });
-        if (send !== undefined) this.scheduler.add(send);
-      },
-      onOpened: (id) => emit({ type: "stream-opened", id }),
-    });
+    this.#table = new StreamTable(this, host.role, limits, this.#chunks);
     this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
     this.scheduler = new SendScheduler(this.#control.sending, trace && new BlockedStreams(trace));
     const perStream = limits.sendBufferPerStream;
     const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
-    this.#room = new SendRoom(perStream, perConnection, this.scheduler.credit, emit);
+    this.#room = new SendRoom(perStream, perConnection, this.scheduler.credit, host);
+  }
+
+  onStreamAdded({ id, isLocal, send }: Stream): void {
+    this.#trace?.({ type: "quic:stream-opened", id, isLocal });
+    if (send !== undefined) this.scheduler.add(send);
+  }
+
+  onStreamOpened(id: StreamId): void {
+    this.#host.emit({ type: "stream-opened", id });
   }
 
   /** The number of streams that are not finished. */
@@ -253,7 +243,7 @@ export class StreamSet implements StreamFacts {
     if (receive === undefined) return 0;
     const before = receive.window.received;
     const kept = receive.handleData(offset, data, fin, this.#window, now);
-    if (receive.announceReadable()) this.#emit({ type: "stream-readable", id });
+    if (receive.announceReadable()) this.#host.emit({ type: "stream-readable", id });
     if (fin) this.#afterReceiveEnd(stream!, receive);
     // Includes data that is dropped because the stream is no longer read.
     return Math.max(kept, receive.window.received - before);
@@ -274,7 +264,7 @@ export class StreamSet implements StreamFacts {
     const send = stream?.send;
     if (send === undefined) return;
     // RFC 9000 §3.5: answered with RESET_STREAM and the same code; only once, since a reset part stays reset.
-    if (send.reset(code, false)) this.#emit({ type: "stream-stopped", id, code });
+    if (send.reset(code, false)) this.#host.emit({ type: "stream-stopped", id, code });
     this.#afterSendChange(stream!, send);
   }
 
@@ -292,7 +282,7 @@ export class StreamSet implements StreamFacts {
   }
 
   handleMaxStreams(direction: StreamDirection, maximum: number): void {
-    if (this.#table.local[direction].raise(maximum)) this.#emit({ type: "streams-available", direction });
+    if (this.#table.local[direction].raise(maximum)) this.#host.emit({ type: "streams-available", direction });
   }
 
   handleDataBlocked(_limit: number): void {
@@ -318,7 +308,7 @@ export class StreamSet implements StreamFacts {
 
   /** Writes as many control frames as fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
-    this.#control.write(writer, frames, this.scheduler.credit, this.#now, this.#smoothedRtt());
+    this.#control.write(writer, frames, this.scheduler.credit, this.#now, this.#host.smoothedRtt);
   }
 
   /** True if something in the scheduler may be sent now: a STREAM frame that flow control allows, or a DATAGRAM frame. */
@@ -341,7 +331,7 @@ export class StreamSet implements StreamFacts {
     if (send === undefined || send.isTerminal) return;
     if (frame.type === "stream") {
       send.handleAcked(frame.offset, frame.length, frame.fin);
-      if (send.state === "data-recvd") this.#emit({ type: "stream-finished", id: send.id });
+      if (send.state === "data-recvd") this.#host.emit({ type: "stream-finished", id: send.id });
     } else {
       send.handleResetAcked(frame.reliableSize);
     }
@@ -434,7 +424,7 @@ export class StreamSet implements StreamFacts {
 
   #reportReset(receive: RecvStream): void {
     const code = receive.takeReset(this.#window);
-    if (code !== undefined) this.#emit({ type: "stream-reset", id: receive.id, code });
+    if (code !== undefined) this.#host.emit({ type: "stream-reset", id: receive.id, code });
   }
 
   #rescheduleControl(receive: RecvStream): void {

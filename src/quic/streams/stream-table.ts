@@ -15,29 +15,32 @@ import { SendStream } from "./send-stream.ts";
 import { Stream, streamId, streamIndex } from "./stream.ts";
 import { LocalStreams, PeerStreams } from "./stream-limits.ts";
 
-export interface StreamTableOptions {
-  readonly role: "client" | "server";
-  readonly limits: StreamSetLimits;
-  readonly chunks: ChunkBudget;
-  readonly onAdded: (stream: Stream) => void;
+export interface StreamTableListener {
+  onStreamAdded(stream: Stream): void;
   /** The peer opened a stream. */
-  readonly onOpened: (id: StreamId) => void;
+  onStreamOpened(id: StreamId): void;
 }
 
 export class StreamTable {
   readonly local: Readonly<Record<StreamDirection, LocalStreams>>;
   readonly peer: Readonly<Record<StreamDirection, PeerStreams>>;
   peerLimits: PeerStreamLimits = NO_LIMITS;
-  readonly #options: StreamTableOptions;
+  readonly #listener: StreamTableListener;
+  readonly #role: "client" | "server";
+  readonly #limits: StreamSetLimits;
+  readonly #chunks: ChunkBudget;
   readonly #streams = new Map<StreamId, Stream>();
   #activeBidi = 0;
 
-  constructor(options: StreamTableOptions) {
-    this.#options = options;
+  constructor(listener: StreamTableListener, role: "client" | "server", limits: StreamSetLimits, chunks: ChunkBudget) {
+    this.#listener = listener;
+    this.#role = role;
+    this.#limits = limits;
+    this.#chunks = chunks;
     this.local = { bidi: new LocalStreams(), uni: new LocalStreams() };
     this.peer = {
-      bidi: new PeerStreams(options.limits.initialMaxStreamsBidi),
-      uni: new PeerStreams(options.limits.initialMaxStreamsUni),
+      bidi: new PeerStreams(limits.initialMaxStreamsBidi),
+      uni: new PeerStreams(limits.initialMaxStreamsUni),
     };
   }
 
@@ -70,7 +73,7 @@ export class StreamTable {
 
   /** Opens our next stream, or the one with the id `wanted`; undefined at the peer's limit. */
   open(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
-    const { role } = this.#options;
+    const role = this.#role;
     const local = this.local[direction];
     const first = local.opened;
     const index = wanted === undefined ? first : streamIndex(wanted);
@@ -131,7 +134,7 @@ export class StreamTable {
     peer.openUpTo(index, where);
     // RFC 9000 §3.2: this also opens all lower-numbered streams of the type.
     for (let next = first; next <= index; next += 1) {
-      this.#options.onOpened(this.#add(next * 4 + (id % 4), false).id);
+      this.#listener.onStreamOpened(this.#add(next * 4 + (id % 4), false).id);
     }
     return this.#streams.get(id);
   }
@@ -144,22 +147,26 @@ export class StreamTable {
   }
 
   #isLocal(id: StreamId): boolean {
-    return isServerInitiated(id) === (this.#options.role === "server");
+    return isServerInitiated(id) === (this.#role === "server");
   }
 
   #add(id: StreamId, isLocal: boolean): Stream {
     const isUni = isUnidirectional(id);
-    const { limits, chunks, onAdded } = this.#options;
-    const { initialMaxStreamData, maxStreamWindow, maxChunksPerStream = 1_024 } = limits;
+    const { initialMaxStreamData, maxStreamWindow, maxChunksPerStream = 1_024 } = this.#limits;
     const send = isUni && !isLocal ? undefined : new SendStream(id, initialCredit(this.peerLimits, id, isLocal));
     const receive =
       isUni && isLocal
         ? undefined
-        : new RecvStream(id, new ReceiveWindow(initialMaxStreamData, maxStreamWindow), maxChunksPerStream, chunks);
+        : new RecvStream(
+            id,
+            new ReceiveWindow(initialMaxStreamData, maxStreamWindow),
+            maxChunksPerStream,
+            this.#chunks,
+          );
     const stream = new Stream(id, isLocal, send, receive);
     this.#streams.set(id, stream);
     if (!isUni) this.#activeBidi += 1;
-    onAdded(stream);
+    this.#listener.onStreamAdded(stream);
     return stream;
   }
 }

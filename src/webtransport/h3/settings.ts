@@ -52,7 +52,17 @@ const problem: ExtensionSetting["problem"] = (value) => (value === 0 || value ==
  * What a connection announces, and reads of the peer: `maxSessions` is the number of sessions that it takes at a time. Drafts
  * after 12 are announced on request only.
  */
-export function webTransportSettings(maxSessions: number, { draft13, draft15 }: NewerDrafts = {}): ExtensionSetting[] {
+export function webTransportSettings(maxSessions: number, drafts: NewerDrafts = {}): readonly ExtensionSetting[] {
+  const key = `${maxSessions} ${drafts.draft13 === true} ${drafts.draft15 === true}`;
+  let settings = settingsByOffer.get(key);
+  if (settings === undefined) settingsByOffer.set(key, (settings = settingsOf(maxSessions, drafts)));
+  return settings;
+}
+
+/** Each connection keeps its list, and a process makes one or two offers. */
+const settingsByOffer = new Map<string, readonly ExtensionSetting[]>();
+
+function settingsOf(maxSessions: number, { draft13, draft15 }: NewerDrafts): readonly ExtensionSetting[] {
   const isNew = draft13 === true || draft15 === true;
   return [
     { id: ENABLE, name: "SETTINGS_ENABLE_WEBTRANSPORT", value: 1, problem },

@@ -1,26 +1,18 @@
 /** What a session needs of a connection: WebTransport, QMux or raw QUIC are carriers. */
 
 import type { VarInt } from "../../../wire/varint.ts";
+import type { SendOrder, StreamCarrier, StreamId } from "../../carrier.ts";
 
-/** Of a stream of the carrier. */
-export type StreamId = number;
-/** One way, or both. */
-export type StreamDirection = "uni" | "bidi";
+export type { SendOrder, StreamDirection, StreamId } from "../../carrier.ts";
 
 /** Streams and datagrams to the peer. What is written waits in the carrier until it can be sent. */
-export interface MoqCarrier {
-  /** Undefined if the peer allows no more streams now. */
-  openStream(direction: StreamDirection): StreamId | undefined;
-  /** Bytes, and the end of our side with `fin`. */
-  write(stream: StreamId, bytes: Uint8Array, fin: boolean): void;
-  /** Abandons our side. */
-  reset(stream: StreamId, code: number): void;
-  /** Asks the peer to abandon its side. */
-  stopSending(stream: StreamId, code: number): void;
+export interface MoqCarrier extends StreamCarrier {
+  /** False while what is written to a stream would only wait. Without it there is always room. */
+  hasRoom?(stream: StreamId): boolean;
+  /** The order of a stream of ours among others; without it, or before it is called, all have the order 0. */
+  setOrder?(stream: StreamId, order: SendOrder): void;
   /** May be lost. */
   sendDatagram(bytes: Uint8Array): void;
-  /** Ends the connection, or the WebTransport session. */
-  close(code: number, reason: string): void;
 }
 
 /** An alias as the key of a map. */

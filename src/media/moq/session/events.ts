@@ -55,6 +55,8 @@ export type MoqEvent =
   | { readonly type: "datagram"; readonly requestId: number; readonly datagram: ObjectDatagram }
   /** The peer does not want a stream of objects of ours: reset it. */
   | { readonly type: "stopped"; readonly stream: StreamId; readonly code: number }
+  /** A stream of objects of ours was reset since its delivery timeout passed: open no other for its subgroup. */
+  | { readonly type: "expired"; readonly stream: StreamId; readonly requestId: number }
   /** The peer will end the session: go to `uri`, or to the same place if it is empty. */
   | { readonly type: "goaway"; readonly uri: string; readonly timeout: number }
   | { readonly type: "closed"; readonly code: number; readonly reason: string; readonly isOurs: boolean };

@@ -17,6 +17,9 @@ const MAX_WAITING = 64;
 const MAX_HELD = 256 * 1024;
 const PATIENCE = seconds(2);
 
+const later = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+
 const NOTHING = new Uint8Array(0);
 
 interface DataStream {
@@ -35,6 +38,16 @@ interface Surroundings {
   readonly ours: (requestId: number) => RequestMessage | undefined;
   readonly stop: (stream: StreamId, code: number) => void;
   readonly fetchEnded: (requestId: number) => void;
+  /** A stream of a subgroup ended. */
+  readonly subgroupEnded: (requestId: number) => void;
+}
+
+/** Streams of a subscription. */
+interface StreamCount {
+  begun: number;
+  open: number;
+  /** The largest group of which something came. */
+  newest: number | undefined;
 }
 
 export class IncomingData {
@@ -48,6 +61,8 @@ export class IncomingData {
   readonly #theirs = new Map<string, number>();
   /** Aliases of either side, by request. */
   readonly #aliases = new Map<number, { readonly alias: VarInt; readonly isOurs: boolean }>();
+
+  readonly #counts = new Map<number, StreamCount>();
 
   constructor(dialect: Dialect, emit: (event: MoqEvent) => void, surroundings: Surroundings) {
     this.#dialect = dialect;
@@ -89,7 +104,13 @@ export class IncomingData {
     }
   }
 
+  /** Streams of a subscription of which a header came. */
+  streamsOf(requestId: number): Readonly<StreamCount> {
+    return this.#counts.get(requestId) ?? { begun: 0, open: 0, newest: undefined };
+  }
+
   forget(requestId: number): void {
+    this.#counts.delete(requestId);
     const own = this.#aliases.get(requestId);
     if (own !== undefined && !own.isOurs) this.#theirs.delete(aliasKey(own.alias));
     this.#aliases.delete(requestId);
@@ -98,6 +119,7 @@ export class IncomingData {
   clear(): void {
     this.#streams.clear();
     this.#heads.clear();
+    this.#counts.clear();
   }
 
   // ── The first bytes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +186,10 @@ export class IncomingData {
     if (datagram === undefined) return;
     const requestId = this.#theirs.get(aliasKey(datagram.alias));
     // A datagram may be lost: one without a track is.
-    if (requestId !== undefined) this.#emit({ type: "datagram", requestId, datagram });
+    if (requestId === undefined) return;
+    const { newest, ...count } = this.streamsOf(requestId);
+    this.#counts.set(requestId, { ...count, newest: later(newest, datagram.group) });
+    this.#emit({ type: "datagram", requestId, datagram });
   }
 
   nextTimeout(): Instant | undefined {
@@ -187,12 +212,19 @@ export class IncomingData {
   }
 
   #orderOf(requestId: number): "ascending" | "descending" {
-    return this.#surroundings.ours(requestId)?.parameters.groupOrder ?? "ascending";
+    const { parameters } = this.#surroundings.ours(requestId) ?? {};
+    return parameters?.fill?.groupOrder ?? parameters?.groupOrder ?? "ascending";
   }
 
   #begin(id: StreamId, stream: DataStream, requestId: number, header: SubgroupHeader): void {
     stream.requestId = requestId;
+    this.#count(requestId, header.group);
     this.#emit({ type: "subgroup", stream: id, requestId, header });
+  }
+
+  #count(requestId: number, group?: number): void {
+    const { begun, open, newest } = this.streamsOf(requestId);
+    this.#counts.set(requestId, { begun: begun + 1, open: open + 1, newest: later(newest, group) });
   }
 
   /** Passes on what can be read, up to an alias that is not known. */
@@ -207,16 +239,20 @@ export class IncomingData {
           else this.#begin(id, stream, requestId, event.header);
           break;
         }
-        case "fetch":
-          if (this.#surroundings.ours(event.requestId) === undefined) {
+        case "fetch": {
+          const ours = this.#surroundings.ours(event.requestId);
+          if (ours === undefined) {
             // It was cancelled, or never asked for.
             this.#refuse(id);
             return;
           }
           stream.requestId = event.requestId;
-          stream.isFetch = true;
+          stream.isFetch = ours.type === "fetch";
+          // The fill of a subscription counts as one of its streams.
+          if (!stream.isFetch) this.#count(event.requestId);
           this.#emit({ type: "fetch", stream: id, requestId: event.requestId });
           break;
+        }
         case "padding":
           break;
         case "subgroup-object":
@@ -239,7 +275,14 @@ export class IncomingData {
   #end(id: StreamId, { requestId, isFetch }: DataStream, code: number | undefined): void {
     if (requestId === undefined) return;
     this.#emit({ type: "stream-end", stream: id, code });
-    if (isFetch) this.#surroundings.fetchEnded(requestId);
+    if (isFetch) {
+      this.#surroundings.fetchEnded(requestId);
+      return;
+    }
+    const count = this.#counts.get(requestId);
+    if (count === undefined) return;
+    count.open -= 1;
+    this.#surroundings.subgroupEnded(requestId);
   }
 
   /** The oldest streams that wait go first. */

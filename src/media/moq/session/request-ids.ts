@@ -22,6 +22,11 @@ export class RequestIds {
     return id;
   }
 
+  /** True for ids of either side that came before. */
+  wasUsed(id: number): boolean {
+    return id % 2 === this.#next % 2 ? id < this.#next : id < this.#expected || this.#ahead.has(id);
+  }
+
   /** Checks an id of the peer. Throws a `ProtocolError`. */
   accept(id: number): void {
     const { INVALID_REQUEST_ID, TOO_MANY_REQUESTS } = SESSION_ERRORS;

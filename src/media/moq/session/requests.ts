@@ -1,26 +1,30 @@
-/** Requests of both sides: each has a bidirectional stream, on which one message begins it and others follow. */
+/** Requests of both sides: one message begins each, and others follow. */
 
-import type { ControlReader } from "../control-reader.ts";
 import { violation } from "../errors.ts";
 import type { ControlMessage, MessageType } from "../messages.ts";
-import type { StreamId } from "./carrier.ts";
+import type { Location, Parameters } from "../model.ts";
+import { deliveryOf, PLAIN_DELIVERY, type TrackDelivery } from "./delivery.ts";
 import type { RequestMessage } from "./events.ts";
 
 export interface Request {
   readonly id: number;
   readonly isOurs: boolean;
   readonly type: RequestMessage["type"];
-  readonly stream: StreamId;
   readonly message: RequestMessage;
-  readonly reader: ControlReader;
+  /** Those of the message, with all updates. */
+  parameters: Parameters;
+  /** The largest location when the subscription began. */
+  largest: Location | undefined;
+  /** What the publisher says of the track, and the first group that was sent, if that is our side. */
+  delivery: TrackDelivery;
+  firstGroup: number | undefined;
   /** True once it is accepted or refused. */
   isAnswered: boolean;
   isAccepted: boolean;
-  /** True once the stream with the objects of a fetch ended. */
+  /** True once PUBLISH_DONE came. */
+  isDone: boolean;
+  /** True once the streams of objects ended that belong to a fetch or to a subscription that is done. */
   isDataDone: boolean;
-  /** True once our side of the stream is finished or reset, and the peer's. */
-  isOurEndDone: boolean;
-  isTheirEndDone: boolean;
   /** Streams of objects that were opened for it. */
   streams: number;
 }
@@ -87,15 +91,19 @@ export function checkFollowing(request: Request, message: ControlMessage, isFrom
   return false;
 }
 
-export function newRequest(message: RequestMessage, stream: StreamId, isOurs: boolean, reader: ControlReader): Request {
+export function newRequest(message: RequestMessage, isOurs: boolean): Request {
   const { requestId: id, type } = message;
+  const { parameters } = message;
+  const largest = message.type === "publish" ? parameters.largest : undefined;
+  const delivery = message.type === "publish" ? deliveryOf(message.properties, parameters) : PLAIN_DELIVERY;
   const state = {
+    delivery,
+    firstGroup: undefined,
     isAnswered: false,
     isAccepted: false,
+    isDone: false,
     isDataDone: false,
-    isOurEndDone: false,
-    isTheirEndDone: false,
     streams: 0,
   };
-  return { id, isOurs, type, stream, message, reader, ...state };
+  return { id, isOurs, type, message, parameters, largest, ...state };
 }

@@ -6,9 +6,9 @@ import { fromHex, toHex } from "../../../wire/hex.ts";
 import { utf8 } from "../../../wire/text.ts";
 import { ControlCodec } from "../codec.ts";
 import { emitDatagram } from "../data/datagram.ts";
-import { REQUEST_ERRORS, SESSION_ERRORS, STREAM_ERRORS } from "../errors.ts";
+import { PUBLISH_DONE_CODES, REQUEST_ERRORS, SESSION_ERRORS, STREAM_ERRORS } from "../errors.ts";
 import { Dialect } from "../fields.ts";
-import { MoqSession, type NewRequest } from "./index.ts";
+import type { MoqSession, NewRequest } from "./index.ts";
 import { RequestIds } from "./request-ids.ts";
 import { Pair } from "./testing/pair.ts";
 
@@ -35,7 +35,7 @@ function feed(session: MoqSession, stream: number, direction: "uni" | "bidi", by
   session.handleData(stream, direction, bytes, fin, instant(0));
 }
 
-describe.each([18, 20] as const)("draft %i", (draft) => {
+describe.each([14, 16, 18, 20] as const)("draft %i", (draft) => {
   let pair: Pair;
   beforeEach(() => {
     pair = new Pair(draft, { implementation: "nagare", maxTokenCache: 100 });
@@ -43,10 +43,12 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
   });
 
   test("both sides hear of the other's setup", () => {
+    // Up to draft 16 with the limit of requests that the session keeps.
+    const limit = draft < 18 ? { maxRequestId: 40 } : {};
     expect(pair.client.take("setup")).toEqual([
-      { type: "setup", options: { implementation: "nagare", maxTokenCache: 100 } },
+      { type: "setup", options: { implementation: "nagare", maxTokenCache: 100, ...limit } },
     ]);
-    expect(pair.server.take("setup")).toEqual([{ type: "setup", options: {} }]);
+    expect(pair.server.take("setup")).toEqual([{ type: "setup", options: limit }]);
   });
 
   /** Subscribes; returns the request's id. The server accepts with this alias. */
@@ -75,7 +77,11 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     const payload = events.flatMap((event) => (event.type === "payload" ? [toHex(event.bytes)] : [])).join("");
     expect(payload).toBe("61626364");
     expect(events.filter(({ type }) => type !== "payload")).toMatchObject([
-      { type: "subgroup", requestId: id, header: { ...HEADER, alias: 9 } },
+      {
+        type: "subgroup",
+        requestId: id,
+        header: { ...HEADER, startsSubgroup: draft < 18 ? undefined : true, alias: 9 },
+      },
       { type: "object", object: object(0, 4) },
       { type: "object", object: object(1, 0) },
       { type: "stream-end", code: undefined },
@@ -107,6 +113,53 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
       "message",
     ]);
     expect([pair.client.session.held, pair.client.session.nextTimeout()]).toEqual([0, undefined]);
+  });
+
+  test("PUBLISH_DONE that overtakes streams ends the subscription after them", () => {
+    const id = subscribed();
+    pair.client.events();
+    const { session, carrier } = pair.server;
+    const sender = session.openSubgroup(id, HEADER)!;
+    sender.object(object(0, 1));
+    sender.payload(utf8("a"));
+    sender.end();
+    const late = carrier.sent.splice(0);
+    session.send(id, { type: "publish-done", status: 2, streamCount: 1, reason: "" });
+    pair.settle();
+    expect(pair.client.events().map(({ type }) => type)).toEqual(["message"]);
+    carrier.sent.push(...late);
+    pair.settle();
+    expect(pair.client.events().map(({ type }) => type)).toEqual([
+      "subgroup",
+      "object",
+      "payload",
+      "stream-end",
+      "end",
+    ]);
+    expect([pair.client.session.openRequests, pair.client.session.nextTimeout()]).toEqual([0, undefined]);
+  });
+
+  test("a subscription that is done does not wait for streams that never come", () => {
+    const id = subscribed();
+    pair.client.events();
+    pair.server.session.send(id, { type: "publish-done", status: 2, streamCount: 7, reason: "" });
+    pair.settle();
+    expect(pair.client.session.nextTimeout()).toBe(2_000_000);
+    pair.client.session.handleTimeout(instant(2_000_000));
+    expect(pair.client.take("end")).toMatchObject([{ requestId: id, reason: { type: "finished" } }]);
+  });
+
+  test("an update is answered as a message of its request", () => {
+    const id = subscribed();
+    pair.client.events();
+    pair.client.session.update(id, { priority: 3, forward: false });
+    pair.settle();
+    expect(pair.server.take("message")).toMatchObject([
+      { requestId: id, message: { type: "request-update", parameters: { priority: 3, forward: false } } },
+    ]);
+    pair.server.session.send(id, { type: "request-ok", parameters: {} });
+    pair.settle();
+    expect(pair.client.take("message")).toMatchObject([{ requestId: id, message: { type: "request-ok" } }]);
   });
 
   test("data whose alias never comes is refused after two seconds", () => {
@@ -150,15 +203,15 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     const second = subscribed(1);
     pair.server.session.cancel(second, STREAM_ERRORS.TOO_FAR_BEHIND.code);
     pair.settle();
-    expect(pair.client.take("end")).toMatchObject([{ requestId: second, reason: { type: "cancelled" } }]);
+    const events = pair.client.events();
+    if (draft < 18) {
+      // PUBLISH_DONE says it, with the number that the draft has for it.
+      const { code: status } = PUBLISH_DONE_CODES.TOO_FAR_BEHIND;
+      expect(events.at(-2)).toMatchObject({ type: "message", message: { type: "publish-done", status } });
+    }
+    const reason = { type: draft < 18 ? "finished" : "cancelled" };
+    expect(events.filter(({ type }) => type === "end")).toMatchObject([{ requestId: second, reason }]);
     expect(pair.client.session.openRequests + pair.server.session.openRequests).toBe(0);
-  });
-
-  test("FIN of the side that asked cancels up to draft 18, and later does not", () => {
-    const codec = new ControlCodec(draft);
-    const bytes = codec.emit({ type: "subscribe", requestId: 0, track, parameters: {} }).slice();
-    feed(pair.server.session, 100, "bidi", bytes, true);
-    expect(pair.server.take("end").length).toBe(draft === 18 ? 1 : 0);
   });
 
   test("a publisher publishes, and the objects of its subgroups come", () => {
@@ -230,7 +283,9 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     const id = subscribed();
     pair.server.session.goaway("https://b.example", 500, instant(1_000));
     pair.settle();
-    expect(pair.client.take("goaway")).toEqual([{ type: "goaway", uri: "https://b.example", timeout: 500 }]);
+    expect(pair.client.take("goaway")).toEqual([
+      { type: "goaway", uri: "https://b.example", timeout: draft < 18 ? 0 : 500 },
+    ]);
     expect(pair.client.session.request(SUBSCRIBE)).toBeUndefined();
     // What runs goes on.
     expect(pair.server.session.openSubgroup(id, HEADER)).toBeDefined();
@@ -245,25 +300,9 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     pair.client.session.request(SUBSCRIBE);
     pair.settle();
     expect(pair.client.take("message")).toMatchObject([
-      { message: { type: "request-error", code: REQUEST_ERRORS.GOING_AWAY.code } },
+      // Older drafts have no number for it.
+      { message: { type: "request-error", code: draft < 18 ? 0 : REQUEST_ERRORS.GOING_AWAY.code } },
     ]);
-  });
-
-  test("more requests than allowed are refused, and the session goes on", () => {
-    for (let i = 0; i < 25; i += 1) pair.client.session.request(SUBSCRIBE);
-    pair.settle();
-    expect(pair.server.take("request")).toHaveLength(20);
-    const refused = pair.client.take("message");
-    expect(refused.map(({ message }) => message.type === "request-error" && message.code)).toEqual(
-      new Array(5).fill(REQUEST_ERRORS.EXCESSIVE_LOAD.code),
-    );
-    expect(pair.server.session.isClosed).toBe(false);
-  });
-
-  test("without a stream a request is not made", () => {
-    pair.client.carrier.streamsLeft = 0;
-    expect(pair.client.session.request(SUBSCRIBE)).toBeUndefined();
-    expect(pair.client.session.openRequests).toBe(0);
   });
 
   test("tokens are registered once, and referred to later", () => {
@@ -288,6 +327,50 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     });
     pair.settle();
     expect(pair.server.carrier.closed?.code).toBe(SESSION_ERRORS.AUTH_TOKEN_CACHE_OVERFLOW.code);
+  });
+
+  test("the peer may stop a subgroup, and the application hears of it", () => {
+    const id = subscribed();
+    const sender = pair.server.session.openSubgroup(id, HEADER)!;
+    pair.server.session.handleStopped(sender.stream, STREAM_ERRORS.CANCELLED.code);
+    expect(pair.server.take("stopped")).toEqual([{ type: "stopped", stream: sender.stream, code: 1 }]);
+  });
+
+  test("the fetch stream of a request that is not ours is refused", () => {
+    feed(pair.client.session, 101, "uni", fromHex("05 08"), false);
+    expect([pair.client.carrier.sent.length, pair.client.session.isClosed]).toEqual([1, false]);
+  });
+});
+
+describe.each([18, 20] as const)("streams of requests in draft %i", (draft) => {
+  let pair: Pair;
+  beforeEach(() => {
+    pair = new Pair(draft);
+    pair.settle();
+  });
+
+  test("FIN of the side that asked cancels up to draft 18, and later does not", () => {
+    const codec = new ControlCodec(draft);
+    const bytes = codec.emit({ type: "subscribe", requestId: 0, track, parameters: {} }).slice();
+    feed(pair.server.session, 100, "bidi", bytes, true);
+    expect(pair.server.take("end").length).toBe(draft === 18 ? 1 : 0);
+  });
+
+  test("more requests than allowed are refused, and the session goes on", () => {
+    for (let i = 0; i < 25; i += 1) pair.client.session.request(SUBSCRIBE);
+    pair.settle();
+    expect(pair.server.take("request")).toHaveLength(20);
+    const refused = pair.client.take("message");
+    expect(refused.map(({ message }) => message.type === "request-error" && message.code)).toEqual(
+      new Array(5).fill(REQUEST_ERRORS.EXCESSIVE_LOAD.code),
+    );
+    expect(pair.server.session.isClosed).toBe(false);
+  });
+
+  test("without a stream a request is not made", () => {
+    pair.client.carrier.streamsLeft = 0;
+    expect(pair.client.session.request(SUBSCRIBE)).toBeUndefined();
+    expect(pair.client.session.openRequests).toBe(0);
   });
 
   const codec = new ControlCodec(draft);
@@ -357,15 +440,10 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     expect(pair.server.session.openRequests).toBe(0);
   });
 
-  test("the peer may stop a subgroup, and the application hears of it", () => {
-    const id = subscribed();
-    const sender = pair.server.session.openSubgroup(id, HEADER)!;
-    pair.server.session.handleStopped(sender.stream, STREAM_ERRORS.CANCELLED.code);
-    expect(pair.server.take("stopped")).toEqual([{ type: "stopped", stream: sender.stream, code: 1 }]);
-  });
-
   test("what comes late on a stream that is over is ignored", () => {
-    const id = subscribed();
+    const id = pair.client.session.request(SUBSCRIBE)!;
+    pair.settle();
+    pair.server.events();
     pair.client.session.cancel(id);
     pair.settle();
     feed(pair.server.session, 100, "bidi", subscribe(2));
@@ -374,18 +452,6 @@ describe.each([18, 20] as const)("draft %i", (draft) => {
     pair.server.session.handleData(100, "bidi", subscribe(4), true, instant(0));
     expect([pair.server.session.isClosed, pair.server.session.openRequests]).toEqual([false, 0]);
   });
-
-  test("the fetch stream of a request that is not ours is refused", () => {
-    feed(pair.client.session, 101, "uni", fromHex("05 08"), false);
-    expect([pair.client.carrier.sent.length, pair.client.session.isClosed]).toEqual([1, false]);
-  });
-});
-
-test("drafts with a shared control stream have no sessions here", () => {
-  const { carrier } = new Pair(18).client;
-  expect(() => new MoqSession({ draft: 16, role: "client", carrier })).toThrow(
-    "sessions of draft 16 are not supported",
-  );
 });
 
 test("request ids may overtake each other", () => {

@@ -1,197 +1,255 @@
 /**
- * A session of MoQ Transport from draft 18 on, as a machine over a carrier: setup, requests with a stream each, GOAWAY, tokens,
- * and streams of objects. It decides nothing about tracks: requests of the peer are events, and the application answers.
+ * A session of MoQ Transport as a machine over a carrier: setup, requests, GOAWAY, tokens, and streams of objects. It decides nothing
+ * about tracks: requests of the peer are events, and the application answers. All drafts have the same events and commands: up to
+ * draft 16 requests share a stream (`shared/`), later each has its own.
  */
 
 import { ProtocolError } from "../../../base/errors.ts";
-import { Fifo } from "../../../base/fifo.ts";
 import { after, earliest, type Instant, millis } from "../../../base/time.ts";
-import { ControlCodec } from "../codec.ts";
-import { ControlReader } from "../control-reader.ts";
+import { emitDatagram, type ObjectDatagram } from "../data/datagram.ts";
 import type { SubgroupHeader } from "../data/subgroup-header.ts";
 import { type Draft, draftHas } from "../draft.ts";
-import { moqError, REQUEST_ERRORS, SESSION_ERRORS, STREAM_ERRORS, violation } from "../errors.ts";
-import type { ControlMessage, GoawayMessage } from "../messages.ts";
-import type { SetupOptions } from "../model.ts";
-import type { MoqCarrier, StreamDirection, StreamId } from "./carrier.ts";
-import type { EndReason, MoqEvent, RequestMessage } from "./events.ts";
-import { IncomingData } from "./incoming-data.ts";
-import { FetchSender, SubgroupSender } from "./outgoing-data.ts";
-import { RequestIds } from "./request-ids.ts";
-import { checkFollowing, isRequest, newRequest, type Request } from "./requests.ts";
-import { TokenCache } from "./token-cache.ts";
+import { moqError, SESSION_ERRORS, STREAM_ERRORS } from "../errors.ts";
+import type { ControlMessage } from "../messages.ts";
+import type { KeyValue, Location, Parameters, Token } from "../model.ts";
+import { Selection } from "../selection.ts";
+import type { StreamDirection, StreamId } from "./carrier.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { SessionCore } from "./core.ts";
+import { deliveryOf, type Timeouts, timeoutsOf } from "./delivery.ts";
+import type { MoqEvent, RequestMessage } from "./events.ts";
+import type { MoqSessionOptions, NewRequest } from "./options.ts";
+import { FetchSender, type SenderHooks, SubgroupSender } from "./outgoing-data.ts";
+import { type FetchPlan, type FetchRange, planFetch, planFill } from "./ranges.ts";
+import type { Request } from "./requests.ts";
+import { SharedControl } from "./shared/shared-control.ts";
+import { StreamedControl } from "./streamed-control.ts";
+import type { ResolvedToken } from "./token-cache.ts";
 
-/** What a session is made with. */
-export interface MoqSessionOptions {
-  readonly draft: Draft;
-  readonly role: "client" | "server";
-  readonly carrier: MoqCarrier;
-  /** What our SETUP says. */
-  readonly setup?: SetupOptions;
-  /** Requests of the peer at a time; 1,000 by default, and more are refused. */
-  readonly maxRequests?: number;
+const DEFAULT_PRIORITY = 128;
+
+/** A request of ours. */
+export interface OwnRequest {
+  readonly message: RequestMessage;
+  readonly parameters: Parameters;
+  readonly newestGroup: number | undefined;
 }
-
-/** A request's message without its id, which the session gives it. */
-export type NewRequest = RequestMessage extends infer M
-  ? M extends RequestMessage
-    ? Omit<M, "requestId">
-    : never
-  : never;
-
-const DEFAULT_MAX_REQUESTS = 1_000;
 
 /** Start it, hand it what the carrier brings, and poll events. */
 export class MoqSession {
-  readonly #codec: ControlCodec;
-  readonly #options: MoqSessionOptions;
-  readonly #carrier: MoqCarrier;
-  readonly #ids: RequestIds;
-  readonly #tokens: TokenCache;
-  readonly #events = new Fifo<MoqEvent>();
-  readonly #requests = new Map<number, Request>();
-  readonly #byStream = new Map<StreamId, Request>();
-  /** Bidirectional streams of the peer without a message yet. */
-  readonly #opening = new Map<StreamId, ControlReader>();
-  readonly #data: IncomingData;
-  #control: StreamId | undefined;
-  #peerControl: { readonly stream: StreamId; readonly reader: ControlReader } | undefined;
-  #hasSetup = false;
-  #hasGoaway = false;
-  #isGoing = false;
-  #isClosed = false;
+  readonly #core: SessionCore;
+  readonly #plane: ControlPlane;
+  readonly #hooks: SenderHooks;
   #deadline: Instant | undefined;
 
   constructor(options: MoqSessionOptions) {
-    if (draftHas(options.draft, "hasSharedControlStream")) {
-      throw new RangeError(`sessions of draft ${options.draft} are not supported; from 18 on they are`);
-    }
-    this.#options = options;
-    this.#carrier = options.carrier;
-    this.#codec = new ControlCodec(options.draft);
-    this.#ids = new RequestIds(options.role);
-    this.#tokens = new TokenCache(options.setup?.maxTokenCache ?? 0);
-    this.#data = new IncomingData(this.#codec.dialect, (event) => this.#events.push(event), {
-      ours: (id) => (this.#requests.get(id)?.isOurs === true ? this.#requests.get(id)!.message : undefined),
-      stop: (stream, code) => this.#carrier.stopSending(stream, code),
-      fetchEnded: (id) => this.#handleFetchEnd(id),
-    });
+    this.#core = new SessionCore(options, (request) => this.#plane.handleFetchEnd(request));
+    const isShared = draftHas(options.draft, "hasSharedControlStream");
+    this.#plane = isShared ? new SharedControl(this.#core) : new StreamedControl(this.#core);
+    const { outgoing, carrier, codec, requests } = this.#core;
+    this.#hooks = {
+      carrier,
+      dialect: codec.dialect,
+      now: () => this.#core.now,
+      setDeadline: (sender, deadline) => outgoing.setDeadline(sender, deadline),
+      ended: (sender) => {
+        outgoing.handleEnded(sender);
+        const request = requests.get(sender.requestId);
+        if (request?.isOurs === false && request.type === "fetch") this.#plane.handleFetchSent(request);
+      },
+    };
   }
 
-  /** Opens the control stream and sends SETUP. Nothing has to wait for the peer's. */
+  /** Sends SETUP; a server of drafts up to 16 waits for the client's. Requests may be made at once. */
   start(): void {
-    this.#control = this.#carrier.openStream("uni");
-    if (this.#control === undefined)
-      throw new RangeError("no stream for SETUP: open the session when one is available");
-    this.#send(this.#control, { type: "setup", options: this.#options.setup ?? {} });
+    this.#plane.start();
+  }
+
+  /** The draft that is spoken. */
+  get draft(): Draft {
+    return this.#core.codec.draft;
   }
 
   /** True after a "closed" event. */
   get isClosed(): boolean {
-    return this.#isClosed;
+    return this.#core.isClosed;
   }
 
   /** Requests of both sides that have not ended. */
   get openRequests(): number {
-    return this.#requests.size;
+    return this.#core.requests.size;
   }
 
   /** Bytes of data that wait for the alias of their track. */
   get held(): number {
-    return this.#data.held;
+    return this.#core.data.held;
+  }
+
+  /** Our requests that have not ended, with all updates, and the newest group of which something came. */
+  ownRequests(): OwnRequest[] {
+    const { requests, data } = this.#core;
+    return [...requests.values()].flatMap(({ id, isOurs, isDone, message, parameters }) =>
+      isOurs && !isDone ? [{ message, parameters, newestGroup: data.streamsOf(id).newest }] : [],
+    );
+  }
+
+  /** Streams of the peer's objects that are open, of a subscription. */
+  openStreams(requestId: number): number {
+    return this.#core.data.streamsOf(requestId).open;
   }
 
   /** The next event; undefined if there is none. */
   pollEvent(): MoqEvent | undefined {
-    return this.#events.shift();
+    return this.#core.events.shift();
   }
 
   /** When to call `handleTimeout`. */
   nextTimeout(): Instant | undefined {
-    return earliest(this.#data.nextTimeout(), this.#deadline);
+    return this.isClosed ? undefined : earliest(this.#core.nextTimeout(), this.#deadline);
   }
 
   /** A deadline passed. */
   handleTimeout(now: Instant): void {
-    if (this.#isClosed) return;
-    this.#data.handleTimeout(now);
+    if (this.isClosed) return;
+    this.#core.handleTimeout(now);
     if (this.#deadline === undefined || now < this.#deadline) return;
     this.#fail(moqError(SESSION_ERRORS.GOAWAY_TIMEOUT, "goaway", "the peer did not leave in time"));
   }
 
   // ── Commands ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Sends a request; returns its id. Undefined if there is no stream for it now, or the peer is going away. */
+  /**
+   * Sends a request; returns its id. Undefined if there is no stream for it now, or the peer is going away. Up to draft 16 a request
+   * waits for the peer's setup, and for as long as the peer allows no more.
+   */
   request(message: NewRequest): number | undefined {
-    if (this.#isClosed || this.#hasGoaway) return undefined;
-    const stream = this.#carrier.openStream("bidi");
-    if (stream === undefined) return undefined;
-    const whole = { ...message, requestId: this.#ids.take() } as RequestMessage;
-    this.#add(newRequest(whole, stream, true, new ControlReader(this.#codec)));
-    if (whole.type === "publish") this.#data.ourAlias(whole.requestId, whole.alias);
-    this.#send(stream, whole);
-    return whole.requestId;
+    return this.isClosed || this.#core.hasGoaway ? undefined : this.#plane.request(message);
   }
 
-  /** Sends a message on a request's stream: an answer, an update, a namespace, the end. `fin` ends our side. */
+  /** Sends a message that belongs to a request: an answer, a namespace, the end. `fin` if it is the last one. */
   send(requestId: number, message: ControlMessage, fin = false): void {
-    const request = this.#requests.get(requestId);
-    if (request === undefined || request.isOurEndDone) return;
-    if (checkFollowing(request, message, request.isOurs)) request.isAnswered = true;
-    if (message.type === "subscribe-ok") this.#data.ourAlias(requestId, message.alias);
-    const isOver = fin || message.type === "publish-done" || (message.type === "request-error" && !request.isOurs);
-    this.#send(request.stream, message, isOver);
-    if (isOver) this.#finishOurEnd(request);
+    const request = this.#core.requests.get(requestId);
+    if (request === undefined) return;
+    if (message.type === "subscribe-ok") {
+      request.largest = message.parameters.largest;
+      request.delivery = deliveryOf(message.properties, message.parameters);
+      this.#core.data.ourAlias(requestId, message.alias);
+    }
+    this.#plane.send(request, message, fin);
+  }
+
+  /** Changes a request; REQUEST_OK or REQUEST_ERROR follow as messages of the request. */
+  update(requestId: number, parameters: Parameters): void {
+    this.send(requestId, { type: "request-update", requestId, parameters });
   }
 
   /** Ends a request of either side at once. */
   cancel(requestId: number, code: number = STREAM_ERRORS.CANCELLED.code): void {
-    const request = this.#requests.get(requestId);
-    if (request === undefined) return;
-    if (!request.isOurEndDone) this.#carrier.reset(request.stream, code);
-    if (!request.isTheirEndDone) this.#carrier.stopSending(request.stream, code);
-    this.#forget(request, undefined);
+    const request = this.#core.requests.get(requestId);
+    if (request !== undefined) this.#plane.cancel(request, code);
   }
 
-  /** A stream for a subgroup of a track that the peer subscribed to, or accepted; undefined if there is none now. */
+  /** A stream for a subgroup of a track that the peer subscribed to, or accepted; undefined if there is none now, or the request is over. */
   openSubgroup(requestId: number, header: Omit<SubgroupHeader, "alias">): SubgroupSender | undefined {
-    const alias = this.#data.aliasOf(requestId);
-    const request = this.#requests.get(requestId);
-    if (alias === undefined || request === undefined) throw new RangeError(`request ${requestId} has no alias`);
-    const stream = this.#carrier.openStream("uni");
+    const { data, requests, carrier, outgoing } = this.#core;
+    const alias = data.aliasOf(requestId);
+    const request = requests.get(requestId);
+    if (request === undefined) return undefined;
+    if (alias === undefined) throw new RangeError(`request ${requestId} has no alias`);
+    const stream = carrier.openStream("uni");
     if (stream === undefined) return undefined;
     request.streams += 1;
-    return new SubgroupSender(this.#carrier, stream, { ...header, alias }, this.#codec.dialect);
+    request.firstGroup ??= header.group;
+    const { delivery, firstGroup } = request;
+    const timeouts = (first: readonly KeyValue[]): Timeouts => timeoutsOf(delivery, request.parameters, first);
+    const sender = new SubgroupSender(
+      this.#hooks,
+      stream,
+      requestId,
+      { ...header, alias },
+      {
+        subscriber: request.parameters.priority ?? DEFAULT_PRIORITY,
+        publisher: header.priority ?? delivery.priority,
+        order: request.parameters.groupOrder ?? delivery.order,
+        group: header.group - firstGroup,
+        subgroup: header.subgroup === "first-object" ? 0 : header.subgroup,
+      },
+      timeouts,
+    );
+    outgoing.add(sender);
+    return sender;
   }
 
   /** The stream for the objects of a fetch of the peer, or of the fill of its subscription. Open it before the request ends. */
   openFetch(requestId: number): FetchSender | undefined {
-    const request = this.#requests.get(requestId);
-    if (request === undefined || request.isOurs) throw new RangeError(`request ${requestId} is no request of the peer`);
-    const stream = this.#carrier.openStream("uni");
-    if (stream === undefined) return undefined;
+    const { carrier, outgoing } = this.#core;
+    const request = this.#peerRequest(requestId);
+    const stream = request === undefined ? undefined : carrier.openStream("uni");
+    if (request === undefined || stream === undefined) return undefined;
     request.streams += 1;
-    const order = request.message.parameters.groupOrder ?? "ascending";
-    return new FetchSender(this.#carrier, stream, requestId, this.#codec.dialect, order);
+    const { fill, groupOrder, priority } = request.parameters;
+    const sender = new FetchSender(
+      this.#hooks,
+      stream,
+      requestId,
+      fill?.groupOrder ?? groupOrder ?? "ascending",
+      fill?.priority ?? priority ?? DEFAULT_PRIORITY,
+    );
+    outgoing.add(sender);
+    return sender;
+  }
+
+  /**
+   * What a fetch of the peer asks for, or why it is to be refused; undefined if it is over. `largest` is the newest object of its track.
+   */
+  planFetch(requestId: number, largest?: Location): FetchPlan | undefined {
+    const request = this.#peerRequest(requestId);
+    return request && planFetch(request, largest, (id) => this.#core.requests.get(id));
+  }
+
+  /** What a subscription of the peer wants of the past, on a stream of `openFetch`; undefined if nothing. Ask after accepting it. */
+  planFill(requestId: number): FetchRange | undefined {
+    const request = this.#peerRequest(requestId);
+    return request && planFill(request);
+  }
+
+  /** Which objects a subscriber wants, with all updates; undefined if the subscription is over. Ask after it was accepted. */
+  selection(requestId: number): Selection | undefined {
+    const request = this.#core.requests.get(requestId);
+    return request && new Selection(request.parameters, request.largest);
+  }
+
+  /** Sends an object as a datagram, which may be lost, to a subscriber. */
+  sendDatagram(requestId: number, datagram: Omit<ObjectDatagram, "alias">): void {
+    const { data, requests, carrier, codec } = this.#core;
+    if (!requests.has(requestId)) return;
+    const alias = data.aliasOf(requestId);
+    if (alias === undefined) throw new RangeError(`request ${requestId} has no alias`);
+    carrier.sendDatagram(emitDatagram({ ...datagram, alias }, codec.dialect).slice());
+  }
+
+  /** How to say a token of ours in the next request: with an alias, if the peer keeps it. */
+  sayToken(token: ResolvedToken): Token {
+    return this.#core.registry.say(token);
   }
 
   /** Streams of objects that were opened for a request: what PUBLISH_DONE says. */
   streamCount(requestId: number): number {
-    return this.#requests.get(requestId)?.streams ?? 0;
+    return this.#core.requests.get(requestId)?.streams ?? 0;
   }
 
   /** Asks the peer to leave, within `timeout` milliseconds if that is not 0. New requests are refused from now on. */
   goaway(uri: string, timeout: number, now: Instant): void {
-    if (this.#isGoing || this.#isClosed || this.#control === undefined) return;
-    this.#isGoing = true;
-    this.#send(this.#control, { type: "goaway", uri: this.#options.role === "client" ? "" : uri, timeout });
+    if (this.#core.isGoing || this.isClosed || !this.#plane.isReady) return;
+    this.#core.isGoing = true;
+    this.#plane.goaway(this.#core.options.role === "client" ? "" : uri, timeout);
     if (timeout > 0) this.#deadline = after(now, millis(timeout));
   }
 
   /** Ends the session. A "closed" event follows. */
   close(code: number = SESSION_ERRORS.NO_ERROR.code, reason = ""): void {
-    if (this.#isClosed) return;
-    this.#carrier.close(code, reason);
+    if (this.isClosed) return;
+    this.#core.carrier.close(code, reason);
     this.#end(code, reason, true);
   }
 
@@ -199,65 +257,62 @@ export class MoqSession {
 
   /** The peer opened a stream. */
   handleStream(stream: StreamId, direction: StreamDirection): void {
-    if (this.#isClosed) return;
-    if (direction === "bidi") this.#opening.set(stream, new ControlReader(this.#codec));
-    else this.#data.open(stream);
+    if (this.isClosed) return;
+    if (direction === "bidi") this.#plane.handleStream(stream);
+    else this.#core.data.open(stream);
   }
 
-  /** Bytes of a stream that the peer opened, or that is a request of ours; of streams that are over they are ignored. */
+  /** Bytes of a stream that the peer opened, or that is one of ours in both directions; of streams that are over they are ignored. */
   handleData(stream: StreamId, direction: StreamDirection, bytes: Uint8Array, fin: boolean, now: Instant): void {
+    this.#core.now = now;
     this.#guard(() => {
-      if (direction === "bidi") this.#handleRequestData(stream, bytes, fin);
-      else if (this.#peerControl?.stream === stream) this.#handleControl(bytes, fin);
-      else if (this.#isControl(stream, bytes)) this.#handleControl(this.#data.takeHead(stream, bytes), fin);
-      else this.#data.handle(stream, bytes, fin, now);
+      if (direction === "bidi") this.#plane.handleBidi(stream, bytes, fin);
+      else if (!this.#plane.handleUni(stream, bytes, fin)) this.#core.data.handle(stream, bytes, fin, now);
     });
   }
 
   /** The peer reset a stream. */
   handleReset(stream: StreamId, code: number): void {
+    const meaning = this.#core.codes.fromWire(code);
     this.#guard(() => {
-      if (this.#peerControl?.stream === stream) throw violation("control stream", "it was reset");
-      this.#opening.delete(stream);
-      const request = this.#byStream.get(stream);
-      if (request === undefined) this.#data.handleReset(stream, code);
-      else {
-        if (!request.isOurEndDone) this.#carrier.reset(stream, STREAM_ERRORS.CANCELLED.code);
-        this.#forget(request, { type: "cancelled", code });
-      }
+      if (!this.#plane.handleReset(stream, meaning)) this.#core.data.handleReset(stream, meaning);
     });
   }
 
   /** The peer does not want what we send on a stream. */
   handleStopped(stream: StreamId, code: number): void {
-    if (this.#isClosed) return;
-    if (this.#control === stream) {
-      this.#fail(violation("control stream", "the peer stopped it"));
-      return;
-    }
-    const request = this.#byStream.get(stream);
-    if (request === undefined) {
-      this.#events.push({ type: "stopped", stream, code });
-      return;
-    }
-    if (!request.isOurEndDone) this.#carrier.reset(stream, STREAM_ERRORS.CANCELLED.code);
-    this.#forget(request, { type: "cancelled", code });
+    const meaning = this.#core.codes.fromWire(code);
+    this.#guard(() => {
+      if (this.#plane.handleStopped(stream, meaning)) return;
+      if (this.#core.outgoing.has(stream)) this.#core.emit({ type: "stopped", stream, code: meaning });
+    });
+  }
+
+  /** The peer has everything of a stream of ours: timeouts of its subgroup are over. */
+  handleDelivered(stream: StreamId): void {
+    this.#core.outgoing.handleDelivered(stream);
   }
 
   /** A datagram of the peer; one whose track is not known is dropped. */
   handleDatagram(bytes: Uint8Array): void {
-    this.#guard(() => this.#data.handleDatagram(bytes));
+    this.#guard(() => this.#core.data.handleDatagram(bytes));
   }
 
   /** The connection ended. */
   handleClosed(code: number, reason: string): void {
-    if (!this.#isClosed) this.#end(code, reason, false);
+    if (!this.isClosed) this.#end(code, reason, false);
   }
 
   // ── Inside ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  #peerRequest(requestId: number): Request | undefined {
+    const request = this.#core.requests.get(requestId);
+    if (request?.isOurs === true) throw new RangeError(`request ${requestId} is no request of the peer`);
+    return request;
+  }
+
   #guard(run: () => void): void {
-    if (this.#isClosed) return;
+    if (this.isClosed) return;
     try {
       run();
     } catch (error) {
@@ -271,151 +326,13 @@ export class MoqSession {
   }
 
   #end(code: number, reason: string, isOurs: boolean): void {
-    this.#isClosed = true;
+    const core = this.#core;
+    core.isClosed = true;
     this.#deadline = undefined;
-    for (const request of [...this.#requests.values()]) this.#forget(request, { type: "closed" });
-    this.#opening.clear();
-    this.#data.clear();
-    this.#events.push({ type: "closed", code, reason, isOurs });
-  }
-
-  #send(stream: StreamId, message: ControlMessage, fin = false): void {
-    this.#carrier.write(stream, this.#codec.emit(message).slice(), fin);
-  }
-
-  /** True if a new stream of the peer is its control stream; short beginnings wait. */
-  #isControl(stream: StreamId, bytes: Uint8Array): boolean {
-    if (!this.#data.beginsWithSetup(stream, bytes)) return false;
-    if (this.#peerControl !== undefined) throw violation("control stream", "a second one");
-    this.#peerControl = { stream, reader: new ControlReader(this.#codec) };
-    return true;
-  }
-
-  #handleControl(bytes: Uint8Array, fin: boolean): void {
-    const { reader } = this.#peerControl!;
-    reader.push(bytes);
-    for (let message = reader.poll(); message !== undefined; message = reader.poll())
-      this.#handleControlMessage(message);
-    if (fin) throw violation("control stream", "it was closed");
-  }
-
-  #handleControlMessage(message: ControlMessage): void {
-    if (message.type === "goaway" && this.#hasSetup) {
-      this.#handleGoaway(message);
-      return;
-    }
-    if (message.type !== "setup" || this.#hasSetup) throw violation("control stream", `an unexpected ${message.type}`);
-    this.#hasSetup = true;
-    this.#tokens.resolve(message.options.tokens);
-    this.#events.push({ type: "setup", options: message.options });
-  }
-
-  #handleGoaway({ uri, timeout = 0 }: GoawayMessage): void {
-    if (this.#hasGoaway) throw violation("goaway", "a second time");
-    if (this.#options.role === "server" && uri !== "") throw violation("goaway", "a URI from a client");
-    this.#hasGoaway = true;
-    this.#events.push({ type: "goaway", uri, timeout });
-  }
-
-  #handleRequestData(stream: StreamId, bytes: Uint8Array, fin: boolean): void {
-    let request = this.#byStream.get(stream);
-    const reader = request?.reader ?? this.#opening.get(stream);
-    if (reader === undefined) return;
-    reader.push(bytes);
-    for (let message = reader.poll(); message !== undefined; message = reader.poll()) {
-      if (request === undefined) {
-        request = this.#handleRequest(stream, message, reader);
-        if (request === undefined) return;
-      } else {
-        this.#handleFollowing(request, message);
-      }
-    }
-    if (!fin) return;
-    reader.end();
-    if (request === undefined) throw violation("request stream", "it ended without a request");
-    this.#finishTheirEnd(request);
-  }
-
-  /** Undefined if it was refused. */
-  #handleRequest(stream: StreamId, message: ControlMessage, reader: ControlReader): Request | undefined {
-    if (!isRequest(message)) throw violation("request stream", `it begins with ${message.type}`);
-    this.#opening.delete(stream);
-    this.#ids.accept(message.requestId);
-    // Before anything else: registered tokens stay, even if the request is refused.
-    const tokens = this.#tokens.resolve(message.parameters.tokens);
-    const refusal = this.#isGoing
-      ? REQUEST_ERRORS.GOING_AWAY
-      : this.#requests.size >= (this.#options.maxRequests ?? DEFAULT_MAX_REQUESTS)
-        ? REQUEST_ERRORS.EXCESSIVE_LOAD
-        : undefined;
-    if (refusal !== undefined) {
-      this.#send(stream, { type: "request-error", code: refusal.code, reason: refusal.sentence }, true);
-      this.#carrier.stopSending(stream, STREAM_ERRORS.CANCELLED.code);
-      return undefined;
-    }
-    if (message.type === "publish") this.#data.theirAlias(message.requestId, message.alias);
-    const request = newRequest(message, stream, false, reader);
-    this.#add(request);
-    this.#events.push({ type: "request", message, tokens });
-    return request;
-  }
-
-  #handleFollowing(request: Request, message: ControlMessage): void {
-    if (message.type === "request-update") {
-      this.#ids.accept(message.requestId);
-      this.#tokens.resolve(message.parameters.tokens);
-    }
-    if (checkFollowing(request, message, !request.isOurs)) {
-      request.isAnswered = true;
-      request.isAccepted = message.type !== "request-error";
-    }
-    if (message.type === "subscribe-ok") this.#data.theirAlias(request.id, message.alias);
-    this.#events.push({ type: "message", requestId: request.id, message });
-  }
-
-  #add(request: Request): void {
-    this.#requests.set(request.id, request);
-    this.#byStream.set(request.stream, request);
-  }
-
-  #finishOurEnd(request: Request): void {
-    request.isOurEndDone = true;
-    if (request.isTheirEndDone) this.#forget(request, { type: "finished" });
-  }
-
-  #finishTheirEnd(request: Request): void {
-    request.isTheirEndDone = true;
-    // Up to draft 18, FIN of the side that asked cancels.
-    const cancels = !request.isOurs && draftHas(this.#codec.draft, "cancelsByFin");
-    if (cancels && !request.isOurEndDone) {
-      this.#carrier.reset(request.stream, STREAM_ERRORS.CANCELLED.code);
-      this.#forget(request, { type: "cancelled", code: STREAM_ERRORS.CANCELLED.code });
-    } else if (request.isOurEndDone) {
-      this.#forget(request, { type: "finished" });
-    } else if (request.isOurs) {
-      this.#finishAnswered(request);
-    }
-  }
-
-  /** The peer said all it had to say; of a fetch, objects may still come. */
-  #finishAnswered(request: Request): void {
-    const isWaiting = request.message.type === "fetch" && request.isAccepted && !request.isDataDone;
-    if (isWaiting || !request.isTheirEndDone || request.isOurEndDone) return;
-    this.#carrier.write(request.stream, new Uint8Array(0), true);
-    this.#forget(request, { type: "finished" });
-  }
-
-  #handleFetchEnd(requestId: number): void {
-    const request = this.#requests.get(requestId);
-    if (request?.isOurs !== true) return;
-    request.isDataDone = true;
-    this.#finishAnswered(request);
-  }
-
-  #forget(request: Request, reason: EndReason | undefined): void {
-    this.#requests.delete(request.id);
-    this.#byStream.delete(request.stream);
-    this.#data.forget(request.id);
-    if (reason !== undefined) this.#events.push({ type: "end", requestId: request.id, reason });
+    for (const request of [...core.requests.values()]) core.forget(request, { type: "closed" });
+    this.#plane.clear();
+    core.data.clear();
+    core.outgoing.clear();
+    core.emit({ type: "closed", code, reason, isOurs });
   }
 }

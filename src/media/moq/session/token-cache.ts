@@ -66,4 +66,5 @@ export class TokenCache {
   }
 }
 
-const costOf = ({ value }: ResolvedToken): number => ENTRY_COST + value.length;
+/** Bytes that a token counts in a cache. */
+export const costOf = ({ value }: ResolvedToken): number => ENTRY_COST + value.length;

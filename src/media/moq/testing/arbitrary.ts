@@ -31,6 +31,8 @@ const namespace: Arbitrary<Namespace> = fc.array(
 const track: Arbitrary<TrackName> = fc.record({ namespace, name: bytes(30) });
 const location: Arbitrary<Location> = fc.record({ group: number, object: number });
 const text = fc.string({ maxLength: 20 });
+/** Codes that all drafts have, and some that nobody knows. */
+const errorCode = fc.oneof(fc.nat(3), fc.integer({ min: 0x1000, max: 0x1_0000 }));
 
 const compact = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as T;
@@ -167,7 +169,7 @@ export function message(draft: Draft): Arbitrary<ControlMessage> {
     : location;
   const failure = (of: string | undefined): Arbitrary<unknown> =>
     fc
-      .record({ code: fc.nat(0x33), retryAfter: fc.option(fc.nat(9_000), { nil: undefined }), reason: text, ...answer })
+      .record({ code: errorCode, retryAfter: fc.option(fc.nat(9_000), { nil: undefined }), reason: text, ...answer })
       .map((value) => compact({ type: "request-error", of, ...value, ...(isOldest ? { retryAfter: undefined } : {}) }));
   const record = (type: string, model: object): Arbitrary<unknown> =>
     fc.record({ type: fc.constant(type), ...model } as never).map((value) => compact(value as object));
@@ -185,7 +187,7 @@ export function message(draft: Draft): Arbitrary<ControlMessage> {
     }),
     record("publish-done", {
       ...answer,
-      status: fc.nat(99),
+      status: errorCode,
       streamCount: fc.option(number, { nil: undefined }),
       reason: text,
     }),
@@ -233,7 +235,7 @@ export function message(draft: Draft): Arbitrary<ControlMessage> {
       all.push(record(type, { requestId: number }));
     const subject = isOldest ? { namespace } : { requestId: number };
     all.push(record("publish-namespace-done", subject));
-    all.push(record("publish-namespace-cancel", { ...subject, code: fc.nat(99), reason: text }));
+    all.push(record("publish-namespace-cancel", { ...subject, code: errorCode, reason: text }));
     all.push(
       record("subscribe-namespace", {
         requestId: number,

@@ -149,7 +149,7 @@ class Watched {
   }
 }
 
-const DRAFTS = [18, 20] as const;
+const DRAFTS = [14, 16, 18, 20] as const;
 
 describe.each(DRAFTS)("a publisher of draft %i", (from) => {
   test.each(DRAFTS)("is watched by a viewer of draft %i, from the newest keyframe on", (to) => {
@@ -163,7 +163,8 @@ describe.each(DRAFTS)("a publisher of draft %i", (from) => {
     const first = watched.fragments;
     // Half a second of pictures and sound, and not what was before the keyframe.
     expect(first).toBeGreaterThanOrEqual(15);
-    expect(first).toBeLessThan(60);
+    // Draft 14 cannot be asked for less than everything.
+    if (from > 14) expect(first).toBeLessThan(60);
     publisher.push(4_500);
     expect(watched.fragments - first).toBeGreaterThanOrEqual(60);
     publisher.end();

@@ -112,6 +112,7 @@ export class MoqPeer {
     this.#session.goaway(uri, timeout, now);
   }
 
+  /** Ends the session. */
   close(code: number, reason: string, now: Instant): void {
     this.#session.close(code, reason);
     this.#poll(now);
@@ -119,20 +120,24 @@ export class MoqPeer {
 
   // ── What the carrier brings ───────────────────────────────────────────────────────────────────────────────────────
 
+  /** The peer opened a stream. */
   handleStream(stream: StreamId, direction: StreamDirection): void {
     this.#session.handleStream(stream, direction);
   }
 
+  /** Bytes of a stream, and its end with `fin`. */
   handleData(stream: StreamId, direction: StreamDirection, bytes: Uint8Array, fin: boolean, now: Instant): void {
     this.#session.handleData(stream, direction, bytes, fin, now);
     this.#poll(now);
   }
 
+  /** The peer abandoned a stream. */
   handleReset(stream: StreamId, code: number, now: Instant): void {
     this.#session.handleReset(stream, code);
     this.#poll(now);
   }
 
+  /** The peer does not want a stream of ours. */
   handleStopped(stream: StreamId, code: number, now: Instant): void {
     this.#session.handleStopped(stream, code);
     this.#poll(now);
@@ -148,20 +153,24 @@ export class MoqPeer {
     for (const { view } of [...this.#outlets.values()]) view?.handleRoom(now);
   }
 
+  /** A datagram of the peer. */
   handleDatagram(bytes: Uint8Array, now: Instant): void {
     this.#session.handleDatagram(bytes);
     this.#poll(now);
   }
 
+  /** The connection ended. */
   handleClosed(code: number, reason: string, now: Instant): void {
     this.#session.handleClosed(code, reason);
     this.#poll(now);
   }
 
+  /** When to call `handleTimeout`. */
   nextTimeout(): Instant | undefined {
     return this.#session.nextTimeout();
   }
 
+  /** A deadline passed. */
   handleTimeout(now: Instant): void {
     this.#session.handleTimeout(now);
     this.#poll(now);

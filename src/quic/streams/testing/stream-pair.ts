@@ -8,7 +8,7 @@ import { type Frame, parseFrame } from "../../frame/index.ts";
 import type { SentFrame } from "../../recovery/sent-packet.ts";
 import type { TransportEvent } from "../../transport.ts";
 import type { PeerStreamLimits, StreamSetLimits } from "../limits.ts";
-import { StreamSet } from "../stream-set.ts";
+import { StreamSet, type StreamSetHost } from "../stream-set.ts";
 
 export const TEST_LIMITS: StreamSetLimits = {
   initialMaxData: 100_000,
@@ -38,18 +38,19 @@ export interface TestPacket {
   readonly frames: readonly SentFrame[];
 }
 
-export class TestSide {
+export class TestSide implements StreamSetHost {
+  readonly role: "client" | "server";
   readonly set: StreamSet;
   readonly events: TransportEvent[] = [];
-  rtt = 50_000 as Micros;
+  smoothedRtt = 50_000 as Micros;
 
   constructor(role: "client" | "server", limits: Partial<StreamSetLimits> = {}) {
-    this.set = new StreamSet({
-      role,
-      limits: { ...TEST_LIMITS, ...limits },
-      emit: (event) => this.events.push(event),
-      smoothedRtt: () => this.rtt,
-    });
+    this.role = role;
+    this.set = new StreamSet(this, { ...TEST_LIMITS, ...limits });
+  }
+
+  emit(event: TransportEvent): void {
+    this.events.push(event);
   }
 
   /** The events since the last call. */

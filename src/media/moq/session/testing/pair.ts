@@ -3,7 +3,7 @@
 import { type Instant, instant } from "../../../../base/time.ts";
 import type { Draft } from "../../draft.ts";
 import type { SetupOptions } from "../../model.ts";
-import type { MoqCarrier, StreamDirection, StreamId } from "../carrier.ts";
+import type { MoqCarrier, SendOrder, StreamDirection, StreamId } from "../carrier.ts";
 import { type MoqEvent, MoqSession } from "../index.ts";
 
 type Delivery = (to: MoqSession) => void;
@@ -13,6 +13,8 @@ export class MemoryCarrier implements MoqCarrier {
   readonly sent: Delivery[] = [];
   closed: { readonly code: number; readonly reason: string } | undefined;
   streamsLeft = 10_000;
+  /** By stream. */
+  readonly orders = new Map<StreamId, number>();
   readonly #directions: Map<StreamId, StreamDirection>;
   readonly #first: number;
   #opened = 0;
@@ -38,6 +40,10 @@ export class MemoryCarrier implements MoqCarrier {
     const now = instant(0);
     if (half > 0) this.sent.push((to) => to.handleData(stream, direction, bytes.subarray(0, half), false, now));
     this.sent.push((to) => to.handleData(stream, direction, bytes.subarray(half), fin, now));
+  }
+
+  setOrder(stream: StreamId, { sendOrder }: SendOrder): void {
+    this.orders.set(stream, sendOrder);
   }
 
   reset(stream: StreamId, code: number): void {

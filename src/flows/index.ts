@@ -1,0 +1,28 @@
+/**
+ * Just-in-time flows: DFMP packets and DFCP units in a layout of our own, sessions that keep deadlines, and an arbiter for what many
+ * clients share. Machines without I/O. Experimental.
+ *
+ * @module nagare/experimental/flows
+ */
+
+/** Shares a receiver's link and processor among the flows of all its clients. */
+export { Arbiter, type ArbiterOptions, type Verdict } from "./arbiter/arbiter.ts";
+/** The codec. */
+export { type EmitOptions, emitPacket, headerLength, type PacketHead, packetBytes } from "./packet/emit.ts";
+export { FlowPacketError, type FlowPacketFault } from "./packet/errors.ts";
+export { unitLength } from "./packet/layout.ts";
+export { parsePacket } from "./packet/parse.ts";
+export * from "./packet/types.ts";
+/** Sessions in bare datagrams, for the simulator. */
+export { PlainFlowEndpoint, type PlainFlowEvent, type PlainFlowOptions } from "./plain/plain-endpoint.ts";
+export type { StreamPiece } from "./receive/byte-stream.ts";
+export type { IncomingFlow, InFlowStats } from "./receive/in-flow.ts";
+export type { WholeMessage } from "./receive/messages.ts";
+export type { MessageOptions } from "./send/message-queue.ts";
+export type { FlowOptions, OutFlowStats } from "./send/out-flow.ts";
+export type { SendFlowOptions } from "./send/senders.ts";
+/** Sessions. */
+export { FLOW_CLOSE, FlowError, type FlowErrorCode } from "./session/errors.ts";
+export type { DropCounts, FlowEvent, Resources } from "./session/events.ts";
+export type { RecoveryStats } from "./session/recovery.ts";
+export { FlowSession, type FlowSessionOptions, type FlowSessionStats } from "./session/session.ts";

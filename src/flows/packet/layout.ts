@@ -1,0 +1,43 @@
+/** How long the header of each unit is, and which type announces it. */
+
+import { FLOW_KINDS, UNIT_HEADER, type Unit, UnitType } from "./types.ts";
+
+/** Bytes of header by type, the general part included; that of ACK without its runs. */
+export const HEADER_LENGTH: Readonly<Record<number, number>> = {
+  [UnitType.statelessDatagram]: 12,
+  [UnitType.statefulDatagram]: 20,
+  [UnitType.statelessStream]: 16,
+  [UnitType.statefulStream]: 24,
+  [UnitType.open]: 24,
+  [UnitType.close]: 16,
+  [UnitType.pause]: 16,
+  [UnitType.resume]: 16,
+  [UnitType.ack]: 16,
+  [UnitType.resource]: 20,
+  [UnitType.grant]: 24,
+};
+
+/** The type that stands for a unit on the wire. */
+export function typeOf(unit: Unit): number {
+  switch (unit.type) {
+    case "datagram":
+      return unit.part === undefined ? UnitType.statelessDatagram : UnitType.statefulDatagram;
+    case "stream":
+      return unit.isStateful ? UnitType.statefulStream : UnitType.statelessStream;
+    case "unknown":
+      return unit.code;
+    default:
+      return UnitType[unit.type];
+  }
+}
+
+/** Bytes of the unit on the wire. */
+export function unitLength(unit: Unit): number {
+  if (unit.type === "unknown") return UNIT_HEADER;
+  const header = HEADER_LENGTH[typeOf(unit)]!;
+  if (unit.type === "ack") return header + 2 * unit.runs.length;
+  return unit.type === "datagram" || unit.type === "stream" ? header + unit.payload.length : header;
+}
+
+/** The number of a kind in OPEN: that of its units' type. */
+export const kindCode = (kind: (typeof FLOW_KINDS)[number]): number => FLOW_KINDS.indexOf(kind) + 1;
