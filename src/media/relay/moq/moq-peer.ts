@@ -23,7 +23,7 @@ import { endOf, refusalMessage, refusalOf } from "./codes.ts";
 import { IncomingObjects } from "./incoming.ts";
 import type { MoqPeerOptions } from "./options.ts";
 import { MoqFetchOutlet, MoqOutlet, type OutletSession } from "./outlets.ts";
-import { fetchRange, rangeOf } from "./ranges.ts";
+import { fetchRange, rangeOf, viewRequest } from "./ranges.ts";
 import { PeerWatches } from "./watches.ts";
 
 /** What our side wants of a peer that it connected to; all are namespaces, or prefixes of them. */
@@ -487,20 +487,4 @@ export class MoqPeer {
     this.#nextAlias += 1;
     return this.#nextAlias;
   }
-}
-
-function viewRequest(track: TrackName, parameters: Parameters): ViewRequest {
-  const { filter, priority, groupOrder, forward, rendezvousTimeout } = parameters;
-  const timeouts = [parameters.objectDeliveryTimeout, parameters.subgroupDeliveryTimeout].filter(
-    (each) => each !== undefined && each > 0,
-  ) as number[];
-  return {
-    track,
-    range: rangeOf(filter),
-    ...(priority === undefined ? {} : { priority }),
-    order: groupOrder,
-    forward,
-    maxLatency: timeouts.length === 0 ? undefined : Math.min(...timeouts),
-    rendezvous: rendezvousTimeout,
-  };
 }

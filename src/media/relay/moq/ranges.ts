@@ -1,8 +1,8 @@
 /** Filters of MoQ Transport as ranges of the relay, and ranks as the order of streams. */
 
-import type { Filter, Location } from "../../moq/model.ts";
+import type { Filter, Location, Parameters, TrackName } from "../../moq/model.ts";
 import type { ViewRange } from "../model.ts";
-import type { FetchRequest, ViewRank } from "../peer.ts";
+import type { FetchRequest, ViewRank, ViewRequest } from "../peer.ts";
 
 /**
  * What a subscription wants. Without a filter it gets everything that the publisher sends from now on; ours begins with the newest
@@ -58,4 +58,21 @@ export function sendOrderOf({ subscriber, publisher, order, group, subgroup }: V
   const byGroup = order === "ascending" ? GROUPS - 1 - place : place;
   const bySubgroup = SUBGROUPS - 1 - Math.min(subgroup, SUBGROUPS - 1);
   return (((255 - subscriber) * 256 + (255 - publisher)) * GROUPS + byGroup) * SUBGROUPS + bySubgroup;
+}
+
+/** What SUBSCRIBE, or the answer to PUBLISH, asks for. */
+export function viewRequest(track: TrackName, parameters: Parameters): ViewRequest {
+  const { filter, priority, groupOrder, forward, rendezvousTimeout } = parameters;
+  const timeouts = [parameters.objectDeliveryTimeout, parameters.subgroupDeliveryTimeout].filter(
+    (each) => each !== undefined && each > 0,
+  ) as number[];
+  return {
+    track,
+    range: rangeOf(filter),
+    ...(priority === undefined ? {} : { priority }),
+    order: groupOrder,
+    forward,
+    maxLatency: timeouts.length === 0 ? undefined : Math.min(...timeouts),
+    rendezvous: rendezvousTimeout,
+  };
 }
