@@ -99,7 +99,7 @@ export class LiveHost {
 
   #peerOver(carrier: RoomyCarrier, draft: Draft, options: JoinOptions): MoqPeer {
     const { role, label, grant, authorize, onGoaway, onPeer } = options;
-    const peer = new MoqPeer({
+    const peer: MoqPeer = new MoqPeer({
       relay: this.relay,
       draft,
       role,
@@ -110,7 +110,7 @@ export class LiveHost {
       setup: { implementation: IMPLEMENTATION },
       now: () => this.clock.now(),
       onGoaway,
-      onStarted: onPeer,
+      onStarted: () => onPeer?.(peer),
     });
     this.#peers.add(peer);
     return peer;

@@ -85,7 +85,7 @@ class World {
       relay,
       role: "client",
       carrier: client,
-      onStarted: (peer) => peer.join(wishes, at(0)),
+      onStarted: () => client.peer.join(wishes, at(0)),
     });
     server.peer = new MoqPeer({ ...common, relay: this.relay, role: "server", carrier: server, ...options });
     client.peer.start(at(0));

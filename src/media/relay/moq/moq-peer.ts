@@ -89,7 +89,7 @@ export class MoqPeer {
   /** Sends SETUP. */
   start(now: Instant): void {
     this.#session.start();
-    this.#options.onStarted?.(this);
+    this.#options.onStarted?.();
     this.#poll(now);
   }
 

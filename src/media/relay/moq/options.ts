@@ -7,7 +7,6 @@ import type { MoqCarrier, ResolvedToken, StreamId } from "../../moq/session/inde
 import type { Refusal } from "../model.ts";
 import type { Grant } from "../peer.ts";
 import type { Relay } from "../relay.ts";
-import type { MoqPeer } from "./moq-peer.ts";
 
 /** A carrier that says when a stream has no room. */
 export interface RoomyCarrier extends MoqCarrier {
@@ -39,7 +38,7 @@ export interface MoqPeerOptions {
   /** The clock, for answers that come later. */
   readonly now: () => Instant;
   /** SETUP was sent: requests may follow. */
-  readonly onStarted?: ((peer: MoqPeer) => void) | undefined;
+  readonly onStarted?: (() => void) | undefined;
   /** The peer asks us to leave: to `uri`, or to the same place if it is empty. */
   readonly onGoaway?: ((uri: string, timeout: number) => void) | undefined;
   /** The session ended. */
