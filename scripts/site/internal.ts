@@ -50,6 +50,7 @@ export const INTERNAL: string[] = [
   "dist/host/node/http1-settings.d.ts:HTTP1_PROPERTIES",
   "dist/host/quic/quic-options.d.ts:VERSION_NUMBERS",
   "dist/host/quic/tracing.d.ts:TraceConnection",
+  "dist/host/webtransport/web-transport-session.d.ts:SessionHandler",
   "dist/host/webtransport/web-transport-session.d.ts:SessionSurroundings",
   "dist/http/connect-udp/target.d.ts:UdpTarget",
   "dist/http/field-section.d.ts:FieldLine",

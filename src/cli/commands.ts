@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./geofeed.ts")).registerGeofeed(program, io),
   },
   {
+    name: "live",
+    summary: "publish, relay and watch live media",
+    register: async (program, io) => (await import("./live.ts")).registerLive(program, io),
+  },
+  {
     name: "memcache",
     summary: "put a proxy in front of memcached servers",
     register: async (program, io) => (await import("./memcache.ts")).registerMemcache(program, io),

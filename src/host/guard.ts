@@ -57,6 +57,9 @@ export const ENTRIES = [
   "deprecation report",
   "hand back",
   "spool write",
+  // A relay of live media
+  "live request",
+  "live token",
   // Compression of responses
   "compression data",
   "compression end",

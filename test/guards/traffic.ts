@@ -5,6 +5,7 @@ import { CONNECT_UDP_TRAFFIC } from "./connect-udp-world.ts";
 import { CONNECT_TRAFFIC } from "./connect-world.ts";
 import { DNS_TRAFFIC } from "./dns-world.ts";
 import { HTTP2_TRAFFIC } from "./http2-world.ts";
+import { LIVE_TRAFFIC } from "./live-world.ts";
 import { MEMCACHE_TRAFFIC } from "./memcache-world.ts";
 import { NETSTACK_TRAFFIC } from "./netstack-world.ts";
 import { OPERATIONS_TRAFFIC } from "./operations-world.ts";
@@ -19,6 +20,7 @@ export const TRAFFIC = {
   ...CONNECT_TRAFFIC,
   ...DNS_TRAFFIC,
   ...HTTP2_TRAFFIC,
+  ...LIVE_TRAFFIC,
   ...MEMCACHE_TRAFFIC,
   ...NETSTACK_TRAFFIC,
   ...REPLAY_TRAFFIC,

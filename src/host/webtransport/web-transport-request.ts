@@ -81,7 +81,11 @@ export class WebTransportRequest {
    * the page's origin is not allowed, and as 400 if a client over a WebSocket requires one of its protocols. To refuse a
    * session, return a response instead.
    */
-  accept({ protocol, origins, headers }: AcceptWebTransportOptions = {}): AcceptedWebTransport {
+  accept(
+    { protocol, origins, headers }: AcceptWebTransportOptions = {},
+    /** @internal */
+    session: WebTransportSession = new WebTransportSession(),
+  ): AcceptedWebTransport {
     if (protocol !== undefined && !this.protocols.includes(protocol)) {
       throw new TypeError(`the client does not offer the protocol "${protocol}"`);
     }
@@ -90,7 +94,6 @@ export class WebTransportRequest {
       throw new WebTransportRefusal(403, `pages of ${this.origin} may not connect; allow them with \`origins\``);
     }
     const lines: FieldLine[] = [...(new Headers(headers) as unknown as Iterable<FieldLine>)];
-    const session = new WebTransportSession();
     const { sessionLimits } = this.#exchange.tunnelOffer ?? {};
     if (sessionLimits !== undefined) this.#acceptOverHttp2(session, sessionLimits, protocol, lines);
     else if (this.#offered === undefined) this.#acceptOverHttp3(session, protocol, lines);

@@ -57,6 +57,16 @@ export interface SessionSurroundings {
   readonly rtt: () => { readonly smoothed: number | undefined; readonly min: number | undefined };
 }
 
+/** Takes what a session brings instead of its web streams: for protocols that are machines themselves. */
+export interface SessionHandler {
+  /** The session is there. */
+  begin(session: Session, surroundings: SessionSurroundings): void;
+  /** Everything that happens, its end included. */
+  handle(event: SessionEvent): void;
+  /** There will be no session, or it was cut off: what ends without an event. */
+  fail(error: Error): void;
+}
+
 /** A session, at either side. */
 export class WebTransportSession {
   /** Resolves when the session can be used. */
@@ -71,6 +81,7 @@ export class WebTransportSession {
   readonly incomingUnidirectionalStreams: ReadableStream<WebTransportReceiveStream>;
   #session: Session | undefined;
   #surroundings: SessionSurroundings | undefined;
+  #handler: SessionHandler | undefined;
   readonly #senders = new Map<StreamId, SendHalf>();
   readonly #receivers = new Map<StreamId, ReceiveHalf>();
   readonly #forgetSender = (id: StreamId): unknown => this.#senders.delete(id);
@@ -199,6 +210,11 @@ export class WebTransportSession {
 
   // ── For the owner ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** @internal Hands everything to a handler, and nothing to web streams. Call it before the session begins. */
+  divert(handler: SessionHandler): void {
+    this.#handler = handler;
+  }
+
   /** @internal The session is there. */
   begin(session: Session, surroundings: SessionSurroundings): void {
     if (this.#end !== undefined) {
@@ -216,6 +232,7 @@ export class WebTransportSession {
     };
     this.datagrams.begin(session, clock, onFault);
     this.#resolveReady();
+    this.#handler?.begin(session, surroundings);
     session.onEvent = () => this.#poll();
   }
 
@@ -298,6 +315,10 @@ export class WebTransportSession {
   }
 
   #handle(event: SessionEvent): void {
+    if (this.#handler !== undefined) {
+      this.#handler.handle(event);
+      if (event.type !== "closed" && event.type !== "draining") return;
+    }
     switch (event.type) {
       case "stream":
         this.#handleStream(event.id, event.direction);
@@ -335,6 +356,7 @@ export class WebTransportSession {
   #finish(info: CloseInfo | undefined, error: WebTransportError | undefined): void {
     if (this.#end !== undefined) return;
     this.#end = { info, error };
+    if (error !== undefined) this.#handler?.fail(error);
     const ended = error ?? sessionError("the session has ended");
     for (const half of [...this.#senders.values(), ...this.#receivers.values()]) half.fail(ended);
     this.#incoming.bidi.end(error);

@@ -12,6 +12,7 @@ export type {
   ViewRange,
 } from "./model.ts";
 export { PLAIN_TRACK, trackKey } from "./model.ts";
+export { type Authorize, type JoinWishes, MoqPeer, type MoqPeerOptions, type RoomyCarrier } from "./moq/index.ts";
 export type { RelayOptions } from "./options.ts";
 export {
   EVERYTHING,
@@ -27,6 +28,7 @@ export {
   type RelayView,
   type SubgroupSink,
   type TrackSink,
+  type TrackStatus,
   type TrackWatcher,
   type UpstreamWish,
   type ViewerStream,

@@ -32,6 +32,8 @@ export interface SubgroupStart {
   readonly endsGroup: boolean;
   /** True if nothing of the subgroup comes before the first object. */
   readonly isFromStart: boolean;
+  /** True if objects may have properties. */
+  readonly hasProperties: boolean;
 }
 
 /** What an object without a payload says. */

@@ -17,6 +17,7 @@ import type {
   RelaySource,
   RelayView,
   TrackSink,
+  TrackStatus,
   TrackWatcher,
   ViewOutlet,
   ViewRequest,
@@ -49,6 +50,7 @@ export interface PeerSurroundings {
     now: Instant,
   ): TrackView | Refusal;
   fetch(request: FetchRequest, outlet: FetchOutlet, onOver: () => void): Fetching | Refusal;
+  status(track: TrackName): TrackStatus | Refusal;
   watch(kind: "namespaces" | "tracks", watch: Watch<PeerState>, watcher: TrackWatcher | undefined): void;
   unwatch(kind: "namespaces" | "tracks", watch: Watch<PeerState>): void;
   arm(peer: PeerState, at: Instant | undefined): void;
@@ -164,6 +166,10 @@ export class PeerState implements RelayPeer {
     fetching = begun;
     this.#fetches.add(begun);
     return begun;
+  }
+
+  status(track: TrackName): TrackStatus | Refusal {
+    return this.maySubscribe(track.namespace) ? this.#surroundings.status(track) : notAllowed("subscribe");
   }
 
   watchNamespaces(prefix: Namespace, watcher: NamespaceWatcher, _now: Instant): Registration | Refusal {

@@ -207,6 +207,8 @@ export interface RelayPeer {
   subscribe(request: ViewRequest, outlet: ViewOutlet, now: Instant): RelayView | undefined;
   /** The outlet is answered once, before this returns. */
   fetch(request: FetchRequest, outlet: FetchOutlet, now: Instant): Fetching | undefined;
+  /** What is known of a track without asking anybody. */
+  status(track: TrackName): TrackStatus | Refusal;
   /** The watcher hears of what there is before this returns, and of what others add later. */
   watchNamespaces(prefix: Namespace, watcher: NamespaceWatcher, now: Instant): Registration | Refusal;
   /** The watcher hears of what there is before this returns, and of what others add later. */
@@ -215,6 +217,13 @@ export interface RelayPeer {
   grant(grant: Grant, now: Instant): void;
   /** It is gone: everything of it ends. */
   close(now: Instant): void;
+}
+
+/** A track as it is now. */
+export interface TrackStatus {
+  readonly info: TrackInfo;
+  /** The newest object; undefined if there is none yet. */
+  readonly largest: Location | undefined;
 }
 
 /** What a peer may do: names are those below one of the prefixes. */

@@ -12,7 +12,16 @@ import type { Ingest } from "./ingest.ts";
 import { namespaceKey, type Refusal, type TrackInfo } from "./model.ts";
 import { NameTree, type Presence, type Watch } from "./names.ts";
 import { type RelayOptions, type RelaySettings, relaySettings } from "./options.ts";
-import type { Fetching, FetchOutlet, FetchRequest, RelayPeer, TrackWatcher, ViewOutlet, ViewRequest } from "./peer.ts";
+import type {
+  Fetching,
+  FetchOutlet,
+  FetchRequest,
+  RelayPeer,
+  TrackStatus,
+  TrackWatcher,
+  ViewOutlet,
+  ViewRequest,
+} from "./peer.ts";
 import { type PeerOptions, PeerState, type PeerSurroundings } from "./peer-state.ts";
 import { type RelayStats, statsOf } from "./stats.ts";
 import { namesOf, RelayTrack, type TrackSurroundings } from "./track.ts";
@@ -59,6 +68,7 @@ export class Relay {
       push: (peer, name, info, now) => this.#push(peer, name, info, now),
       view: (_peer, request, outlet, onOver, now) => this.#view(request, outlet, onOver, now),
       fetch: (request, outlet, onOver) => this.#fetch(request, outlet, onOver),
+      status: (name) => this.#status(name),
       watch: (kind, watch, watcher) => this.#watch(kind, watch, watcher),
       unwatch: (kind, watch) => this.#unwatch(kind, watch),
       arm,
@@ -105,14 +115,14 @@ export class Relay {
   }
 
   /** The track that a viewer means: a catalog may be pushed under its other name. */
-  #trackFor(name: TrackName): RelayTrack | Refusal {
+  #trackFor(name: TrackName, mayMake = true): RelayTrack | Refusal | undefined {
     const exact = this.#names.track(name);
     if (exact?.publisher !== undefined) return exact;
     for (const other of namesOf(name.name)) {
       const track = this.#names.track({ namespace: name.namespace, name: other });
       if (track?.isPushed === true) return track;
     }
-    return exact ?? this.#track(name);
+    return exact ?? (mayMake ? this.#track(name) : undefined);
   }
 
   #push(peer: PeerState, name: TrackName, info: TrackInfo, now: Instant): Ingest | Refusal {
@@ -124,7 +134,7 @@ export class Relay {
     if (this.#views >= this.#settings.maxViews) {
       return { reason: "too-much-load", message: `the relay has ${this.#views} subscriptions, which is the limit` };
     }
-    const track = this.#trackFor(request.track);
+    const track = this.#trackFor(request.track)!;
     if ("reason" in track) return track;
     this.#views += 1;
     const over = (): void => {
@@ -140,6 +150,13 @@ export class Relay {
       if (track !== undefined) return beginFetch(track, request, outlet, onOver);
     }
     return { reason: "does-not-exist", message: "nothing of this track is kept" };
+  }
+
+  #status(name: TrackName): TrackStatus | Refusal {
+    const track = this.#trackFor(name, false);
+    if (track === undefined || "reason" in track || track.info === undefined)
+      return { reason: "does-not-exist", message: "nobody publishes this track now" };
+    return { info: track.info, largest: track.cache.largest };
   }
 
   #announce(presence: Presence<PeerState>, now: Instant): void {

@@ -37,8 +37,9 @@ export interface TrackSurroundings {
 
 /** Views that read what is left after the track ended have this long. */
 const MAX_GOODBYE = millis(30_000);
-/** Before publishers that refused are asked again. */
+/** Before publishers that refused are asked again, and while viewers wait for one. */
 const RETRY = millis(5_000);
+const RETRY_WAITING = millis(500);
 
 export class RelayTrack implements ViewedTrack, IngestTrack {
   readonly name: TrackName;
@@ -320,13 +321,18 @@ export class RelayTrack implements ViewedTrack, IngestTrack {
   #refuseWaiting(now: Instant): void {
     delete this.#due.rendezvous;
     const refusal = this.#refusal ?? { reason: "does-not-exist", message: "nobody publishes this track" };
+    // Waiting makes nobody more welcome.
+    const isFinal = refusal.reason === "unauthorized" || refusal.reason === "expired-token";
     for (const view of [...this.#views]) {
       if (view.isAccepted) continue;
       const { waitsUntil } = view;
-      if (waitsUntil !== undefined && waitsUntil > now)
+      if (!isFinal && waitsUntil !== undefined && waitsUntil > now)
         this.#due.rendezvous = earliest(this.#due.rendezvous, waitsUntil)!;
       else view.refuse(refusal, now);
     }
+    // Those that refused may have it by then.
+    if (this.#due.rendezvous !== undefined && this.#refused.size > 0) this.#due.retry = after(now, RETRY_WAITING);
+    this.#arm();
   }
 
   #dropAsked(now: Instant): void {

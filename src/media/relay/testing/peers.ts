@@ -35,6 +35,7 @@ export const start = (group: number, subgroup = 0): SubgroupStart => ({
   priority: undefined,
   endsGroup: true,
   isFromStart: true,
+  hasProperties: false,
 });
 
 export const head = (object: number, length: number): ObjectHead => ({

@@ -1,0 +1,260 @@
+/** Watches a broadcast: reads its catalog, subscribes to its tracks, and makes one stream of fragmented MP4 of them. */
+
+import type { Instant } from "../../base/time.ts";
+import { concat, equalBytes, utf8 } from "../../wire/text.ts";
+import { BmffError } from "../bmff/index.ts";
+import type { Namespace } from "../moq/model.ts";
+import type { ObjectHead, Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
+import type { RelayPeer, RelayView, ViewerStream, ViewOutlet } from "../relay/peer.ts";
+import { CATALOG, type CatalogTrack, parseCatalog } from "./catalog.ts";
+import { mergeInits, withTrackId } from "./merge.ts";
+
+/** What a watcher tells. */
+export interface WatcherEvents {
+  /** Bytes of fragmented MP4: the initialization segment first, then chunks. */
+  onBytes(bytes: Uint8Array): void;
+  /** The catalog, whenever its tracks change. */
+  onTracks?(tracks: readonly CatalogTrack[]): void;
+  /** What people should know. */
+  onNotice?(message: string): void;
+  /** Nothing more comes. */
+  onEnd(reason: TrackEnd | Refusal): void;
+}
+
+/** What is watched. */
+export interface WatcherOptions extends WatcherEvents {
+  readonly peer: RelayPeer;
+  readonly namespace: Namespace;
+  /** Milliseconds to wait for a publisher. */
+  readonly wait: number;
+  /** Only the tracks with these names; all by default. */
+  readonly tracks?: readonly string[] | undefined;
+}
+
+/** One broadcast, from its newest group on. */
+export class BroadcastWatcher {
+  readonly #options: WatcherOptions;
+  readonly #views: RelayView[] = [];
+  #tracks: readonly CatalogTrack[] | undefined;
+  #isOver = false;
+  #objects = 0;
+  #bytes = 0;
+
+  constructor(options: WatcherOptions, now: Instant) {
+    this.#options = options;
+    this.#subscribe(
+      CATALOG,
+      new CatalogOutlet(
+        (bytes, at) => this.#handleCatalog(bytes, at),
+        (end) => this.#end(end),
+      ),
+      now,
+    );
+  }
+
+  /** Objects of media so far, and their bytes. */
+  get stats(): { readonly objects: number; readonly bytes: number; readonly lateStreams: number } {
+    const lateStreams = this.#views.reduce((sum, { stats }) => sum + stats.lateStreams, 0);
+    return { objects: this.#objects, bytes: this.#bytes, lateStreams };
+  }
+
+  /** Ends it. */
+  close(now: Instant): void {
+    this.#isOver = true;
+    for (const view of this.#views) view.cancel(now);
+  }
+
+  #subscribe(name: string, outlet: ViewOutlet, now: Instant): void {
+    const { peer, namespace, wait } = this.#options;
+    const request = {
+      track: { namespace, name: utf8(name) },
+      range: { start: "newest-group" },
+      rendezvous: wait,
+    } as const;
+    const view = peer.subscribe(request, outlet, now);
+    if (view !== undefined) this.#views.push(view);
+  }
+
+  #handleCatalog(bytes: Uint8Array, now: Instant): void {
+    const { onNotice, onTracks, onBytes, tracks: wanted, onEnd } = this.#options;
+    const all = parseCatalog(bytes);
+    if (all === undefined) {
+      onNotice?.("the catalog cannot be read");
+      return;
+    }
+    const tracks = wanted === undefined ? all : all.filter(({ name }) => wanted.includes(name));
+    if (this.#tracks !== undefined) {
+      if (!sameTracks(this.#tracks, tracks))
+        onNotice?.("the tracks of the broadcast changed; watch it again to follow");
+      return;
+    }
+    if (tracks.length === 0) {
+      const names = all.map(({ name }) => name).join(", ") || "none";
+      onEnd({ reason: "does-not-exist", message: `no track of CMAF to watch; the catalog has ${names}` });
+      return;
+    }
+    this.#tracks = tracks;
+    onTracks?.(tracks);
+    try {
+      onBytes(mergeInits(tracks.map(({ init }) => init)));
+    } catch (error) {
+      if (!(error instanceof BmffError)) throw error;
+      onEnd({ reason: "internal", message: `an initialization segment cannot be read: ${error.message}` });
+      return;
+    }
+    for (const [index, { name }] of tracks.entries()) {
+      const outlet = new MediaOutlet(
+        (chunk) => this.#emit(chunk, index + 1),
+        (end) => this.#end(end),
+      );
+      this.#subscribe(name, outlet, now);
+    }
+  }
+
+  #emit(chunk: Uint8Array, id: number): void {
+    try {
+      const bytes = withTrackId(chunk, id);
+      this.#objects += 1;
+      this.#bytes += bytes.length;
+      this.#options.onBytes(bytes);
+    } catch (error) {
+      if (!(error instanceof BmffError)) throw error;
+      this.#options.onNotice?.(`a chunk cannot be read: ${error.message}`);
+    }
+  }
+
+  #end(reason: TrackEnd | Refusal): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.onEnd(reason);
+  }
+}
+
+const sameTracks = (a: readonly CatalogTrack[], b: readonly CatalogTrack[]): boolean =>
+  a.length === b.length &&
+  a.every(({ name, init }, index) => name === b[index]!.name && equalBytes(init, b[index]!.init));
+
+/** Gathers the objects of a stream. */
+class Gathering implements ViewerStream {
+  readonly hasRoom = true;
+  readonly group: number;
+  readonly #onObject: (bytes: Uint8Array) => void;
+  readonly #onOver: () => void;
+  #length = 0;
+  #received = 0;
+  #pieces: Uint8Array[] = [];
+
+  constructor(group: number, onObject: (bytes: Uint8Array) => void, onOver: () => void) {
+    this.group = group;
+    this.#onObject = onObject;
+    this.#onOver = onOver;
+  }
+
+  object({ length }: ObjectHead): void {
+    this.#length = length;
+    this.#received = 0;
+    this.#pieces = [];
+  }
+
+  payload(bytes: Uint8Array): void {
+    this.#pieces.push(bytes);
+    this.#received += bytes.length;
+    if (this.#received < this.#length) return;
+    this.#onObject(concat(...this.#pieces));
+    this.#pieces = [];
+  }
+
+  end(): void {
+    this.#onOver();
+  }
+
+  reset(): void {
+    this.#onOver();
+  }
+}
+
+class CatalogOutlet implements ViewOutlet {
+  readonly #onCatalog: (bytes: Uint8Array, now: Instant) => void;
+  readonly #onEnd: (end: TrackEnd | Refusal) => void;
+  #now = 0 as Instant;
+
+  constructor(onCatalog: (bytes: Uint8Array, now: Instant) => void, onEnd: (end: TrackEnd | Refusal) => void) {
+    this.#onCatalog = onCatalog;
+    this.#onEnd = onEnd;
+  }
+
+  accept(_info: unknown, _largest: unknown, now: Instant): void {
+    this.#now = now;
+  }
+
+  refuse(refusal: Refusal): void {
+    this.#onEnd(refusal);
+  }
+
+  open({ group }: SubgroupStart): ViewerStream {
+    return new Gathering(
+      group,
+      (bytes) => this.#onCatalog(bytes, this.#now),
+      () => {},
+    );
+  }
+
+  datagram({ payload }: { readonly payload: Uint8Array }): void {
+    this.#onCatalog(payload, this.#now);
+  }
+
+  end(reason: TrackEnd): void {
+    this.#onEnd(reason);
+  }
+}
+
+/** Objects in order: those of a newer group wait until the older one is over. */
+class MediaOutlet implements ViewOutlet {
+  readonly #onChunk: (chunk: Uint8Array) => void;
+  readonly #onEnd: (end: TrackEnd | Refusal) => void;
+  /** The oldest first. */
+  readonly #groups: { readonly group: number; readonly waiting: Uint8Array[]; isOver: boolean }[] = [];
+
+  constructor(onChunk: (chunk: Uint8Array) => void, onEnd: (end: TrackEnd | Refusal) => void) {
+    this.#onChunk = onChunk;
+    this.#onEnd = onEnd;
+  }
+
+  accept(): void {}
+
+  refuse(refusal: Refusal): void {
+    this.#onEnd(refusal);
+  }
+
+  open({ group }: SubgroupStart): ViewerStream {
+    const own = { group, waiting: [] as Uint8Array[], isOver: false };
+    this.#groups.push(own);
+    this.#groups.sort((a, b) => a.group - b.group);
+    return new Gathering(
+      group,
+      (chunk) => {
+        if (this.#groups[0] === own) this.#onChunk(chunk);
+        else own.waiting.push(chunk);
+      },
+      () => {
+        own.isOver = true;
+        this.#advance();
+      },
+    );
+  }
+
+  datagram({ payload }: { readonly payload: Uint8Array }): void {
+    this.#onChunk(payload);
+  }
+
+  end(reason: TrackEnd): void {
+    this.#onEnd(reason);
+  }
+
+  #advance(): void {
+    while (this.#groups[0]?.isOver === true) {
+      this.#groups.shift();
+      for (const chunk of this.#groups[0]?.waiting.splice(0) ?? []) this.#onChunk(chunk);
+    }
+  }
+}
