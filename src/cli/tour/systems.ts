@@ -207,13 +207,14 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["Chromium"],
     status: "built",
   },
-  planned(
-    "media",
-    "Warp and MoQ Transport",
-    ["draft-lcurley-warp", "draft-ietf-moq-transport"],
-    ["media"],
-    ["Chromium", "ffmpeg"],
-  ),
+  {
+    name: "media",
+    title: "Live media: MoQ Transport, Warp",
+    specs: ["draft-ietf-moq-transport", "draft-lcurley-warp"],
+    folders: ["media", "host/live", "edge/live"],
+    shownAgainst: ["ffmpeg"],
+    status: "built",
+  },
   planned("flows", "Just-in-time flows: DFMP, DFCP", ["DFMP and DFCP papers"], ["flows"], ["the paper's loss table"]),
   {
     name: "arp",

@@ -14,6 +14,7 @@ import { EDGE_ROWS } from "./edge.ts";
 import { GEO_ROWS } from "./geo.ts";
 import { ISOLATION_ROWS } from "./isolation.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
+import { LIVE_ROWS } from "./live.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
 import { NODE_ROWS } from "./node.ts";
@@ -54,6 +55,7 @@ const ROWS: readonly Row[] = [
   ...REPLAY_ROWS,
   ...SUNSET_ROWS,
   ...GEO_ROWS,
+  ...LIVE_ROWS,
   ...BPF_ROWS,
 ];
 /** Milliseconds. */

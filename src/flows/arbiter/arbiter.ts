@@ -77,11 +77,13 @@ export class Arbiter<Client> {
     return this.#entries.length;
   }
 
+  /** A client has opened a flow. */
   add(client: Client, flow: IncomingFlow): void {
     const index = this.#entries.findIndex((each) => each.flow.priority > flow.priority);
     this.#entries.splice(index === -1 ? this.#entries.length : index, 0, { client, flow, rate: 0 });
   }
 
+  /** A flow is over. */
   remove(client: Client, flow: number): void {
     const index = this.#entries.findIndex((each) => each.client === client && each.flow.id === flow);
     if (index !== -1) this.#entries.splice(index, 1);

@@ -178,7 +178,9 @@ export interface UnknownUnit {
   readonly code: number;
 }
 
+/** Units that are repeated until they have arrived. */
 export type ControlUnit = OpenUnit | CloseUnit | PauseUnit | ResumeUnit | GrantUnit;
+/** What is chained in a packet. */
 export type Unit = DatagramUnit | StreamUnit | ControlUnit | AckUnit | ResourceUnit | UnknownUnit;
 
 /** One packet. Payloads are views into its bytes. */

@@ -50,6 +50,7 @@ export class PlainFlowEndpoint implements DatagramMachine<PlainFlowEvent> {
     return this.#entries.size;
   }
 
+  /** Begins a session. */
   connect(remote: SocketAddress): FlowSession {
     return this.#add(remote, false).session;
   }

@@ -72,6 +72,7 @@ class SentFragment implements Tracked {
   }
 }
 
+/** How a message is sent. */
 export interface MessageOptions {
   /** When it is worth nothing any more. */
   readonly deadline?: Instant | undefined;

@@ -15,6 +15,7 @@ export interface Resources {
   readonly memory: number;
 }
 
+/** What a session tells. */
 export type FlowEvent =
   /** The peer opened a flow. */
   | { readonly type: "open"; readonly flow: IncomingFlow }

@@ -34,6 +34,7 @@ export interface RecoveryOptions {
   readonly grain: Micros;
 }
 
+/** Packets so far. */
 export interface RecoveryStats {
   sent: number;
   acknowledged: number;

@@ -32,6 +32,7 @@ import { Reports } from "./reports.ts";
 /** The longest PAUSE, and the farthest GRANT. */
 const MAX_AHEAD = millis(3_600_000);
 
+/** How a session is set up. */
 export interface FlowSessionOptions {
   /** Which of the two ends this is: it decides the ids of flows. */
   readonly isServer: boolean;
@@ -61,6 +62,7 @@ export interface FlowSessionStats extends RecoveryStats {
   readonly clockJumps: number;
 }
 
+/** One end of a channel. */
 export class FlowSession {
   readonly #packetSize: number;
   readonly #path: readonly number[];
@@ -166,10 +168,12 @@ export class FlowSession {
 
   // ---- Flows of the peer
 
+  /** The next bytes of a stream; undefined if there are none now. */
   read(flow: number, max: number = Number.POSITIVE_INFINITY): StreamPiece | undefined {
     return this.#receivers.read(flow, max);
   }
 
+  /** True once everything of a stream was read. */
   isFinished(flow: number): boolean {
     return this.#receivers.isFinished(flow);
   }
@@ -257,6 +261,7 @@ export class FlowSession {
     return this.#emit(target, filling, isProbe || filling.units.some(isAwaited), now);
   }
 
+  /** When to call `handleTimeout`; undefined for never. */
   nextTimeout(): Instant | undefined {
     const now = this.#now;
     if (this.#closed !== undefined) return undefined;
@@ -271,6 +276,7 @@ export class FlowSession {
     return earliest(next, this.#recovery.nextSend(now));
   }
 
+  /** Does what is due. */
   handleTimeout(now: Instant): void {
     this.#now = now;
     if (this.#closed !== undefined) return;
@@ -282,6 +288,7 @@ export class FlowSession {
     this.#receivers.handleTimeout(now);
   }
 
+  /** The next event; undefined if there is none. */
   pollEvent(): FlowEvent | undefined {
     return this.#events.shift();
   }
