@@ -31,7 +31,7 @@ const alone = [
   "src/client/{client,decode,unread}.test.ts",
   "src/client/net-connect/*.test.ts",
   "src/edge/{alt-svc,auto-certificates,engine,memory-limit,reload,serve,stalled}.test.ts",
-  "src/edge/files/{page-cache,swapped,unreadable}.test.ts",
+  "src/edge/files/{chunk-pool,page-cache,swapped,unreadable}.test.ts",
   "src/host/acme/*.test.ts",
   "src/host/certificates/trust.test.ts",
   "src/host/client/staggered.test.ts",

@@ -51,3 +51,26 @@ export async function rustProgram(
   );
   return { path: join(directory, program), version };
 }
+
+/** Installs the programs of a crate from the registry, as they are; returns the folder of the programs. */
+export async function crateProgram(
+  name: string,
+  version: string,
+  log: (line: string) => void,
+): Promise<{ readonly directory: string; readonly version: string }> {
+  const cargo = await findProgram(["cargo"], process.env);
+  if (cargo === undefined) throw new Skip(`${name} needs cargo, which is not installed`);
+  const target = join(peersDirectory(), "rust-target");
+  const directory = await built(
+    {
+      name,
+      pinned: [name, version],
+      build: async (output, signal) => {
+        const command = [cargo, "install", name, "--version", version, "--root", output, `--jobs=${JOBS}`];
+        await runChild(command, { env: { CARGO_TARGET_DIR: target }, signal });
+      },
+    },
+    log,
+  );
+  return { directory: join(directory, "bin"), version };
+}

@@ -416,11 +416,15 @@ export async function signalled(): Promise<void> {
   await server.finished;
 }
 
-/** A lookup that never ends. */
-export const NOWHERE: ClientOptions = {
-  resolve: () => new Promise(() => undefined),
-  connectTimeout: 1,
-  protocols: ["http/1.1"],
+/** A lookup that never ends: of a name, because an address is not looked up. */
+export const nowhere = () => {
+  const client = createClient({
+    resolve: () => new Promise(() => undefined),
+    connectTimeout: 1,
+    protocols: ["http/1.1"],
+  });
+  closers.push(() => client.destroy());
+  return client.fetch("https://nowhere.test/");
 };
 
 /** Makes `nextServer` open a new server. */

@@ -293,12 +293,14 @@ async function dialFlight<P extends DialedProtocol>(
 /** Sockets for the connection's paths, from the same local address if one was given. */
 const socketOpener =
   (environment: QuicEnvironment, localAddress: string | undefined): OpenSocket =>
-  async (peer, local = localAddress) => {
+  async (peer, movedTo) => {
+    const local = movedTo ?? localAddress;
     try {
       return await (environment.connect?.(peer, SMALL_SEND_ARENA, local) ??
         environment.bind(0, local ?? (peer.family === 6 ? "::" : "0.0.0.0"), SMALL_SEND_ARENA));
     } catch (error) {
-      throw (local === undefined ? undefined : explainLocal(error, local)) ?? error;
+      // Who moves a connection is told the system's reason.
+      throw (movedTo !== undefined || local === undefined ? undefined : explainLocal(error, local)) ?? error;
     }
   };
 

@@ -46,7 +46,7 @@ function emitTrack({ id, timescale, size, entry }: InitTrack): Uint8Array {
   const extent = uint32((size?.width ?? 0) * FIXED_ONE, (size?.height ?? 0) * FIXED_ONE);
   const tkhd = emitFullBox("tkhd", 0, TRACK_FLAGS, uint32(0, 0, id, 0, 0, 0, 0), layout, MATRIX, extent);
   const mdhd = emitFullBox("mdhd", 0, 0, uint32(0, 0, timescale, 0), uint16(UNDETERMINED, 0));
-  const handler = concat(uint32(0), latin1(isVideo ? "vide" : "soun"), new Uint8Array(12), utf8("nagare"), uint16(0));
+  const handler = concat(uint32(0), latin1(isVideo ? "vide" : "soun"), new Uint8Array(12), utf8("nagare\0"));
   const media = isVideo ? emitFullBox("vmhd", 0, 1, uint32(0, 0)) : emitFullBox("smhd", 0, 0, uint32(0));
   // The media is in the same file.
   const dinf = emitBox("dinf", emitFullBox("dref", 0, 0, uint32(1), emitFullBox("url ", 0, 1)));

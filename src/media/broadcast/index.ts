@@ -1,5 +1,4 @@
 /** A broadcast of CMAF through a relay: publishing and watching. */
 
-export { CATALOG, type CatalogTrack, emitCatalog, parseCatalog } from "./catalog.ts";
 export { BroadcastPublisher, type PublisherOptions } from "./publisher.ts";
 export { BroadcastWatcher, type WatcherEvents, type WatcherOptions } from "./watcher.ts";

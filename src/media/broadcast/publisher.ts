@@ -3,11 +3,11 @@
 import type { Instant } from "../../base/time.ts";
 import { concat, equalBytes, utf8 } from "../../wire/text.ts";
 import { emitReferenceTime, type Track } from "../bmff/index.ts";
+import { catalogTrackOf, emitHang, emitMsf, HANG_TRACK, MSF_TRACK } from "../catalog/index.ts";
 import type { Namespace } from "../moq/model.ts";
 import { type MediaObject, type Notice, Packager, type PackagerOptions } from "../packager/index.ts";
 import { PLAIN_TRACK, type Refusal } from "../relay/model.ts";
 import type { RelayPeer, SubgroupSink, TrackSink } from "../relay/peer.ts";
-import { CATALOG, emitCatalog } from "./catalog.ts";
 
 /** What is published, and to whom. */
 export interface PublisherOptions extends Omit<PackagerOptions, "firstGroup"> {
@@ -35,7 +35,9 @@ export class BroadcastPublisher {
   readonly #options: PublisherOptions;
   readonly #packager: Packager;
   readonly #tracks = new Map<number, PublishedTrack>();
-  readonly #catalog: TrackSink;
+  /** MSF's and hang's: players look for one or the other. */
+  readonly #msf: TrackSink;
+  readonly #hang: TrackSink;
   #catalogGroup: number;
   #objects = 0;
   #bytes = 0;
@@ -46,7 +48,8 @@ export class BroadcastPublisher {
     const firstGroup = options.date();
     this.#packager = new Packager({ ...options, firstGroup });
     this.#catalogGroup = firstGroup;
-    this.#catalog = this.#publish(CATALOG, CATALOG_PRIORITY, now);
+    this.#msf = this.#publish(MSF_TRACK, CATALOG_PRIORITY, now);
+    this.#hang = this.#publish(HANG_TRACK, CATALOG_PRIORITY, now);
   }
 
   /** Objects so far, and their bytes. */
@@ -74,7 +77,8 @@ export class BroadcastPublisher {
       run?.end(now);
       sink.end("track-ended", now);
     }
-    this.#catalog.end("track-ended", now);
+    this.#msf.end("track-ended", now);
+    this.#hang.end("track-ended", now);
     this.#tracks.clear();
   }
 
@@ -113,16 +117,20 @@ export class BroadcastPublisher {
   }
 
   #sendCatalog(now: Instant): void {
-    const listed = [...this.#tracks.values()].map(({ track, name }) => ({
-      name,
-      kind: track.kind,
-      codec: track.codec.name,
-      init: track.init,
-      track,
+    const tracks = [...this.#tracks.values()].map(({ track, name }) => catalogTrackOf(track, { name }));
+    const described = [...this.#tracks.values()].map(({ track, name }) => ({
+      ...catalogTrackOf(track, { name }),
+      // Readers of hang want it beside the CMAF header.
+      description: track.codec.configuration,
     }));
-    const content = emitCatalog(listed, this.#options.date());
-    const run = this.#catalog.open(startOf(this.#catalogGroup, CATALOG_PRIORITY), now);
+    this.#sendWhole(this.#msf, emitMsf({ tracks, generatedAt: this.#options.date() }), now);
+    this.#sendWhole(this.#hang, emitHang({ tracks: described }), now);
     this.#catalogGroup += 1;
+  }
+
+  /** A group of one object. */
+  #sendWhole(sink: TrackSink, content: Uint8Array, now: Instant): void {
+    const run = sink.open(startOf(this.#catalogGroup, CATALOG_PRIORITY), now);
     run?.object({ object: 0, properties: [], length: content.length, status: "normal" }, now);
     run?.payload(content, now);
     run?.end(now);

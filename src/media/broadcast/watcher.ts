@@ -3,10 +3,10 @@
 import type { Instant } from "../../base/time.ts";
 import { concat, equalBytes, utf8 } from "../../wire/text.ts";
 import { BmffError } from "../bmff/index.ts";
+import { type Catalog, CatalogError, type CatalogTrack, MSF_TRACK, parseMsf } from "../catalog/index.ts";
 import type { Namespace } from "../moq/model.ts";
 import type { ObjectHead, Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
 import type { RelayPeer, RelayView, ViewerStream, ViewOutlet } from "../relay/peer.ts";
-import { CATALOG, type CatalogTrack, parseCatalog } from "./catalog.ts";
 import { mergeInits, withTrackId } from "./merge.ts";
 
 /** What a watcher tells. */
@@ -14,7 +14,7 @@ export interface WatcherEvents {
   /** Bytes of fragmented MP4: the initialization segment first, then chunks. */
   onBytes(bytes: Uint8Array): void;
   /** The catalog, whenever its tracks change. */
-  onTracks?(tracks: readonly CatalogTrack[]): void;
+  onTracks?(tracks: readonly PlayableTrack[]): void;
   /** What people should know. */
   onNotice?(message: string): void;
   /** Nothing more comes. */
@@ -35,7 +35,7 @@ export interface WatcherOptions extends WatcherEvents {
 export class BroadcastWatcher {
   readonly #options: WatcherOptions;
   readonly #views: RelayView[] = [];
-  #tracks: readonly CatalogTrack[] | undefined;
+  #tracks: readonly PlayableTrack[] | undefined;
   #isOver = false;
   #objects = 0;
   #bytes = 0;
@@ -43,7 +43,7 @@ export class BroadcastWatcher {
   constructor(options: WatcherOptions, now: Instant) {
     this.#options = options;
     this.#subscribe(
-      CATALOG,
+      MSF_TRACK,
       new CatalogOutlet(
         (bytes, at) => this.#handleCatalog(bytes, at),
         (end) => this.#end(end),
@@ -77,19 +77,20 @@ export class BroadcastWatcher {
 
   #handleCatalog(bytes: Uint8Array, now: Instant): void {
     const { onNotice, onTracks, onBytes, tracks: wanted, onEnd } = this.#options;
-    const all = parseCatalog(bytes);
-    if (all === undefined) {
-      onNotice?.("the catalog cannot be read");
+    const all = readCatalog(bytes);
+    if (typeof all === "string") {
+      onNotice?.(all);
       return;
     }
-    const tracks = wanted === undefined ? all : all.filter(({ name }) => wanted.includes(name));
+    const playable = all.tracks.filter(isPlayable);
+    const tracks = wanted === undefined ? playable : playable.filter(({ name }) => wanted.includes(name));
     if (this.#tracks !== undefined) {
       if (!sameTracks(this.#tracks, tracks))
         onNotice?.("the tracks of the broadcast changed; watch it again to follow");
       return;
     }
     if (tracks.length === 0) {
-      const names = all.map(({ name }) => name).join(", ") || "none";
+      const names = all.tracks.map(({ name }) => name).join(", ") || "none";
       onEnd({ reason: "does-not-exist", message: `no track of CMAF to watch; the catalog has ${names}` });
       return;
     }
@@ -130,7 +131,23 @@ export class BroadcastWatcher {
   }
 }
 
-const sameTracks = (a: readonly CatalogTrack[], b: readonly CatalogTrack[]): boolean =>
+/** A track whose CMAF header the catalog has. */
+export type PlayableTrack = CatalogTrack & { readonly init: Uint8Array };
+
+const isPlayable = (track: CatalogTrack): track is PlayableTrack =>
+  track.packaging === "cmaf" && track.init !== undefined;
+
+/** The catalog, or what is wrong with it. */
+function readCatalog(bytes: Uint8Array): Catalog | string {
+  try {
+    return parseMsf(bytes);
+  } catch (error) {
+    if (error instanceof CatalogError) return `the catalog cannot be read: ${error.message}`;
+    throw error;
+  }
+}
+
+const sameTracks = (a: readonly PlayableTrack[], b: readonly PlayableTrack[]): boolean =>
   a.length === b.length &&
   a.every(({ name, init }, index) => name === b[index]!.name && equalBytes(init, b[index]!.init));
 

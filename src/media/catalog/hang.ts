@@ -1,6 +1,6 @@
 /** The catalog of hang, moq-dev's media layer: JSON in a track named "catalog.json", with renditions of video and audio by their track's name. */
 
-import { toBase64 } from "../../dns/base-encodings.ts";
+import { toBase64 } from "../../wire/base64.ts";
 import { fromHex, toHex } from "../../wire/hex.ts";
 import { utf8 } from "../../wire/text.ts";
 import { CatalogError } from "./errors.ts";

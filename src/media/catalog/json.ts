@@ -1,6 +1,6 @@
 /** Reads JSON of a peer: each member has a type and a bound, and an error says which member it was. */
 
-import { fromBase64 } from "../../dns/base-encodings.ts";
+import { fromBase64 } from "../../wire/base64.ts";
 import { fromStrictUtf8 } from "../../wire/text.ts";
 import { CatalogError } from "./errors.ts";
 import { MAX_CATALOG, MAX_INIT, MAX_TEXT } from "./model.ts";
@@ -104,11 +104,9 @@ export class Fields {
     if (typeof value !== "string") throw wrong(this.at(name), "a string");
     if (value.length > (MAX_INIT / 3) * 4 + 4)
       throw new CatalogError("TOO_LARGE", this.at(name), `more than ${MAX_INIT} bytes`);
-    try {
-      return fromBase64(value);
-    } catch (error) {
-      throw new CatalogError("MALFORMED", this.at(name), "has to be Base64", { cause: error });
-    }
+    const bytes = fromBase64(value);
+    if (bytes === undefined) throw new CatalogError("MALFORMED", this.at(name), "has to be Base64");
+    return bytes;
   }
 }
 

@@ -3,7 +3,7 @@
  * changed by the following ones. CMSF adds the packaging `cmaf`.
  */
 
-import { toBase64 } from "../../dns/base-encodings.ts";
+import { toBase64 } from "../../wire/base64.ts";
 import { utf8 } from "../../wire/text.ts";
 import { CatalogError } from "./errors.ts";
 import { arrayOf, compact, Fields, type Members, parseObject } from "./json.ts";
