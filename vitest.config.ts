@@ -28,10 +28,10 @@ const shared = [
 ];
 const alone = [
   "src/cli/{dev,doctor/engine-checks,serve/acme-flags}.test.ts",
-  "src/client/{client,decode,unread}.test.ts",
+  "src/client/{client,decode,plan-b,unread}.test.ts",
   "src/client/net-connect/*.test.ts",
   "src/edge/{alt-svc,auto-certificates,engine,memory-limit,reload,serve,stalled}.test.ts",
-  "src/edge/files/{chunk-pool,page-cache,swapped,unreadable}.test.ts",
+  "src/edge/files/*.test.ts",
   "src/host/acme/*.test.ts",
   "src/host/certificates/trust.test.ts",
   "src/host/client/staggered.test.ts",
