@@ -69,6 +69,8 @@ export class Http1Session implements Session {
       bodyTimeout: 0,
       // undici accepts neither 0 nor more than Node's timers allow.
       keepAliveTimeout: Math.min(Math.max(idleTimeout, 1), LONGEST_TIMEOUT),
+      // A server may ask for less, not for more.
+      keepAliveMaxTimeout: Math.min(Math.max(idleTimeout, 1), LONGEST_TIMEOUT),
       connect: (_options, callback) => {
         const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
         this.#draining ||= taken;
