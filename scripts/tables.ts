@@ -32,7 +32,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "ACCEPT_CH フレーム、レジストリ経由のフィード検索",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
-  "alternative-services": { en: "alt-svcb (Plan B)", ja: "alt-svcb(Plan B)" },
+  "alternative-services": { en: "Plan B's frame and configuration", ja: "Plan B のフレームと設定" },
   "https-records": {
     en: "DNSSEC, Encrypted ClientHello",
     ja: "DNSSEC、Encrypted ClientHello",

@@ -38,7 +38,12 @@ const fingerprint = createHash("sha256")
 const own = (...args: readonly string[]): string[] => [process.execPath, CLI, "live", ...args];
 const ffmpeg = (): Promise<string> => debianProgram("ffmpeg", "ffmpeg", log);
 const ffprobe = (): Promise<string> => debianProgram("ffprobe", "ffmpeg", log);
-const moqCli = async (): Promise<string> => join((await crateProgram("moq-cli", MOQ_CLI, log)).directory, "moq");
+/** moq-cli with what it needs to connect. */
+async function moq(url: string, draft: Draft): Promise<string[]> {
+  const { directory: programs } = await crateProgram("moq-cli", MOQ_CLI, log);
+  const flags = ["--connect", url, "--connect-tls-fingerprint", fingerprint];
+  return [join(programs, "moq"), ...flags, "--connect-version", `moq-transport-${draft}`];
+}
 
 /** Waits until there is something in a file. */
 async function untilWritten(child: Child, file: string): Promise<void> {
@@ -69,17 +74,10 @@ async function watch(url: string, name: string, draft: Draft): Promise<string> {
 /** moq-cli's viewer. It writes until it is stopped. */
 async function moqWatches(url: string, name: string, draft: Draft): Promise<string> {
   const file = join(directory, `${name}-moq-${draft}.mp4`);
-  const flags = [
-    "--connect",
-    url,
-    "--connect-tls-fingerprint",
-    fingerprint,
-    "--connect-version",
-    `moq-transport-${draft}`,
-  ];
   const viewer = new Child([
     ...["/bin/sh", "-c", 'file=$1; shift; exec "$@" > "$file"', "sh", file],
-    ...[await moqCli(), ...flags, "--broadcast", name, "export", "--catalog-format", "hang", "fmp4"],
+    ...(await moq(url, draft)),
+    ...["--broadcast", name, "export", "--catalog-format", "hang", "fmp4"],
   ]);
   try {
     await untilWritten(viewer, file);
@@ -97,18 +95,11 @@ async function moqPublishes(url: string, name: string, draft: Draft): Promise<Ch
     ..."-c:v libx264 -preset ultrafast -tune zerolatency -g 30 -f mp4".split(" "),
     ..."-movflags cmaf+empty_moov+default_base_moof+skip_trailer -frag_duration 100000 pipe:1".split(" "),
   ];
-  const flags = [
-    "--connect",
-    url,
-    "--connect-tls-fingerprint",
-    fingerprint,
-    "--connect-version",
-    `moq-transport-${draft}`,
-  ];
   const quoted = [await ffmpeg(), ...source].map((each) => `'${each}'`).join(" ");
   return new Child([
     ...["/bin/sh", "-c", `${quoted} | exec "$@"`, "sh"],
-    ...[await moqCli(), ...flags, "--broadcast", name, "import", "fmp4"],
+    ...(await moq(url, draft)),
+    ...["--broadcast", name, "import", "fmp4"],
   ]);
 }
 

@@ -23,8 +23,8 @@ Examples:
     -movflags +cmaf+frag_every_frame+skip_trailer pipe:1 | nagare live publish film --via https://localhost:4433/
   nagare live publish clock --via https://localhost:4433/ --test-source
 
-Reads fragmented MP4 from standard input: each of its tracks becomes a track, each keyframe begins a group, and a catalog (MSF) names
-them. If the session is lost, connects again without ending the broadcast. The end of the input ends it.
+Reads fragmented MP4 from standard input: each of its tracks becomes a track, each keyframe begins a group, and two catalogs, of
+MSF and of hang, name them. If the session is lost, connects again without ending the broadcast. The end of the input ends it.
 Exit codes: 0 the input ended or it was stopped; 1 the relay cannot be reached or refuses, or the input cannot be read; 2 usage.
 `;
 

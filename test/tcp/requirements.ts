@@ -171,7 +171,7 @@ export function requirementsPage(): string {
   const passed = MUSTS.filter(({ test }) => test !== undefined).length;
   return `# RFC 9293, requirement by requirement
 
-${passed} of the ${MUSTS.length} MUSTs have a test that fails without them; the other three are about source routes. A row names the file of the test
+${passed} of the ${MUSTS.length} MUSTs have a test of their behaviour; the other three are about source routes. A row names the file of the test
 and the beginning of its title, or why there is none. The suite runs each test, and fails if a row names one that does not exist.
 Made from \`test/tcp/requirements.ts\`; the stack is described in [netstack.md](../proposals/netstack.md).
 

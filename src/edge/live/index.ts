@@ -1,8 +1,4 @@
-/**
- * A relay of live media: MoQ Transport over WebTransport, for handlers, routes and `nagare live relay`. Experimental.
- *
- * @module nagare/experimental/live
- */
+/** A relay of live media: MoQ Transport over WebTransport, as `nagare live relay` serves it. */
 
 import type { LiveOptions } from "./options.ts";
 import { LiveService } from "./service.ts";

@@ -108,6 +108,20 @@ describe("a broadcast", () => {
     expect(await watch(stranger, 20)).toBe("unauthorized");
   });
 
+  test("is asked for by a relay whose viewers want it", async () => {
+    publish(connect("h3", "all", { announce: [LIVE.namespace] }));
+    const edge = createLiveRelay({ log: fail });
+    const client = { rejectUnauthorized: false, protocols: ["h3"] as const };
+    const url = `${server.url.href}?token=viewer`;
+    edge.addUpstream({
+      label: "origin",
+      open: (protocols) => new WebTransport(url, { protocols: [...protocols], client }),
+      namespaces: ["live"],
+    });
+    expect(await watch(edge.host, 20)).toBe("watched");
+    await edge.close();
+  });
+
   test("sessions without a token, or with one that expired, are refused before they begin", async () => {
     const attempts = ["none", "expired"].map(async (token) => {
       const client = { rejectUnauthorized: false, protocols: ["h3"] as const };

@@ -1,5 +1,6 @@
 /** JSON Web Tokens (RFC 7519) as what peers of a relay may do. Needs the optional package `jose`. */
 
+import { createPublicKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type LiveAuthorize, liveError } from "./options.ts";
 
@@ -16,20 +17,43 @@ interface Jose {
   jwtVerify(
     token: string,
     key: unknown,
-    options: { readonly algorithms?: readonly string[]; readonly audience?: string },
+    options: { readonly algorithms: readonly string[]; readonly audience?: string },
   ): Promise<{ readonly payload: Readonly<Record<string, unknown>> }>;
   createLocalJWKSet(set: { readonly keys: readonly unknown[] }): unknown;
-  importSPKI(pem: string, algorithm: string): Promise<unknown>;
 }
+
+/** A key, and the algorithms (RFC 7518 §3.1) that go with it: a public key must never be taken for a shared secret. */
+interface TokenKey {
+  readonly key: unknown;
+  readonly algorithms: readonly string[];
+}
+
+const SYMMETRIC = ["HS256", "HS384", "HS512"];
+const ASYMMETRIC = [
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+  "PS256",
+  "PS384",
+  "PS512",
+  "RS256",
+  "RS384",
+  "RS512",
+];
 
 /** Claims: `root` stands before the other names; `put` (or `publish`) and `get` (or `subscribe`) are names that may be published and watched; `exp` ends it. */
 export async function liveTokens({ keyFile, audience }: LiveTokenOptions): Promise<LiveAuthorize> {
   const jose = await loadJose();
-  const key = await readKey(jose, keyFile);
+  const { key, algorithms } = await readKey(jose, keyFile);
   return async ({ token }) => {
     if (token === undefined) return false;
     try {
-      const { payload } = await jose.jwtVerify(token, key, audience === undefined ? {} : { audience });
+      const { payload } = await jose.jwtVerify(token, key, {
+        algorithms,
+        ...(audience === undefined ? {} : { audience }),
+      });
       const root = typeof payload.root === "string" ? payload.root : "";
       const names = (...claims: readonly string[]): string[] =>
         claims.flatMap((claim) => textsOf(payload[claim]).map((name) => `${root}/${name}`));
@@ -57,7 +81,7 @@ async function loadJose(): Promise<Jose> {
   }
 }
 
-async function readKey(jose: Jose, path: string): Promise<unknown> {
+async function readKey(jose: Jose, path: string): Promise<TokenKey> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -65,12 +89,17 @@ async function readKey(jose: Jose, path: string): Promise<unknown> {
     throw Object.assign(liveError(`cannot read ${path}: ${(cause as Error).message}`), { cause });
   }
   try {
-    if (text.includes("-----BEGIN")) {
-      const { createPublicKey } = await import("node:crypto");
-      return createPublicKey(text);
+    if (text.includes("-----BEGIN")) return { key: createPublicKey(text), algorithms: ASYMMETRIC };
+    const parsed = JSON.parse(text) as {
+      readonly kty?: string;
+      readonly k?: string;
+      readonly keys?: readonly unknown[];
+    };
+    if (parsed.kty === "oct" && typeof parsed.k === "string") {
+      return { key: new Uint8Array(Buffer.from(parsed.k, "base64url")), algorithms: SYMMETRIC };
     }
-    const parsed = JSON.parse(text) as { readonly keys?: readonly unknown[] };
-    return jose.createLocalJWKSet(parsed.keys === undefined ? { keys: [parsed] } : { keys: parsed.keys });
+    if (parsed.keys === undefined && parsed.kty === undefined) throw new TypeError("it has neither kty nor keys");
+    return { key: jose.createLocalJWKSet({ keys: parsed.keys ?? [parsed] }), algorithms: ASYMMETRIC };
   } catch (cause) {
     throw Object.assign(liveError(`${path} is no JWK, JWK set or PEM key: ${(cause as Error).message}`), { cause });
   }

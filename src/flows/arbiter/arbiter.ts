@@ -1,7 +1,7 @@
 /**
  * Shares what one receiver has, its link and its processor, among the flows of all its clients: the highest priority first. Flows with
  * a period get what they announced, or wait; the others get the rest in equal parts. What has just been held back goes on only when
- * there is a tenth more than it needs, so that nothing flaps.
+ * there is a tenth more than it needs, to avoid flapping.
  */
 
 import { type Instant, type Micros, millis, since } from "../../base/time.ts";

@@ -7,6 +7,7 @@
 
 import { Fifo } from "../../base/fifo.ts";
 import { after, earliest, type Instant, type Micros, micros, millis } from "../../base/time.ts";
+import { Copa } from "../../congestion/copa.ts";
 import { emitPacket, headerLength } from "../packet/emit.ts";
 import { FlowPacketError } from "../packet/errors.ts";
 import { unitLength } from "../packet/layout.ts";
@@ -20,7 +21,6 @@ import type { OutFlowStats } from "../send/out-flow.ts";
 import type { Outlook } from "../send/queue.ts";
 import { type Filling, Senders, type SendFlowOptions } from "../send/senders.ts";
 import { Arrivals } from "./arrivals.ts";
-import { createController } from "./congestion.ts";
 import { FLOW_CLOSE, FlowError } from "./errors.ts";
 import type { DropCounts, FlowEvent, Resources } from "./events.ts";
 import { DEFAULT_IDLE_TIMEOUT, DEFAULT_PACKET_SIZE, KEEPALIVE_INTERVAL } from "./limits.ts";
@@ -95,7 +95,8 @@ export class FlowSession {
     this.#path = path;
     this.#hasChecksums = options.hasChecksums ?? false;
     this.#idleTimeout = options.idleTimeout ?? DEFAULT_IDLE_TIMEOUT;
-    const controller = createController(packetSize);
+    // By delay, so that urgent packets find short queues.
+    const controller = new Copa(packetSize);
     this.#recovery = new Recovery({ controller, packetSize, initialRtt, grain });
     const emit = (event: FlowEvent): void => this.#events.push(event);
     this.#senders = new Senders(isServer, this.#packetSize, this.#outbox, emit);

@@ -2,8 +2,8 @@
 
 import { type Instant, millis, seconds } from "../../base/time.ts";
 import { connectionConfig, DEFAULT_DATAGRAM_LIMITS, Endpoint, type EndpointEvent } from "../../quic/index.ts";
-import { host, SeededRng, simulatedIdentity } from "../../sim/index.ts";
-import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { host, SeededRng } from "../../sim/index.ts";
+import { connectQuic, quicServer } from "../quic-ends.ts";
 import { type Arm, type ArmOptions, serverAddress, vehicleAddress, vehicleName } from "./road.ts";
 import { Ticking } from "./ticking.ts";
 
@@ -28,15 +28,7 @@ export function overQuic({ seed, engine, telemetry, onUploaded }: ArmOptions): A
       const load = telemetry[index]!;
       const rng = new SeededRng(seed + index);
       const endpoint = new Endpoint({ config: configure(rng) });
-      const connection = endpoint.connect(
-        {
-          local: vehicleAddress(index),
-          remote: serverAddress(),
-          createTls: (transportParameters) =>
-            createTlsClient({ engine, rng, alpn: ["lab"], transportParameters, serverName: "server.test" }),
-        },
-        0 as Instant,
-      );
+      const connection = connectQuic(endpoint, { engine, rng }, vehicleAddress(index), serverAddress());
       let clock = 0 as Instant;
       let flow: ReturnType<typeof connection.openDatagramFlow> | undefined;
       let upload: ReturnType<typeof connection.openStream>;
@@ -64,14 +56,7 @@ export function overQuic({ seed, engine, telemetry, onUploaded }: ArmOptions): A
     },
     server() {
       const rng = new SeededRng(seed + 100);
-      const identity = simulatedIdentity();
-      const endpoint = new Endpoint({
-        config: configure(rng),
-        server: {
-          createTls: (transportParameters) =>
-            createTlsServer({ engine, rng, alpn: ["lab"], transportParameters, selectIdentity: () => identity }),
-        },
-      });
+      const endpoint = quicServer(configure(rng), { engine, rng });
       return host<EndpointEvent>({
         name: "server",
         address: serverAddress(),

@@ -3,8 +3,8 @@
 import { type Instant, type Micros, millis } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
 import { type Connection, connectionConfig, Endpoint, type EndpointEvent, type QuicTrace } from "../../quic/index.ts";
-import { host, SeededRng, simulatedIdentity } from "../../sim/index.ts";
-import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { host, SeededRng } from "../../sim/index.ts";
+import { connectQuic, quicServer } from "../quic-ends.ts";
 import {
   CLIENT,
   DATAGRAM_SIZE,
@@ -34,26 +34,10 @@ export function downloadOverQuic(congestionControl: CongestionControl, options: 
     maxDatagramSize: DATAGRAM_SIZE,
     limits: { initialMaxData: WINDOW, initialMaxStreamData: WINDOW },
   });
-  const identity = simulatedIdentity();
   const figures = emptyFigures();
-  const server = new Endpoint({
-    config,
-    trace: (_id, role) => (role === "server" ? tracer(figures) : undefined),
-    server: {
-      createTls: (transportParameters) =>
-        createTlsServer({ engine, rng, alpn: ["lab"], transportParameters, selectIdentity: () => identity }),
-    },
-  });
+  const server = quicServer(config, { engine, rng }, tracer(figures));
   const client = new Endpoint({ config });
-  const connection = client.connect(
-    {
-      local: CLIENT,
-      remote: SERVER,
-      createTls: (transportParameters) =>
-        createTlsClient({ engine, rng, alpn: ["lab"], transportParameters, serverName: "server.test" }),
-    },
-    0 as Instant,
-  );
+  const connection = connectQuic(client, { engine, rng }, CLIENT, SERVER);
   const onClientEvent = ({ event }: EndpointEvent, now: Instant): void => {
     if (event.type === "verify-certificate") connection.certificateVerdict(undefined, now);
     if (event.type === "connected") {

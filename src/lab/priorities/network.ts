@@ -2,11 +2,11 @@
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Instant, millis, seconds, since, toMillis } from "../../base/time.ts";
-import { type Connection, connectionConfig, Endpoint, type EndpointEvent, type QuicTrace } from "../../quic/index.ts";
-import { host, link, SeededRng, SimulatedNetwork, simulatedIdentity } from "../../sim/index.ts";
-import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { connectionConfig, Endpoint, type EndpointEvent, type QuicTrace } from "../../quic/index.ts";
+import { host, link, SeededRng, SimulatedNetwork } from "../../sim/index.ts";
 import type { Run, Values } from "../experiment.ts";
 import { round } from "../figures.ts";
+import { connectQuic, quicServer } from "../quic-ends.ts";
 import type { LoadTimes } from "./page.ts";
 
 const CLIENT: SocketAddress = { family: 4, host: "10.0.0.1", port: 50_000 };
@@ -38,25 +38,9 @@ export function loadPage(options: PageNetwork): Values {
   const rng = new SeededRng(seed);
   const limits = { initialMaxData: WINDOW, initialMaxStreamData: WINDOW };
   const config = connectionConfig({ engine, rng, limits });
-  const identity = simulatedIdentity();
-  const server = new Endpoint({
-    config,
-    trace: (_id, role) => (role === "server" ? options.serverTrace : undefined),
-    server: {
-      createTls: (transportParameters) =>
-        createTlsServer({ engine, rng, alpn: ["lab"], transportParameters, selectIdentity: () => identity }),
-    },
-  });
+  const server = quicServer(config, { engine, rng }, options.serverTrace);
   const client = new Endpoint({ config });
-  const connection: Connection = client.connect(
-    {
-      local: CLIENT,
-      remote: SERVER,
-      createTls: (transportParameters) =>
-        createTlsClient({ engine, rng, alpn: ["lab"], transportParameters, serverName: "server.test" }),
-    },
-    0 as Instant,
-  );
+  const connection = connectQuic(client, { engine, rng }, CLIENT, SERVER);
   const onEvent = (event: EndpointEvent, now: Instant): void => {
     if (event.event.type === "verify-certificate") connection.certificateVerdict(undefined, now);
     options.onClientEvent(event, now);

@@ -3,9 +3,9 @@
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { after, type Instant, type Micros, millis, seconds, since, toMillis } from "../../base/time.ts";
 import { connectionConfig, Endpoint, type EndpointEvent, isTransportEvent } from "../../quic/index.ts";
-import { host, link, SeededRng, SimulatedNetwork, simulatedIdentity } from "../../sim/index.ts";
-import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { host, link, SeededRng, SimulatedNetwork } from "../../sim/index.ts";
 import type { Run } from "../experiment.ts";
+import { connectQuic, quicServer } from "../quic-ends.ts";
 import { QuicCarrier } from "./carrier.ts";
 import { PacketOrder } from "./packet-order.ts";
 import type { Arrival } from "./player.ts";
@@ -56,7 +56,6 @@ export function broadcast({ seed, engine, transport, group, loss }: Broadcast): 
   const rng = new SeededRng(seed);
   const limits = { initialMaxData: WINDOW, initialMaxStreamData: WINDOW, initialMaxStreamsUni: 100 };
   const config = connectionConfig({ engine, rng, limits });
-  const identity = simulatedIdentity();
   const start = after(0 as Instant, seconds(START));
   const end = after(start, seconds(DURATION));
   const { init, frames } = encode(DURATION, group);
@@ -66,24 +65,9 @@ export function broadcast({ seed, engine, transport, group, loss }: Broadcast): 
     client?: { carrier: QuicCarrier; end: Omit<Sender, "publish"> };
   } = {};
   const order = new PacketOrder(() => sides.server?.carrier.written ?? new Map());
-  const server = new Endpoint({
-    config,
-    trace: (_id, role) => (role === "server" ? (event) => order.handle(event) : undefined),
-    server: {
-      createTls: (transportParameters) =>
-        createTlsServer({ engine, rng, alpn: ["lab"], transportParameters, selectIdentity: () => identity }),
-    },
-  });
+  const server = quicServer(config, { engine, rng }, (event) => order.handle(event));
   const client = new Endpoint({ config });
-  const connection = client.connect(
-    {
-      local: CLIENT,
-      remote: SERVER,
-      createTls: (transportParameters) =>
-        createTlsClient({ engine, rng, alpn: ["lab"], transportParameters, serverName: "server.test" }),
-    },
-    0 as Instant,
-  );
+  const connection = connectQuic(client, { engine, rng }, CLIENT, SERVER);
   const onClientEvent = ({ event }: EndpointEvent, now: Instant): void => {
     if (event.type === "verify-certificate") connection.certificateVerdict(undefined, now);
     if (event.type === "connected") {

@@ -1,6 +1,6 @@
 /**
  * The connections of an endpoint: by their ids and by the tokens of stateless resets, and the two queues of those that
- * have events to poll or something to send, so that nothing is ever scanned.
+ * have events to poll or something to send. No turn scans all connections.
  */
 
 import { Queue, QueueNode } from "../../base/queue.ts";

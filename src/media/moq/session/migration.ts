@@ -1,6 +1,6 @@
 /**
  * After GOAWAY (§3.6 of draft 18): carries subscriptions and namespaces over to a new session, while the old one delivers what it has
- * begun. Each subscription changes over between two groups, so that nothing is delivered twice and nothing is left out.
+ * begun. Each subscription changes over between two groups, so no object is repeated or skipped.
  */
 
 import type { ControlMessage } from "../messages.ts";

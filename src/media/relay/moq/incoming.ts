@@ -19,7 +19,7 @@ export class IncomingObjects {
   /** By request. */
   readonly #sinks = new Map<number, TrackSink>();
   readonly #streams = new Map<StreamId, IncomingStream>();
-  /** Stops a stream that nobody needs. */
+  /** Stops an unwanted stream. */
   readonly #stop: (stream: StreamId) => void;
 
   constructor(stop: (stream: StreamId) => void) {
