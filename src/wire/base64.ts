@@ -34,5 +34,6 @@ export function fromBase64(text: string): Uint8Array | undefined {
     bytes[at] = held >> bits;
     at += 1;
   }
-  return bytes;
+  // What is left over has to be zero (RFC 4648 §3.5).
+  return (held & ((1 << bits) - 1)) === 0 ? bytes : undefined;
 }
