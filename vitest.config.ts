@@ -2,9 +2,16 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 import layers from "./src/layers.json" with { type: "json" };
 import { PROPERTY_SCALE } from "./test/properties/runs.ts";
+import tsconfig from "./tsconfig.json" with { type: "json" };
 
-/** The package by its own name, as examples import it: its sources, so that tests need no build. */
-const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+/**
+ * The package by its own name, as examples import it: its sources, so that tests need no build. The compiler's table lists names
+ * before the patterns that would match them.
+ */
+const alias = Object.entries(tsconfig.compilerOptions.paths).map(([name, [path]]) => ({
+  find: new RegExp(`^${name.replace("*", "(.+)")}$`),
+  replacement: fileURLToPath(new URL(path!.replace("*", "$1"), import.meta.url)),
+}));
 
 /**
  * Tests of the pure floors, and of those in virtual time: no state outlives a test, so they share loaded modules, which saves
@@ -45,13 +52,7 @@ const alone = [
 
 export default defineConfig({
   resolve: {
-    alias: [
-      { find: /^nagare$/, replacement: source("src/edge/index.ts") },
-      { find: /^nagare\/http$/, replacement: source("src/handler/index.ts") },
-      { find: /^nagare\/testing$/, replacement: source("src/testkit/index.ts") },
-      { find: /^nagare\/webtransport$/, replacement: source("src/client/webtransport/index.ts") },
-      { find: /^nagare\/(.+)$/, replacement: source("src/$1/index.ts") },
-    ],
+    alias,
   },
   test: {
     projects: [
