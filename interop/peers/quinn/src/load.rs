@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use h3::client::SendRequest;
+use h3::error::{Code, StreamError};
 use h3_files::options::Options;
 use h3_files::{Failure, tls};
 use h3_quinn::OpenStreams;
@@ -234,7 +235,11 @@ struct Open {
 
 async fn fetch(requests: &mut Requests, url: &str) -> Result<usize, Failure> {
     let mut stream = requests.send_request(Request::get(url).body(())?).await?;
-    stream.finish().await?;
+    match stream.finish().await {
+        // A server that has answered may ask the client to send no more (RFC 9114 §4.1); quic-go does at once.
+        Err(StreamError::RemoteTerminate { code: Code::H3_NO_ERROR, .. }) => {}
+        other => other?,
+    }
     let response = stream.recv_response().await?;
     if !response.status().is_success() {
         return Err(format!("status {} for {url}", response.status()).into());
