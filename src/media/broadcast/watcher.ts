@@ -7,9 +7,9 @@ import { MSF_TRACK } from "../catalog/index.ts";
 import type { Namespace } from "../moq/model.ts";
 import type { Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
 import type { RelayPeer, RelayView, ViewerStream, ViewOutlet } from "../relay/peer.ts";
-import { CatalogOutlet, isPlayable, type PlayableTrack, readCatalog } from "./catalog-outlet.ts";
-import { Gathering } from "./gathering.ts";
+import { CatalogOutlet, Gathering } from "./gathering.ts";
 import { mergeInits, withTrackId } from "./merge.ts";
+import { isPlayable, type PlayableTrack, readCatalog } from "./playable.ts";
 
 /** What a watcher tells. */
 export interface WatcherEvents {

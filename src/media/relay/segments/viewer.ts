@@ -3,7 +3,8 @@
 import type { Instant } from "../../../base/time.ts";
 import { equalBytes, utf8 } from "../../../wire/text.ts";
 import { BmffError, type InitSegment, parseInitSegment } from "../../bmff/index.ts";
-import { CatalogOutlet, isPlayable, type PlayableTrack, readCatalog } from "../../broadcast/catalog-outlet.ts";
+import { CatalogOutlet } from "../../broadcast/gathering.ts";
+import { isPlayable, type PlayableTrack, readCatalog } from "../../broadcast/playable.ts";
 import { MSF_TRACK } from "../../catalog/index.ts";
 import type { Namespace } from "../../moq/model.ts";
 import type { Refusal, TrackEnd } from "../model.ts";
