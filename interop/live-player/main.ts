@@ -1,13 +1,13 @@
 /**
  * `<nagare-live>` in Chromium, on the page of our relay: `npm run interop-player`. Plays the built-in source and ffmpeg's pictures in
- * drafts 18 and 20, by WebCodecs and by Media Source Extensions, over HTTP/3 and, without UDP, over a WebSocket. Each frame has its
+ * drafts 18 and 20 and by Warp, with WebCodecs and with Media Source Extensions, over HTTP/3 and, without UDP, over a WebSocket. Each frame has its
  * number burnt in, which is read back from the page. Prints latency from the encoder's clock to the screen, and sound that was missing.
  * `--seconds N` measures each for that long.
  */
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, fileURLToPath } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
@@ -66,8 +66,21 @@ async function publishFilm(relay: Relay): Promise<AsyncDisposable> {
   // A pipe of a shell would outlive it.
   const pipe = join(directory, `film-${new URL(relay.url).port}`);
   await runChild(["mkfifo", pipe]);
-  const encoder = new Child(["/bin/sh", "-c", 'exec "$@" > "$0"', pipe, await debianProgram("ffmpeg", "ffmpeg", log), ...film]);
-  const publisher = new Child(["/bin/sh", "-c", 'exec "$@" < "$0"', pipe, ...own("publish", "film", "--via", relay.url, "-k")]);
+  const encoder = new Child([
+    "/bin/sh",
+    "-c",
+    'exec "$@" > "$0"',
+    pipe,
+    await debianProgram("ffmpeg", "ffmpeg", log),
+    ...film,
+  ]);
+  const publisher = new Child([
+    "/bin/sh",
+    "-c",
+    'exec "$@" < "$0"',
+    pipe,
+    ...own("publish", "film", "--via", relay.url, "-k"),
+  ]);
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all([encoder[Symbol.asyncDispose](), publisher[Symbol.asyncDispose]()]);
@@ -75,9 +88,11 @@ async function publishFilm(relay: Relay): Promise<AsyncDisposable> {
   };
 }
 
+const DIALECTS = ["moqt-18", "moqt-20", "warp-01"] as const;
+
 interface Case {
   readonly name: "clock" | "film";
-  readonly dialect: "moqt-18" | "moqt-20";
+  readonly dialect: (typeof DIALECTS)[number];
   readonly engine: "webcodecs" | "mse";
 }
 
@@ -114,9 +129,7 @@ async function all(browser: Browser, relay: Relay, over: string, cases: readonly
 }
 
 const CASES: readonly Case[] = (["clock", "film"] as const).flatMap((name) =>
-  (["moqt-18", "moqt-20"] as const).flatMap((dialect) =>
-    (["webcodecs", "mse"] as const).map((engine) => ({ name, dialect, engine })),
-  ),
+  DIALECTS.flatMap((dialect) => (["webcodecs", "mse"] as const).map((engine) => ({ name, dialect, engine }))),
 );
 
 async function run(): Promise<string> {

@@ -1,6 +1,5 @@
 /** `<nagare-live>`: a broadcast in a page, with its controls and what happens to it in words. */
 
-import { namespaceOf } from "../../src/host/live/names.ts";
 import { captionOf } from "./captions.ts";
 import type { LiveCertificateHash, LiveEngine, LiveState, LiveStats } from "./options.ts";
 import { Player } from "./player.ts";
@@ -84,16 +83,19 @@ export class NagareLive extends Base {
     this.#player?.pause();
   }
 
+  /** The element is in a page. */
   connectedCallback(): void {
     this.#parts ??= build(this);
     for (const name of PROPERTIES) this.#takeOver(name);
     this.#restart();
   }
 
+  /** It is not any more: everything ends. */
   disconnectedCallback(): void {
     this.#stop();
   }
 
+  /** An attribute changed: the player begins anew, unless it is `muted`. */
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after || this.#parts === undefined) return;
     if (name === "muted") this.#applyMuted();
@@ -144,7 +146,7 @@ export class NagareLive extends Base {
     try {
       this.#player = new Player({
         url: new URL(src, document.baseURI).href,
-        namespace: namespaceOf(name),
+        name,
         protocols,
         serverCertificateHashes: this.#hashes,
         engine: isEngine(engine) ? engine : "auto",

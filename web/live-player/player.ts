@@ -1,11 +1,11 @@
 /** Plays one broadcast: a session, the tracks that are wanted, a clock, and a renderer for pictures and one for sound. */
 
 import { pageClock } from "../../src/client/webtransport/browser/clock.ts";
+import { namespaceOf } from "../../src/host/live/names.ts";
 import { MachineTimer } from "../../src/host/machine-timer.ts";
 import type { AssemblyEvent } from "../../src/media/assembly/index.ts";
 import { BmffError } from "../../src/media/bmff/index.ts";
 import type { CatalogTrack } from "../../src/media/catalog/index.ts";
-import type { Namespace } from "../../src/media/moq/model.ts";
 import { EVERYTHING } from "../../src/media/relay/index.ts";
 import type { LiveCertificateHash, LiveEngine, LiveState, LiveStats } from "./options.ts";
 import { PlayoutClock } from "./playout/playout-clock.ts";
@@ -16,7 +16,8 @@ import { VideoTracks } from "./source/video-tracks.ts";
 
 export interface PlayerOptions {
   readonly url: string;
-  readonly namespace: Namespace;
+  /** Of the broadcast, as a path. */
+  readonly name: string;
   readonly protocols?: readonly string[] | undefined;
   readonly serverCertificateHashes?: readonly LiveCertificateHash[] | undefined;
   readonly engine: LiveEngine;
@@ -60,7 +61,7 @@ export class Player {
 
   constructor(options: PlayerOptions) {
     this.#options = options;
-    const { url, namespace, protocols, serverCertificateHashes, minLatency, maxLatency, engine } = options;
+    const { url, name, protocols, serverCertificateHashes, minLatency, maxLatency, engine } = options;
     this.#clock = new PlayoutClock({
       ...(minLatency === undefined ? {} : { minLatency }),
       ...(maxLatency === undefined ? {} : { maxLatency }),
@@ -68,7 +69,7 @@ export class Player {
     this.#pictures = new Lane("video", engine, options, (message) => this.#fail(`no pictures: ${message}`));
     this.#sound = new Lane("audio", engine, options, (message) => options.onNotice(`no sound: ${message}`));
     this.#session = new PageSession({
-      ...{ url, namespace, protocols, serverCertificateHashes },
+      ...{ url, name, protocols, serverCertificateHashes },
       onEvent: (event) => this.#handleSession(event),
     });
     this.#timer = new MachineTimer(
@@ -81,8 +82,8 @@ export class Player {
     );
     this.#source = new BroadcastSource(
       {
-        peer: this.#session.relay.addPeer({ label: "player", grant: EVERYTHING }),
-        namespace,
+        peer: this.#session.host.relay.addPeer({ label: "player", grant: EVERYTHING }),
+        namespace: namespaceOf(name),
         now: () => pageClock.now(),
         maxWait: MAX_WAIT,
         onTracks: (tracks) => this.#handleTracks(tracks),
@@ -92,7 +93,7 @@ export class Player {
       },
       pageClock.now(),
     );
-    this.#session.arm();
+    this.#session.host.arm();
     this.#frame = requestAnimationFrame(this.#tick);
     document.addEventListener("visibilitychange", this.#handleVisibility);
     globalThis.addEventListener("online", this.#handleOnline);
@@ -199,7 +200,7 @@ export class Player {
     this.#videoTracks?.close(at);
     this.#videoTracks = videos.length === 0 ? undefined : new VideoTracks(videos, this.#source, now());
     if (audio !== undefined) this.#source.subscribe(audio, at);
-    this.#session.arm();
+    this.#session.host.arm();
     this.#options.onChange();
   }
 

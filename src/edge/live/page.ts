@@ -5,7 +5,7 @@ import type { ServerExchange } from "../../host/http/exchange.ts";
 import { respondContent, respondText } from "../../host/http/respond-text.ts";
 import { LIVE_PROTOCOLS } from "../../host/live/live-relay.ts";
 import type { FieldLine } from "../../http/index.ts";
-import type { TrackStats } from "../../media/relay/index.ts";
+import { SEGMENT_PROTOCOLS, type TrackStats } from "../../media/relay/index.ts";
 import { utf8 } from "../../wire/text.ts";
 
 /** What the page needs to know of the server. */
@@ -71,7 +71,11 @@ export class LivePage {
     if (path === "broadcasts") {
       const { certificateHash } = this.#options;
       const hash = certificateHash === undefined ? null : Buffer.from(certificateHash).toString("hex");
-      const text = JSON.stringify({ broadcasts, certificateHash: hash, dialects: LIVE_PROTOCOLS });
+      const text = JSON.stringify({
+        broadcasts,
+        certificateHash: hash,
+        dialects: [...LIVE_PROTOCOLS, ...SEGMENT_PROTOCOLS],
+      });
       respondContent(exchange, 200, utf8(text), "application/json", FIELDS);
       return;
     }

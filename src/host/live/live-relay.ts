@@ -16,7 +16,7 @@ import { type HostClock, systemClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import type { WebTransportSession } from "../webtransport/web-transport-session.ts";
-import { carry, type LiveCarrier } from "./carried-session.ts";
+import { type CarryOptions, carry, type LiveCarrier } from "./carried-session.ts";
 
 /** Drafts whose sessions are spoken, as subprotocols of WebTransport, the best first. */
 export const LIVE_PROTOCOLS: readonly string[] = DRAFTS.map(alpnOf);
@@ -96,12 +96,17 @@ export class LiveHost {
 
   /** Makes a session that has not begun a peer of the relay. */
   join(session: WebTransportSession, options: JoinOptions): void {
+    carry(session, this.seat(options));
+  }
+
+  /** A place for a peer, over any carrier. */
+  seat(options: JoinOptions): CarryOptions {
     let peer: LivePeer | undefined;
     let isEnd = false;
     const onEnd = (): void => {
       isEnd = true;
     };
-    carry(session, {
+    return {
       create: (carrier) => {
         const protocol = options.protocol();
         const draft = draftOfAlpn(protocol);
@@ -116,7 +121,7 @@ export class LiveHost {
         if (peer !== undefined) this.#peers.delete(peer);
         options.onOver?.(error, isEnd);
       },
-    });
+    };
   }
 
   /** Asks all peers to leave. Milliseconds. */

@@ -3,9 +3,8 @@
 import type { Instant } from "../../../src/base/time.ts";
 import { pageClock } from "../../../src/client/webtransport/browser/clock.ts";
 import type { WebTransport } from "../../../src/client/webtransport/browser/index.ts";
-import type { CarriedSession } from "../../../src/host/live/carried-session.ts";
+import type { CarriedSession, CarryOptions, LiveCarrier } from "../../../src/host/live/carried-session.ts";
 import { MachineTimer } from "../../../src/host/machine-timer.ts";
-import type { RoomyCarrier } from "../../../src/media/relay/index.ts";
 
 type Direction = "uni" | "bidi";
 
@@ -77,17 +76,13 @@ function streamError(code: number): Error {
   return new Native("cancelled", { source: "stream", streamErrorCode: code });
 }
 
-/** How a session is carried. */
-export interface PageCarryOptions {
-  readonly create: (carrier: RoomyCarrier) => CarriedSession;
-  /** After anything happened. */
-  readonly onActivity: () => void;
-  readonly onOver: (error: Error | undefined) => void;
+/** How a session is carried, and who hears of our defects. */
+export interface PageCarryOptions extends CarryOptions {
   readonly onFault: (error: unknown) => void;
 }
 
 /** Lets a machine use a session that is ready. */
-export class PageCarrier implements RoomyCarrier {
+export class PageCarrier implements LiveCarrier {
   readonly #transport: WebTransport;
   readonly #options: PageCarryOptions;
   readonly #machine: CarriedSession;
@@ -146,10 +141,15 @@ export class PageCarrier implements RoomyCarrier {
     return id;
   }
 
-  write(stream: number, bytes: Uint8Array, fin: boolean): void {
+  write(stream: number, bytes: Uint8Array, fin: boolean): boolean {
     this.#outgoing.get(stream)?.write(bytes, fin);
+    const hasRoom = this.hasRoom(stream);
     if (fin) this.#outgoing.delete(stream);
+    return hasRoom;
   }
+
+  /** The streams that were promised may be there already, and newer browsers alone can change their order. */
+  setOrder(): void {}
 
   hasRoom(stream: number): boolean {
     return this.#outgoing.get(stream)?.hasRoom ?? true;

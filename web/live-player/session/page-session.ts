@@ -2,10 +2,10 @@
 
 import { pageClock } from "../../../src/client/webtransport/browser/clock.ts";
 import { WebTransport, type WebTransportHash } from "../../../src/client/webtransport/browser/index.ts";
+import { isSegmentProtocol, LIVE_PROTOCOLS, LiveHost } from "../../../src/host/live/live-relay.ts";
+import { namespaceOf } from "../../../src/host/live/names.ts";
 import { MachineTimer } from "../../../src/host/machine-timer.ts";
-import { alpnOf, DRAFTS, draftOfAlpn } from "../../../src/media/moq/draft.ts";
-import type { Namespace } from "../../../src/media/moq/model.ts";
-import { EVERYTHING, MoqPeer, Relay } from "../../../src/media/relay/index.ts";
+import { EVERYTHING, MoqPeer, SEGMENT_PROTOCOLS } from "../../../src/media/relay/index.ts";
 import { PageCarrier } from "./page-carrier.ts";
 
 /** Milliseconds before another attempt: doubled each time. */
@@ -13,14 +13,16 @@ const FIRST_DELAY = 250;
 const LONGEST_DELAY = 8_000;
 /** Bytes of media that the page keeps: it does not rewind by them. */
 const CACHE_BYTES = 8 * 1024 * 1024;
+/** Milliseconds for which tracks wait for a session that is lost, and for a publisher that is not there yet. */
+export const PATIENCE = 3_600_000;
 
 /** Where a session leads. */
 export interface PageSessionOptions {
   /** Of the relay. A token may stand in its query. */
   readonly url: string;
-  /** Below it, the relay is asked for tracks. */
-  readonly namespace: Namespace;
-  /** MoQ Transport's drafts to offer, the best first; all by default. */
+  /** Of the broadcast: the relay is asked for its tracks. */
+  readonly name: string;
+  /** The dialects to offer, the best first; MoQ Transport's drafts by default. */
   readonly protocols?: readonly string[] | undefined;
   readonly serverCertificateHashes?: readonly WebTransportHash[] | undefined;
   readonly onEvent: (event: PageSessionEvent) => void;
@@ -34,36 +36,29 @@ export type PageSessionEvent =
   | { readonly type: "lost"; readonly message: string; readonly retryIn: number };
 
 /** The dialects that a page speaks, as subprotocols of WebTransport. */
-export const DIALECTS: readonly string[] = DRAFTS.map(alpnOf);
+export const DIALECTS: readonly string[] = [...LIVE_PROTOCOLS, ...SEGMENT_PROTOCOLS];
 
 export class PageSession {
-  readonly relay = new Relay({ cacheBytes: CACHE_BYTES });
+  readonly host: LiveHost;
   readonly #options: PageSessionOptions;
-  readonly #relayTimer: MachineTimer;
-  readonly #retryTimer: MachineTimer;
+  readonly #protocols: readonly string[];
+  readonly #timer: MachineTimer;
   #delay = FIRST_DELAY;
   #transport: WebTransport | undefined;
   #isClosed = false;
 
   constructor(options: PageSessionOptions) {
     this.#options = options;
+    this.#protocols = options.protocols ?? LIVE_PROTOCOLS;
     const onFault = ({ error }: { readonly error: unknown }): void => reportError(error);
-    this.#relayTimer = new MachineTimer(
+    this.host = new LiveHost(
+      { cacheBytes: CACHE_BYTES, maxRendezvous: PATIENCE, absence: PATIENCE },
       onFault,
-      (now) => {
-        this.relay.handleTimeout(now);
-        this.arm();
-      },
       pageClock,
     );
-    this.#retryTimer = new MachineTimer(onFault, () => this.#connect(), pageClock);
+    this.#timer = new MachineTimer(onFault, () => this.#connect(), pageClock);
     // Not in the constructor: the first events need listeners.
     queueMicrotask(() => this.#connect());
-  }
-
-  /** Call it after anything that the relay was told by others than its session. */
-  arm(): void {
-    this.#relayTimer.set(this.#isClosed ? undefined : this.relay.nextTimeout());
   }
 
   /** The network changed, or the device woke up: tries at once, and replaces a session that may be dead. */
@@ -76,20 +71,29 @@ export class PageSession {
 
   close(): void {
     this.#isClosed = true;
-    this.#retryTimer.set(undefined);
-    this.#relayTimer.set(undefined);
+    this.#timer.set(undefined);
+    this.host.close("the player leaves");
     this.#transport?.close();
     this.#transport = undefined;
   }
 
+  /** Sessions of Warp and of the base draft are of one broadcast, which their URL names. */
+  get #url(): string {
+    const { url, name } = this.#options;
+    if (!this.#protocols.every(isSegmentProtocol)) return url;
+    const whole = new URL(url);
+    whole.pathname = `${whole.pathname.replace(/\/+$/, "")}/${name}`;
+    return whole.href;
+  }
+
   #connect(): void {
     if (this.#isClosed || this.#transport !== undefined) return;
-    this.#retryTimer.set(undefined);
-    const { url, protocols = DIALECTS, serverCertificateHashes, onEvent } = this.#options;
+    this.#timer.set(undefined);
+    const { serverCertificateHashes, onEvent } = this.#options;
     onEvent({ type: "connecting" });
     try {
       const hashes = serverCertificateHashes === undefined ? {} : { serverCertificateHashes };
-      const transport = new WebTransport(url, { protocols, ...hashes });
+      const transport = new WebTransport(this.#url, { protocols: this.#protocols, ...hashes });
       this.#transport = transport;
       transport.ready.then(
         () => this.#begin(transport),
@@ -105,40 +109,30 @@ export class PageSession {
       transport.close();
       return;
     }
-    const { protocols = DIALECTS, url, namespace, onEvent } = this.#options;
-    const dialect = transport.protocol || protocols[0]!;
-    const draft = draftOfAlpn(dialect);
-    if (draft === undefined) {
-      transport.close();
-      this.#lost(transport, new Error(`the relay chose ${dialect}, which is not spoken here`));
-      return;
-    }
-    const carrier = new PageCarrier(transport, {
-      create: (roomy) => {
-        const peer: MoqPeer = new MoqPeer({
-          relay: this.relay,
-          draft,
-          role: "client",
-          carrier: roomy,
-          label: url,
-          grant: EVERYTHING,
-          setup: { implementation: "nagare" },
-          now: () => pageClock.now(),
-          onGoaway: () => transport.close(),
-          onStarted: () => {
-            this.#delay = FIRST_DELAY;
-            const path = transport.reliability === "reliable-only" ? "WebSocket" : "HTTP/3";
-            onEvent({ type: "connected", dialect, path });
-            peer.join({ ask: [namespace] }, pageClock.now());
-          },
-        });
-        return peer;
-      },
-      onActivity: () => this.arm(),
+    const { url, name, onEvent } = this.#options;
+    const namespace = namespaceOf(name);
+    const dialect = transport.protocol || this.#protocols[0]!;
+    const seat = this.host.seat({
+      role: "client",
+      protocol: () => dialect,
+      label: url,
+      grant: EVERYTHING,
+      broadcast: { namespace, direction: "receive" },
+      onGoaway: () => transport.close(),
       onOver: (error) => this.#lost(transport, error),
-      onFault: reportError,
+      onPeer: (peer) => {
+        this.#delay = FIRST_DELAY;
+        const path = transport.reliability === "reliable-only" ? "WebSocket" : "HTTP/3";
+        onEvent({ type: "connected", dialect, path });
+        if (peer instanceof MoqPeer) peer.join({ ask: [namespace] }, pageClock.now());
+      },
     });
-    carrier.start();
+    try {
+      new PageCarrier(transport, { ...seat, onFault: reportError }).start();
+    } catch (error) {
+      transport.close();
+      this.#lost(transport, error);
+    }
   }
 
   #lost(transport: WebTransport, error: unknown): void {
@@ -153,6 +147,6 @@ export class PageSession {
     const message = error === undefined ? "the relay ended the session" : String((error as Error).message ?? error);
     this.#options.onEvent({ type: "lost", message, retryIn });
     const now = pageClock.now();
-    this.#retryTimer.set((now + retryIn * 1_000) as typeof now);
+    this.#timer.set((now + retryIn * 1_000) as typeof now);
   }
 }

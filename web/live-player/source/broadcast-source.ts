@@ -29,9 +29,7 @@ import type {
 } from "../../../src/media/relay/index.ts";
 import { type IncomingSegment, readFragment } from "../../../src/media/segments/index.ts";
 import { utf8 } from "../../../src/wire/text.ts";
-
-/** Milliseconds to wait for a publisher that is not there yet, or that went away. */
-const PATIENCE = 600_000;
+import { PATIENCE } from "../session/page-session.ts";
 
 export interface SourceOptions {
   readonly peer: RelayPeer;
