@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { seedsOf } from "../../../test/properties/seeds.ts";
 import { runChainWorld } from "../testing/chain-world.ts";
 
-const seeds = seedsOf({ all: 200, some: 5 });
+const seeds = seedsOf({ all: 200, some: 3 });
 
 test(`random chains, seeds ${seeds[0]} to ${seeds.at(-1)}`, { timeout: 600_000 }, () => {
   for (const seed of seeds) expect({ seed, faults: runChainWorld(seed).faults }).toEqual({ seed, faults: [] });
