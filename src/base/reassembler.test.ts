@@ -189,3 +189,43 @@ describe("Reassembler: memory that a hostile peer can occupy", () => {
 });
 
 const pattern10 = pattern(10);
+
+describe("read into the caller's memory", () => {
+  it("gives the same bytes, however pieces and reads are cut, and leaves what was returned before alone", () => {
+    const total = 300_000;
+    const sent = Uint8Array.from({ length: total }, (_, i) => (i * 31 + (i >>> 8)) & 255);
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 70_000 }), { minLength: 1, maxLength: 8 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 90_000 }), fc.boolean()), { minLength: 1, maxLength: 8 }),
+        (pieces, reads) => {
+          const reassembler = new Reassembler(100);
+          const into = new Uint8Array(90_000);
+          const kept: [number, Uint8Array][] = [];
+          let [at, got, n] = [0, 0, 0];
+          while (got < total) {
+            if (at < total) {
+              const end = Math.min(total, at + pieces[n % pieces.length]!);
+              reassembler.insert(at, sent.subarray(at, end));
+              at = end;
+            }
+            const [max, isCopied] = reads[n % reads.length]!;
+            const bytes = reassembler.read(max, isCopied ? into : undefined);
+            if (bytes !== undefined) {
+              expect(bytes.buffer === into.buffer).toBe(isCopied);
+              expect(Buffer.compare(bytes, sent.subarray(got, got + bytes.length))).toBe(0);
+              if (!isCopied) kept.push([got, bytes]);
+              got += bytes.length;
+            }
+            n += 1;
+          }
+          expect(reassembler.readable).toBe(0);
+          for (const [start, bytes] of kept) {
+            expect(Buffer.compare(bytes, sent.subarray(start, start + bytes.length))).toBe(0);
+          }
+        },
+      ),
+      { numRuns: runs(30) },
+    );
+  });
+});

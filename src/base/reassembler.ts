@@ -32,6 +32,8 @@ interface Block {
   readonly bytes: Uint8Array;
   start: number;
   end: number;
+  /** True if a view of it was returned. */
+  isShared: boolean;
   next: Block | undefined;
 }
 
@@ -41,6 +43,13 @@ interface Chunk {
   offset: number;
   length: number;
 }
+
+/**
+ * The largest blocks, unused, for streams whose bytes are copied out (`into`): allocating one for each 64 KiB makes V8 collect
+ * garbage ten times for 256 MB. Other streams never see them, since a view of one would show what it held before.
+ */
+const SPARE_BLOCKS: Uint8Array[] = [];
+const MAX_SPARE_BLOCKS = 128;
 
 /** Shared by all that have none, which are most of them; never changed. */
 const NO_CHUNKS: Chunk[] = [];
@@ -55,6 +64,8 @@ export class Reassembler {
   #readOffset = 0;
   #inOrderEnd = 0;
   #highest = 0;
+  /** True once bytes were copied out. */
+  #isCopiedOut = false;
 
   /** `maxChunks` limits this reassembler; `budget` is shared with others. */
   constructor(maxChunks: number, budget?: ChunkBudget) {
@@ -93,9 +104,13 @@ export class Reassembler {
     return offset <= this.#inOrderEnd ? this.#deliver(offset, data) : this.#keep(offset, data);
   }
 
-  /** Returns the next run of in-order bytes, at most `max`; undefined if there are none. The caller may keep it. */
-  read(max: number = Number.POSITIVE_INFINITY): Uint8Array | undefined {
+  /**
+   * Returns the next run of in-order bytes, at most `max`; undefined if there are none. The caller may keep it. With `into`, copies
+   * as many as fit and returns that part of it: memory that the caller uses again.
+   */
+  read(max: number = Number.POSITIVE_INFINITY, into?: Uint8Array): Uint8Array | undefined {
     if (this.readable === 0 || max <= 0) return undefined;
+    if (into !== undefined) return this.#copyOut(Math.min(max, into.length, this.readable), into);
     // All bytes of this block may have been read before the next block was added.
     if (this.#first!.start === this.#first!.end) this.#dropFirst();
     const block = this.#first!;
@@ -106,7 +121,36 @@ export class Reassembler {
     this.#readOffset += end - start;
     const takesMost = (end - start) * 2 >= bytes.length;
     const isWorthView = end - start >= SHORTEST_VIEW && bytes.length <= LARGEST_IDLE_BLOCK;
-    return takesMost || isWorthView ? bytes.subarray(start, end) : bytes.slice(start, end);
+    if (!takesMost && !isWorthView) return bytes.slice(start, end);
+    block.isShared = true;
+    return bytes.subarray(start, end);
+  }
+
+  #copyOut(count: number, into: Uint8Array): Uint8Array {
+    this.#isCopiedOut = true;
+    for (let at = 0; at < count; ) {
+      const block = this.#first!;
+      const part = Math.min(block.end - block.start, count - at);
+      into.set(block.bytes.subarray(block.start, block.start + part), at);
+      at += part;
+      block.start += part;
+      if (block.start === block.end) this.#release(block);
+    }
+    this.#readOffset += count;
+    return into.subarray(0, count);
+  }
+
+  /** The first block is empty. */
+  #release(block: Block): void {
+    const { bytes, isShared } = block;
+    if (block === this.#last && !isShared && bytes.length <= LARGEST_IDLE_BLOCK) {
+      block.start = 0;
+      block.end = 0;
+      return;
+    }
+    this.#dropFirst();
+    const isSpare = !isShared && bytes.length === LARGEST_BLOCK && bytes.buffer.byteLength === LARGEST_BLOCK;
+    if (isSpare && SPARE_BLOCKS.length < MAX_SPARE_BLOCKS) SPARE_BLOCKS.push(bytes);
   }
 
   /** Discards all unread bytes. */
@@ -152,7 +196,7 @@ export class Reassembler {
     while (at < to) {
       let block = this.#last;
       if (block === undefined || block.end === block.bytes.length) {
-        block = this.#add(new Uint8Array(this.#blockSize(to - at)), 0);
+        block = this.#add(this.#newBlock(to - at), 0);
       }
       const count = Math.min(to - at, block.bytes.length - block.end);
       block.bytes.set(count === source.length ? source : source.subarray(at, at + count), block.end);
@@ -163,7 +207,7 @@ export class Reassembler {
   }
 
   #add(bytes: Uint8Array, end: number): Block {
-    const block: Block = { bytes, start: 0, end, next: undefined };
+    const block: Block = { bytes, start: 0, end, isShared: false, next: undefined };
     if (this.#last === undefined) this.#first = block;
     else this.#last.next = block;
     this.#last = block;
@@ -173,6 +217,12 @@ export class Reassembler {
   #dropFirst(): void {
     this.#first = this.#first!.next;
     if (this.#first === undefined) this.#last = undefined;
+  }
+
+  #newBlock(wanted: number): Uint8Array {
+    const size = this.#blockSize(wanted);
+    const isRecycled = this.#isCopiedOut && size >= LARGEST_IDLE_BLOCK;
+    return isRecycled ? (SPARE_BLOCKS.pop() ?? new Uint8Array(LARGEST_BLOCK)) : new Uint8Array(size);
   }
 
   /** Exact for the first piece; then as large as the stream so far, and larger if the reader lags. */

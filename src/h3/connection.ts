@@ -184,12 +184,12 @@ export class H3Connection {
     this.#writeSection(id, fields, true);
   }
 
-  /** Returns received content of at most `max` bytes; undefined if there is none now. */
-  readData(id: StreamId, max: number = Number.POSITIVE_INFINITY): ContentChunk | undefined {
+  /** Returns received content of at most `max` bytes, which may be copied `into` there; undefined if there is none now. */
+  readData(id: StreamId, max: number = Number.POSITIVE_INFINITY, into?: Uint8Array): ContentChunk | undefined {
     const stream = this.#core.requests.get(id);
     if (stream === undefined) return undefined;
     try {
-      const chunk = this.#core.requests.readData(stream, max);
+      const chunk = this.#core.requests.readData(stream, max, into);
       this.#checkDrained();
       return chunk;
     } catch (error) {

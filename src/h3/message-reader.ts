@@ -136,14 +136,14 @@ export class MessageReader {
     }
   }
 
-  /** Returns content of at most `max` bytes; undefined if there is none now. */
-  readData(max: number): ContentChunk | undefined {
+  /** Returns content of at most `max` bytes, which may be copied `into` there; undefined if there is none now. */
+  readData(max: number, into?: Uint8Array): ContentChunk | undefined {
     if (this.#frameType !== FrameType.DATA || this.#frameRemaining === 0 || this.#state !== "content") {
       this.#dataAnnounced = false;
       return undefined;
     }
     const wanted = Math.min(max, this.#frameRemaining);
-    const bytes = this.#at < this.#chunk.length ? this.#takeBuffered(wanted) : this.#readContent(wanted);
+    const bytes = this.#at < this.#chunk.length ? this.#takeBuffered(wanted) : this.#readContent(wanted, into);
     if (bytes === undefined) {
       this.#dataAnnounced = false;
       return undefined;
@@ -192,10 +192,10 @@ export class MessageReader {
     return bytes;
   }
 
-  #readContent(count: number): Uint8Array | undefined {
+  #readContent(count: number, into: Uint8Array | undefined): Uint8Array | undefined {
     const chunk: StreamChunk | undefined = this.#finSeen
       ? { bytes: EMPTY, fin: true }
-      : this.#transport.read(this.#id, count);
+      : this.#transport.read(this.#id, count, into);
     if (chunk === undefined) return undefined;
     this.#finSeen = chunk.fin;
     if (chunk.fin && chunk.bytes.length < this.#frameRemaining) throw truncated();

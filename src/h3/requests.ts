@@ -255,9 +255,9 @@ export class Requests implements MessageReaderHost {
     return `a field section of ${fieldSectionSize(lines)} bytes; the peer accepts ${this.peerMaxFieldSectionSize}`;
   }
 
-  readData(stream: RequestStream, max: number): ContentChunk | undefined {
+  readData(stream: RequestStream, max: number, into?: Uint8Array): ContentChunk | undefined {
     try {
-      return stream.reader.readData(max);
+      return stream.reader.readData(max, into);
     } catch (error) {
       this.#handleError(stream, error);
       return undefined;

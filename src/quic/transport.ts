@@ -114,9 +114,9 @@ export interface StreamTransport {
 
   /**
    * Reads the next run of in-order bytes, at most `max`; undefined if there is none now. Reading grants credit to the
-   * peer.
+   * peer. With `into`, the bytes may be copied there, as many as fit, and are then a part of it.
    */
-  read(id: StreamId, max?: number): StreamChunk | undefined;
+  read(id: StreamId, max?: number, into?: Uint8Array): StreamChunk | undefined;
 
   /**
    * Abandons the sending part (RESET_STREAM). Does nothing if it has ended already. The first `reliableSize` bytes, which

@@ -101,9 +101,9 @@ class LimitedBody implements RequestBody {
     this.#body.onReadable = callback;
   }
 
-  read(): Uint8Array | undefined {
+  read(into?: Uint8Array): Uint8Array | undefined {
     if (this.#left < 0) return undefined;
-    const chunk = this.#body.read();
+    const chunk = this.#body.read(into);
     if (chunk === undefined) return undefined;
     this.#left -= chunk.byteLength;
     if (this.#left >= 0) return chunk;

@@ -184,8 +184,8 @@ class CountedBody implements RequestBody {
   get trailers(): FieldSection {
     return this.#inner.trailers;
   }
-  read(): Uint8Array | undefined {
-    const chunk = this.#inner.read();
+  read(into?: Uint8Array): Uint8Array | undefined {
+    const chunk = this.#inner.read(into);
     if (chunk !== undefined) this.bytes += chunk.byteLength;
     return chunk;
   }

@@ -24,6 +24,8 @@ export interface UploadBody {
    * was cut off.
    */
   next(): Promise<readonly Uint8Array[] | undefined>;
+  /** Takes chunks back: nobody has them any more. */
+  release?(chunks: readonly Uint8Array[]): void;
 }
 
 /** The client went away. */

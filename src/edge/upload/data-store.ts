@@ -175,7 +175,8 @@ class DataStoreWriter implements UploadWriter {
       const offered = this.#offered;
       this.#offered = undefined;
       if (offered !== undefined) {
-        yield* offered.chunks;
+        // Copies: the stream in between holds them for longer than the contract of `write` allows.
+        for (const chunk of offered.chunks) yield Uint8Array.from(chunk);
         offered.taken();
       } else if (this.#hasEnded) return;
       else {

@@ -3,6 +3,7 @@
 import { continueIfExpected, respondWhole, type ServerExchange } from "../../host/http/exchange.ts";
 import type { Answer } from "../../http/resumable-upload/index.ts";
 import { BATCH, RequestCutError, type UploadBody, type UploadCall } from "./call.ts";
+import { Staging } from "./staging.ts";
 
 export class ExchangeCall implements UploadCall {
   readonly remoteAddress: string;
@@ -39,9 +40,15 @@ export class ExchangeCall implements UploadCall {
   }
 }
 
+/** Bytes at once from which content is copied into memory that is used again. Slow uploads hold none. */
+const STAGED = 16 * 1024;
+
 class ExchangeBody implements UploadBody {
   readonly #exchange: ServerExchange;
+  readonly #staging = new Staging();
   #hasBegun = false;
+  /** What came at once the last time. */
+  #latest = 0;
 
   constructor(exchange: ServerExchange) {
     this.#exchange = exchange;
@@ -73,16 +80,25 @@ class ExchangeBody implements UploadBody {
     });
   }
 
+  release(chunks: readonly Uint8Array[]): void {
+    this.#staging.release(chunks);
+  }
+
   /** What has arrived, in one batch: a write to the disk costs the same for little and for much. */
   #read(): readonly Uint8Array[] | undefined {
     const { body } = this.#exchange;
     const chunks: Uint8Array[] = [];
-    for (let bytes = 0; bytes < BATCH; ) {
-      const chunk = body.read();
+    const isStaged = this.#latest >= STAGED;
+    let bytes = 0;
+    while (bytes < BATCH) {
+      const chunk = isStaged ? body.read(this.#staging.room()) : body.read();
       if (chunk === undefined) break;
+      if (isStaged) this.#staging.fill(chunk);
       chunks.push(chunk);
       bytes += chunk.byteLength;
     }
-    return chunks.length === 0 ? undefined : chunks;
+    if (chunks.length === 0) return undefined;
+    this.#latest = bytes;
+    return chunks;
   }
 }

@@ -61,7 +61,8 @@ export async function receive(options: ReceiveOptions): Promise<Received> {
   const write = async (): Promise<void> => {
     await writing;
     if (gathered.length === 0) return;
-    writing = writer.write(gathered);
+    const chunks = gathered;
+    writing = writer.write(chunks).then(() => body.release?.(chunks));
     writing.catch(ignore); // the next call reports it
     gathered = [];
     gatheredBytes = 0;

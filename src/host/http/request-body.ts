@@ -17,8 +17,11 @@ export interface RequestBody {
   readonly state: BodyState;
   /** Trailer fields; empty until `state` is "ended". */
   readonly trailers: FieldSection;
-  /** Returns received bytes, which the caller may keep. Undefined if there are none now: check `state`. */
-  read(): Uint8Array | undefined;
+  /**
+   * Returns received bytes, which the caller may keep. Undefined if there are none now: check `state`. HTTP/3 copies them `into`
+   * memory that the caller has, as many as fit, and returns that part of it.
+   */
+  read(into?: Uint8Array): Uint8Array | undefined;
   /** Called after `read()` returned undefined, if it can return more or `state` changed. May be called too often. */
   onReadable: (() => void) | undefined;
 }

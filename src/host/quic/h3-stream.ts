@@ -80,9 +80,9 @@ export class H3Body implements RequestBody {
     this.state = isEmpty ? "ended" : "open";
   }
 
-  read(): Uint8Array | undefined {
+  read(into?: Uint8Array): Uint8Array | undefined {
     if (this.state !== "open") return undefined;
-    const chunk = this.#host.h3.readData(this.#id);
+    const chunk = this.#host.h3.readData(this.#id, undefined, into);
     this.#host.pump();
     this.isAwaited = chunk === undefined;
     return chunk?.bytes.length === 0 ? undefined : chunk?.bytes;

@@ -103,6 +103,19 @@ test("a feed of any size takes bounded memory: long lines, many findings, many e
   expect([feed.lookup("192.0.2.2")?.line, feed.lookup("192.0.2.3")]).toEqual([4, undefined]);
 });
 
+test("locations take bounded memory, however long they are, and no matter whether they can be used", () => {
+  const reader = new GeofeedReader();
+  const long = "x".repeat(3_900);
+  // 9,000 of them have more than 32 Mi characters.
+  for (let i = 0; i < 9_000; i += 1)
+    reader.write(utf8(`1.${i >>> 8}.${i & 255}.0/24,DE,${i % 2 === 0 ? "" : "?"},${i}${long},\n`));
+  reader.write(utf8("2.0.0.0/8,DE,,1000,\n"));
+  const { summary } = reader.end();
+  expect(summary.entries).toBeGreaterThan(4_000);
+  expect(summary.entries).toBeLessThan(4_400);
+  expect(summary).toMatchObject({ lines: 9_001, errors: 4_500, warnings: 1 });
+});
+
 test("a feed in pieces is the same feed, and a wrong order of lines changes nothing", () => {
   const lines = [
     "1.2.3.0/24,US,,,",

@@ -11,8 +11,9 @@ import { NONE, PrefixTable } from "./table.ts";
 const MAX_FINDINGS = 1_000;
 /** Entries that are kept, by default. About 34 bytes each. */
 const DEFAULT_MAX_ENTRIES = 4_000_000;
-/** Different locations that are kept. */
+/** Different locations that are kept, and characters of them. */
 const MAX_LOCATIONS = 1_000_000;
+const MAX_LOCATION_TEXT = 32 * 2 ** 20;
 
 /** An entry that contains an address. */
 export interface GeofeedEntry {
@@ -52,6 +53,7 @@ export class GeofeedReader {
   readonly #findings: GeofeedFinding[] = [];
   #errors = 0;
   #warnings = 0;
+  #locationText = 0;
   #isFull = false;
 
   constructor({ maxEntries = DEFAULT_MAX_ENTRIES }: GeofeedOptions = {}) {
@@ -122,9 +124,9 @@ export class GeofeedReader {
     }
     const { location, problems } = this.#locationOf(hasRest ? rest : undefined);
     for (const [code, subject] of problems) this.#report(line, code, subject);
-    if (location === NONE || !isUsable) return;
+    if (location === NONE || !isUsable || this.#isFull) return;
     if (location === FULL || this.#tables[4].size + this.#tables[6].size >= this.#maxEntries) {
-      if (!this.#isFull) this.#report(line, "limit", "the line");
+      this.#report(line, "limit", "the line");
       this.#isFull = true;
       return;
     }
@@ -136,14 +138,17 @@ export class GeofeedReader {
     const key = rest ?? NO_FIELDS;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    const isKept =
+      !this.#isFull && this.#known.size < MAX_LOCATIONS && this.#locationText + key.length <= MAX_LOCATION_TEXT;
     // A copy: a part of a text would keep the whole text in memory.
-    const own = Array.from(key).join("");
+    const own = isKept ? (JSON.parse(JSON.stringify(key)) as string) : key;
     const problems: LocationProblems = [];
     const location = readLocation(rest === undefined ? undefined : own, problems);
-    const isFull = this.#known.size >= MAX_LOCATIONS;
-    const index = location === undefined ? NONE : isFull ? FULL : this.#locations.push(location) - 1;
-    const found = { location: index, problems };
-    if (!isFull) this.#known.set(own, found);
+    if (!isKept) return { location: location === undefined ? NONE : FULL, problems };
+    const index = location === undefined ? NONE : this.#locations.push(location) - 1;
+    const found = { location: index, problems: problems.length === 0 ? NO_PROBLEMS : problems };
+    this.#known.set(own, found);
+    this.#locationText += own.length;
     return found;
   }
 
@@ -158,6 +163,8 @@ export class GeofeedReader {
 }
 
 type LocationProblems = [code: GeofeedFindingCode, subject: string][];
+
+const NO_PROBLEMS: LocationProblems = [];
 
 interface KnownLocation {
   /** The index of the location, NONE if it cannot be used, or FULL. */

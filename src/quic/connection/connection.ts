@@ -258,9 +258,9 @@ export class Connection implements StreamTransport, DatagramTransport {
     return this.#core.streams.writableBytes(id);
   }
 
-  read(id: StreamId, max?: number): StreamChunk | undefined {
+  read(id: StreamId, max?: number, into?: Uint8Array): StreamChunk | undefined {
     const { streams } = this.#core;
-    const chunk = streams.read(id, max);
+    const chunk = streams.read(id, max, into);
     if (chunk !== undefined && streams.hasControlFrames) this.#core.host.onWake();
     return chunk;
   }

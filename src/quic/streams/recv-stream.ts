@@ -195,9 +195,9 @@ export class RecvStream {
     return this.#announced;
   }
 
-  read(max: number | undefined, connection: ReceiveWindow): StreamChunk | undefined {
+  read(max: number | undefined, connection: ReceiveWindow, into?: Uint8Array): StreamChunk | undefined {
     if (this.#state === "stopped" || this.isTerminal) return undefined;
-    const bytes = this.#data.read(this.#readable(max));
+    const bytes = this.#data.read(this.#readable(max), into);
     if (bytes !== undefined) {
       this.#delivered += bytes.length;
       this.window.consume(bytes.length);

@@ -197,10 +197,10 @@ export class StreamSet implements StreamFacts, StreamTableListener {
     return this.#room.has(send) ? this.#room.available(send) : 0;
   }
 
-  read(id: StreamId, max?: number): StreamChunk | undefined {
+  read(id: StreamId, max?: number, into?: Uint8Array): StreamChunk | undefined {
     const stream = this.#table.opened(id);
     const receive = this.#table.receivingPart(stream, id);
-    const chunk = receive?.read(max, this.#window);
+    const chunk = receive?.read(max, this.#window, into);
     if (chunk !== undefined) {
       const { bytes, fin } = chunk;
       this.#trace?.({ type: "quic:stream-data-moved", id, direction: "read", length: bytes.length, fin });
