@@ -7,7 +7,7 @@
 
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath, fileURLToPath } from "node:url";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
@@ -66,8 +66,21 @@ async function publishFilm(relay: Relay): Promise<AsyncDisposable> {
   // A pipe of a shell would outlive it.
   const pipe = join(directory, `film-${new URL(relay.url).port}`);
   await runChild(["mkfifo", pipe]);
-  const encoder = new Child(["/bin/sh", "-c", 'exec "$@" > "$0"', pipe, await debianProgram("ffmpeg", "ffmpeg", log), ...film]);
-  const publisher = new Child(["/bin/sh", "-c", 'exec "$@" < "$0"', pipe, ...own("publish", "film", "--via", relay.url, "-k")]);
+  const encoder = new Child([
+    "/bin/sh",
+    "-c",
+    'exec "$@" > "$0"',
+    pipe,
+    await debianProgram("ffmpeg", "ffmpeg", log),
+    ...film,
+  ]);
+  const publisher = new Child([
+    "/bin/sh",
+    "-c",
+    'exec "$@" < "$0"',
+    pipe,
+    ...own("publish", "film", "--via", relay.url, "-k"),
+  ]);
   return {
     async [Symbol.asyncDispose]() {
       await Promise.all([encoder[Symbol.asyncDispose](), publisher[Symbol.asyncDispose]()]);
