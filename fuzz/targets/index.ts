@@ -13,9 +13,11 @@ import { h3, qpack } from "./h3.ts";
 import { tls, transportParameters } from "./handshakes.ts";
 import { longHeaders } from "./long-headers.ts";
 import { moq } from "./moq.ts";
+import { lite } from "./moq-lite.ts";
 import { moqSession } from "./moq-session.ts";
 import { netstack } from "./netstack.ts";
 import { qmux } from "./qmux.ts";
+import { segmentPeer } from "./segment-peer.ts";
 import { uploads } from "./uploads.ts";
 import { baseDraft, warp } from "./warp.ts";
 import { webtransport } from "./webtransport.ts";
@@ -37,9 +39,11 @@ export const TARGETS: readonly Target[] = [
   bmff,
   moq,
   moqSession,
+  lite,
   catalogs,
   warp,
   baseDraft,
+  segmentPeer,
   flows,
   flowRelays,
 ];

@@ -23,7 +23,7 @@ import type { Session, Target } from "../session.ts";
 
 const ENOUGH = 200;
 
-/** Each input is a stream. */
+/** Each input is a stream, which `stream` makes. */
 abstract class StreamSession implements Session {
   outcome: string | undefined;
   protected readonly chance: Chance;
@@ -56,16 +56,16 @@ abstract class StreamSession implements Session {
     }
   }
 
-  protected abstract stream(): Uint8Array;
+  abstract stream(): Uint8Array;
   protected abstract read(bytes: Uint8Array): void;
 }
 
-class WarpSession extends StreamSession {
+export class WarpStreams extends StreamSession {
   readonly #source = new TestSource({ start: instant(0), hasVideo: false });
   readonly #init: Uint8Array = this.#source.pollBytes(instant(0))!;
   readonly #segment: InitSegment = parseInitSegment(this.#init);
 
-  protected stream(): Uint8Array {
+  override stream(): Uint8Array {
     const { chance } = this;
     const parts: Uint8Array[] = [];
     for (let more = 1 + chance.below(3); more > 0; more -= 1) {
@@ -89,8 +89,11 @@ class WarpSession extends StreamSession {
   }
 }
 
-class BaseDraftSession extends StreamSession {
-  protected stream(): Uint8Array {
+export class BaseDraftStreams extends StreamSession {
+  readonly #source = new TestSource({ start: instant(0), hasVideo: false });
+  readonly #init: Uint8Array = this.#source.pollBytes(instant(0))!;
+
+  override stream(): Uint8Array {
     const { chance } = this;
     const headers = emitStreamHeaders({
       id: chance.below(1_000),
@@ -105,8 +108,15 @@ class BaseDraftSession extends StreamSession {
         emitBaseMessage(type, type === 0x10 ? utf8("https://x.example") : chance.exactBytes(1 + chance.below(60))),
       );
     }
-    if (chance.oneIn(2)) parts.push(emitOpenMessage(BASE_MESSAGES.segment), chance.bytes(300));
+    if (chance.oneIn(2)) parts.push(emitOpenMessage(BASE_MESSAGES.segment), ...this.#media());
     return concat(...parts);
+  }
+
+  #media(): Uint8Array[] {
+    const { chance } = this;
+    if (chance.oneIn(3)) return [chance.bytes(300)];
+    const frames = Array.from({ length: chance.below(3) }, () => this.#source.pollBytes(this.#source.nextTimeout())!);
+    return chance.oneIn(2) ? [this.#init, STYP, ...frames] : [STYP, ...frames];
   }
 
   protected read(bytes: Uint8Array): void {
@@ -116,5 +126,5 @@ class BaseDraftSession extends StreamSession {
   }
 }
 
-export const warp: Target = { name: "warp", start: (seed) => new WarpSession(seed) };
-export const baseDraft: Target = { name: "moq-base", start: (seed) => new BaseDraftSession(seed) };
+export const warp: Target = { name: "warp", start: (seed) => new WarpStreams(seed) };
+export const baseDraft: Target = { name: "moq-base", start: (seed) => new BaseDraftStreams(seed) };

@@ -322,6 +322,7 @@ describe("sessions", () => {
     ["a message with bytes after its end", (s) => feed(s, 100, "bidi", "01 03 00 00 00")],
     ["a message that ends early", (s) => feed(s, 100, "bidi", "02 01 00")],
     ["a huge message", (s) => feed(s, 100, "bidi", "02 bfffffff")],
+    ["a length above 2^53-1", (s) => feed(s, 100, "bidi", "02 ffffffffffffffff")],
     ["a request that ends in its middle", (s) => feed(s, 100, "bidi", "02 05 00", true)],
     ["a second message on the stream of a track", (s) => feed(s, 100, "bidi", "06 04 01 61 01 76 04 01 61 01 76")],
     ["a datagram without its fields", (s) => s.handleDatagram(Uint8Array.of(1))],

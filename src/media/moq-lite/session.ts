@@ -219,8 +219,10 @@ export class LiteSession {
   handleData(stream: StreamId, direction: StreamDirection, bytes: Uint8Array, fin: boolean): void {
     if (this.#isClosed) return;
     try {
-      if (direction === "uni") this.#handleUni(stream, bytes, fin);
-      else this.#handleBidi(stream, bytes, fin);
+      readLite("stream", () => {
+        if (direction === "uni") this.#handleUni(stream, bytes, fin);
+        else this.#handleBidi(stream, bytes, fin);
+      });
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       this.close(error.code, error.message);

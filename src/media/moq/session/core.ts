@@ -112,6 +112,7 @@ export class SessionCore {
     if (message.type === "publish") this.data.theirAlias(message.requestId, message.alias);
     this.add(request);
     this.emit({ type: "request", message, tokens });
+    this.data.release(request.id);
   }
 
   /** Tells of a message on a request, of the peer. */
@@ -122,6 +123,7 @@ export class SessionCore {
     }
     this.registry.confirm(request.isOurs ? request.message.parameters.tokens : undefined);
     this.emit({ type: "message", requestId: request.id, message });
+    if (message.type === "subscribe-ok") this.data.release(request.id);
   }
 
   forget(request: Request, reason: EndReason | undefined): void {

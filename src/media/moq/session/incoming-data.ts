@@ -87,13 +87,20 @@ export class IncomingData {
     return own?.isOurs === true ? own.alias : undefined;
   }
 
-  /** Lets the streams go on that waited for it. */
+  /** Streams that waited for it go on at `release`, once the application was told of the request's answer. */
   theirAlias(requestId: number, alias: VarInt): void {
     const key = aliasKey(alias);
     if (this.#theirs.has(key))
       throw moqError(SESSION_ERRORS.DUPLICATE_TRACK_ALIAS, "alias", `${key} is another track's`);
     this.#theirs.set(key, requestId);
     this.#aliases.set(requestId, { alias, isOurs: false });
+  }
+
+  /** Lets the streams go on that waited for the alias of a request. */
+  release(requestId: number): void {
+    const own = this.#aliases.get(requestId);
+    if (own === undefined || own.isOurs) return;
+    const key = aliasKey(own.alias);
     for (const [id, stream] of [...this.#streams]) {
       if (stream.waiting === undefined || aliasKey(stream.waiting.alias) !== key) continue;
       const header = stream.waiting;

@@ -105,12 +105,13 @@ describe.each([14, 16, 18, 20] as const)("draft %i", (draft) => {
     expect(pair.client.events()).toEqual([]);
     expect(pair.client.session.held).toBeGreaterThan(0);
     for (const delivery of ok) delivery(pair.client.session);
+    // The answer first: who hears of an object knows its track.
     expect(pair.client.events().map(({ type }) => type)).toEqual([
+      "message",
       "subgroup",
       "object",
       "payload",
       "stream-end",
-      "message",
     ]);
     expect([pair.client.session.held, pair.client.session.nextTimeout()]).toEqual([0, undefined]);
   });

@@ -2,7 +2,6 @@
 
 import type { Instant } from "../../../base/time.ts";
 import type { Namespace, Parameters, TrackName } from "../../moq/model.ts";
-import type { MoqEvent, StreamId } from "../../moq/session/index.ts";
 import { namespaceKey } from "../model.ts";
 import type { Registration, RelayPeer, RelaySource, RelayUpstream, TrackSink, UpstreamWish } from "../peer.ts";
 import type { IncomingObjects } from "./incoming.ts";
@@ -12,10 +11,6 @@ export class Asking implements RelaySource {
   readonly #parent: OutletSession;
   readonly #incoming: IncomingObjects;
   readonly #peer: () => RelayPeer;
-  /** Subscriptions without an answer, and objects that came before it. */
-  readonly #asked = new Set<number>();
-  readonly #earlyStreams = new Set<StreamId>();
-  readonly #early: MoqEvent[] = [];
   /** Prefixes that we watch at the peer, by request, and namespaces that it told us of. */
   readonly #watched = new Map<number, Namespace>();
   readonly #heard = new Map<string, Registration>();
@@ -37,10 +32,8 @@ export class Asking implements RelaySource {
       return { cancel: () => {} };
     }
     this.#incoming.add(id, sink);
-    this.#asked.add(id);
     return {
       cancel: () => {
-        this.#asked.delete(id);
         this.#incoming.remove(id);
         session.cancel(id);
       },
@@ -65,24 +58,5 @@ export class Asking implements RelaySource {
       this.#heard.delete(key);
       known.withdraw(now);
     }
-  }
-
-  /** Keeps objects whose subscription is answered by one of the next events: streams may overtake the answer. */
-  holds(event: MoqEvent): boolean {
-    if (this.#asked.size === 0 && this.#earlyStreams.size === 0) return false;
-    if (event.type === "subgroup" && this.#asked.has(event.requestId)) this.#earlyStreams.add(event.stream);
-    const isEarly =
-      event.type === "datagram"
-        ? this.#asked.has(event.requestId)
-        : "stream" in event && this.#earlyStreams.has(event.stream);
-    if (isEarly) this.#early.push(event);
-    return isEarly;
-  }
-
-  /** A subscription was answered: returns what was kept. */
-  release(requestId: number): readonly MoqEvent[] {
-    if (!this.#asked.delete(requestId)) return [];
-    this.#earlyStreams.clear();
-    return this.#early.splice(0);
   }
 }

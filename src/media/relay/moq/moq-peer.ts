@@ -187,7 +187,6 @@ export class MoqPeer {
   }
 
   #handle(event: MoqEvent, now: Instant): void {
-    if (this.#asking.holds(event)) return;
     const incoming = this.#incoming;
     switch (event.type) {
       case "setup": {
@@ -401,21 +400,14 @@ export class MoqPeer {
 
   // ── What the relay wants of the peer ──────────────────────────────────────────────────────────────────────────────
 
-  /** Objects that came before the answer of their subscription. */
-  #release(requestId: number, now: Instant): void {
-    for (const event of this.#asking.release(requestId)) this.#handle(event, now);
-  }
-
   #handleMessage(requestId: number, message: Extract<MoqEvent, { type: "message" }>["message"], now: Instant): void {
     switch (message.type) {
       case "subscribe-ok":
         this.#incoming.sinks.get(requestId)?.accept({ ...PLAIN_TRACK, properties: message.properties ?? [] }, now);
-        this.#release(requestId, now);
         break;
       case "request-error":
         this.#offers.delete(requestId);
         this.#incoming.remove(requestId)?.refuse(refusalOf(message), now);
-        this.#release(requestId, now);
         break;
       case "publish-done":
         this.#incoming.remove(requestId)?.end(endOf(message.status), now);
@@ -471,7 +463,6 @@ export class MoqPeer {
     this.#offers.delete(requestId);
     this.#registrations.get(requestId)?.withdraw(now);
     this.#registrations.delete(requestId);
-    this.#release(requestId, now);
     // A publisher that ended without a word may return.
     this.#incoming.remove(requestId)?.end("lost", now);
   }
