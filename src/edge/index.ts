@@ -61,6 +61,7 @@ export {
   type HealthCheckConfig,
   type LimitsConfig,
   type ListenConfig,
+  type LiveAction,
   type MemcacheSection,
   type MetricsConfig,
   type PartialPostReplayConfig,
