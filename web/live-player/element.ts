@@ -84,16 +84,19 @@ export class NagareLive extends Base {
     this.#player?.pause();
   }
 
+  /** Called by the browser when the element is in a document. */
   connectedCallback(): void {
     this.#parts ??= build(this);
     for (const name of PROPERTIES) this.#takeOver(name);
     this.#restart();
   }
 
+  /** Called by the browser when the element has left its document. */
   disconnectedCallback(): void {
     this.#stop();
   }
 
+  /** Called by the browser when an observed attribute has changed. */
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after || this.#parts === undefined) return;
     if (name === "muted") this.#applyMuted();
