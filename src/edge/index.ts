@@ -61,6 +61,7 @@ export {
   type HealthCheckConfig,
   type LimitsConfig,
   type ListenConfig,
+  type LiveAction,
   type MemcacheSection,
   type MetricsConfig,
   type PartialPostReplayConfig,
@@ -81,6 +82,8 @@ export {
 } from "./config/types.ts"; // what a configuration file says
 export { type ConnectUdpOptions, createUdpProxy, type UdpProxy, type UdpProxyRequest } from "./connect-udp/index.ts"; // a proxy for UDP; experimental
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
+export type { LiveAnswer, LiveAuthorize, LiveGrant, LiveRequest } from "./live/options.ts"; // who may use a relay of live media; experimental
+export type { LiveTokenOptions } from "./live/tokens.ts"; // their tokens; experimental
 export type {
   AccessLogFormat,
   AccessLogOptions,

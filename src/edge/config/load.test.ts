@@ -87,7 +87,7 @@ describe("a configuration file", () => {
     [site({ tls: { certFile: "a.pem" }, routes: [] }), 'sites["*"].tls.keyFile is missing'],
     [
       route({}),
-      'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, upload, connectUdp, geofeed, handler',
+      'sites["*"].routes[0] has no action: give one of files, proxy, redirect, respond, upload, connectUdp, live, geofeed, handler',
     ],
     [route({ files: ".", respond: 200 }), 'sites["*"].routes[0] has 2 actions, files and respond: keep one of them'],
     [route({ prxy: "http://a" }), 'sites["*"].routes[0].prxy is unknown: did you mean proxy?'],
@@ -121,6 +121,9 @@ describe("a configuration file", () => {
       route({ respond: 204, stripPrefix: "api/" }),
       'sites["*"].routes[0].stripPrefix "api/" is not a prefix: give one such as "/api"',
     ],
+    [route({ live: false }), 'sites["*"].routes[0].live false is not true, or an object'],
+    [route({ live: { cacheAge: "long" } }), 'sites["*"].routes[0].live.cacheAge "long" is not a duration'],
+    [{ ...route({ live: true }), listen: { workers: 2 } }, "live needs listen.workers: 1"],
     [route({ files: ".", maxBodySize: "-1 GB" }), 'sites["*"].routes[0].maxBodySize "-1 GB" is not a size'],
     [site({ routes: [{ path: "api", respond: 200 }] }), 'sites["*"].routes[0].path "api" does not begin with "/"'],
     [site({ routes: [{ path: "/:", respond: 200 }] }), 'sites["*"].routes[0].path "/:" is not a path pattern'],

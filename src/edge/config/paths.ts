@@ -61,7 +61,7 @@ function siteWith(site: ValidSite, path: Resolve): ValidSite {
 }
 
 function routeWith(route: ValidRoute, path: Resolve): ValidRoute {
-  const { files, proxy, upload, geofeed, geo, handler } = route;
+  const { files, proxy, upload, live, geofeed, geo, handler } = route;
   return {
     ...route,
     ...(files === undefined ? {} : { files: filesWith(files, path) }),
@@ -71,6 +71,9 @@ function routeWith(route: ValidRoute, path: Resolve): ValidRoute {
     ...(geofeed === undefined ? {} : { geofeed: { ...geofeed, file: path(geofeed.file) } }),
     ...(typeof geo === "object" && geo.feed !== undefined ? { geo: { ...geo, feed: path(geo.feed) } } : {}),
     ...(upload === undefined ? {} : { upload: { ...upload, directory: path(upload.directory) } }),
+    ...(live !== undefined && "tokens" in live && live.tokens !== undefined
+      ? { live: { ...live, tokens: { ...live.tokens, keyFile: path(live.tokens.keyFile) } } }
+      : {}),
     ...(typeof handler === "string" ? { handler: path(handler) } : {}),
   };
 }

@@ -8,6 +8,7 @@ import { asHandler } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import { PathPattern } from "../sites/path-pattern.ts";
 import type { UploadOptions } from "../upload/options.ts";
+import { LIVE, liveProblem } from "./live-schema.ts";
 import { MEMCACHE } from "./memcache-schema.ts";
 import { CLIENT_HINTS, DEPRECATION, GEO, GEOFEED, noticeProblem, SUNSET } from "./notice-schema.ts";
 import { PROXY } from "./proxy-schema.ts";
@@ -25,7 +26,7 @@ import type {
   TlsFiles,
   UploadAction,
 } from "./types.ts";
-import { DURATION, FIELDS, flag, isSiteName, number, oneOf, SIZE, show, text } from "./values.ts";
+import { DURATION, FIELDS, flag, hook, isSiteName, number, oneOf, SIZE, show, text } from "./values.ts";
 
 const TLS = either('"auto", "development", or an object with certFile and keyFile', [
   v.literal("auto"),
@@ -85,12 +86,6 @@ const RESPOND = either("a status, or an object", [
   } satisfies Members<RespondAction>),
 ]);
 
-const hook = <Hook>() =>
-  v.custom<Hook>(
-    (value) => typeof value === "function",
-    ({ input }) => `${show(input)} is not a function`,
-  );
-
 const CONNECT_UDP = section("ConnectUdpAction", {
   allow: v.pipe(
     list(text('a target such as "*.example.com:443"'), "a list of targets"),
@@ -143,7 +138,17 @@ const COMPRESS = either("true, false, or an object", [
 ]);
 
 /** A route has exactly one of these. */
-export const ACTIONS = ["files", "proxy", "redirect", "respond", "upload", "connectUdp", "geofeed", "handler"] as const;
+export const ACTIONS = [
+  "files",
+  "proxy",
+  "redirect",
+  "respond",
+  "upload",
+  "connectUdp",
+  "live",
+  "geofeed",
+  "handler",
+] as const;
 
 const ROUTE = v.pipe(
   section("RouteConfig", {
@@ -169,6 +174,7 @@ const ROUTE = v.pipe(
     respond: v.optional(RESPOND),
     upload: v.optional(UPLOAD),
     connectUdp: v.optional(CONNECT_UDP),
+    live: v.optional(LIVE),
     geofeed: v.optional(GEOFEED),
     handler: v.optional(HANDLER),
     stripPrefix: v.optional(
@@ -232,8 +238,13 @@ export const CONFIG = v.pipe(
   } satisfies Members<Config>),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
-    const { sites, acme } = dataset.value;
+    const { sites, acme, listen } = dataset.value;
     for (const [name, site] of Object.entries(sites)) {
+      for (const [index, { live }] of site.routes.entries()) {
+        const problem = live === undefined ? undefined : liveProblem(listen?.workers);
+        if (problem !== undefined)
+          addIssue({ message: problem, path: pathTo(dataset.value, "sites", name, "routes", String(index), "live") });
+      }
       const message = site.tls === "auto" ? autoProblem(name, acme) : undefined;
       if (message !== undefined) addIssue({ message, path: pathTo(dataset.value, "sites", name, "tls") });
     }

@@ -11,6 +11,8 @@ import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import type { MemcacheConfig } from "../../memcache/index.ts";
 import type { ConnectUdpOptions } from "../connect-udp/options.ts";
+import type { LiveOptions } from "../live/options.ts";
+import type { LiveTokenOptions } from "../live/tokens.ts";
 import type { AccessLogOptions } from "../operations/access-log/access-log.ts";
 import type { DeprecationReportOptions } from "../operations/deprecation/report.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
@@ -53,8 +55,20 @@ type DurationName =
   | "maxBackoff"
   | "maxLag"
   | "retryAfter"
-  | "maxAge";
-type SizeName = "bufferSize" | "maxMemory" | "maxSize" | "maxAppendSize" | "minAppendSize";
+  | "maxAge"
+  | "cacheAge"
+  | "maxLatency"
+  | "linger"
+  | "absence"
+  | "maxRendezvous";
+type SizeName =
+  | "bufferSize"
+  | "maxMemory"
+  | "maxSize"
+  | "maxAppendSize"
+  | "minAppendSize"
+  | "cacheBytes"
+  | "trackBytes";
 
 /** The default export of a configuration file. */
 export interface Config {
@@ -215,8 +229,8 @@ export interface TlsFiles {
 }
 
 /**
- * A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `upload`, `connectUdp`, `geofeed` or `handler`. The rest
- * modifies it.
+ * A route has exactly one action: `files`, `proxy`, `redirect`, `respond`, `upload`, `connectUdp`, `live`, `geofeed` or `handler`. The
+ * rest modifies it.
  */
 export interface RouteConfig {
   /** A URLPattern pathname, such as "/api/*" or "/users/:id". */
@@ -236,6 +250,8 @@ export interface RouteConfig {
   readonly upload?: string | UploadAction | undefined;
   /** Forwards UDP for clients of CONNECT-UDP (RFC 9298) to the targets that it lists. Experimental. */
   readonly connectUdp?: ConnectUdpAction | undefined;
+  /** Relays live media (MoQ Transport over WebTransport): true for the defaults. Experimental. */
+  readonly live?: true | LiveAction | undefined;
   /** Publishes a geofeed (RFC 8805): the file, or an object. A file that is not valid cannot be used. */
   readonly geofeed?: string | GeofeedAction | undefined;
   /** A function from Request to Response, an object with `fetch` such as a Hono app, or the file of a module that exports one. */
@@ -379,6 +395,14 @@ export interface RespondAction {
 
 /** Forwards UDP for clients of CONNECT-UDP (RFC 9298). Experimental. */
 export interface ConnectUdpAction extends WithUnits<Omit<ConnectUdpOptions, "log">> {}
+
+/** Relays live media between publishers and viewers. Experimental. */
+export interface LiveAction extends WithUnits<Omit<LiveOptions, "log" | "page">> {
+  /** JSON Web Tokens decide who may publish and watch what. Needs the package `jose`. */
+  readonly tokens?: LiveTokenOptions | undefined;
+  /** A page with a player for browsers that open the route's path. False by default. */
+  readonly page?: boolean | undefined;
+}
 
 /** Accepts resumable uploads into a folder. Experimental. */
 export interface UploadAction

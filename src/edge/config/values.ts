@@ -72,6 +72,12 @@ export const text = (what: string) => v.pipe(v.string(wanted(what)), v.minLength
 
 export const flag = () => v.boolean(wanted("true or false"));
 
+export const hook = <Hook>() =>
+  v.custom<Hook>(
+    (value) => typeof value === "function",
+    ({ input }) => `${show(input)} is not a function`,
+  );
+
 export const number = () => v.number(wanted("a number"));
 
 export const port = (minimum: number) =>

@@ -65,6 +65,7 @@ export class ConfiguredSites implements Service {
       this.#log("nagare: what has changed outside sites takes effect when the process starts again");
     }
     this.#config = config;
+    previous.drain(next);
     this.#retire(previous);
   }
 
@@ -78,6 +79,10 @@ export class ConfiguredSites implements Service {
 
   status(): ServiceStatus {
     return this.#current.status();
+  }
+
+  drain(): void {
+    this.#current.drain();
   }
 
   async settled(): Promise<void> {

@@ -5,6 +5,8 @@ import { createFetchHandler, type Handler } from "../../host/http/fetch-handler.
 import { ServeError } from "../../host/listen/errors.ts";
 import type { ACTIONS, ValidRoute } from "../config/schema.ts";
 import { foreignApp } from "../foreign-app.ts";
+import type { LiveOptions } from "../live/options.ts";
+import type { LiveTokenOptions } from "../live/tokens.ts";
 import { asHandler, loadModule, moduleState } from "../module.ts";
 import type { FetchObject } from "../serve.ts";
 import type { UploadOptions } from "../upload/options.ts";
@@ -25,7 +27,7 @@ export function planAction(
   trustedProxies: readonly string[] | undefined,
   log: (line: string) => void,
 ): PlannedAction {
-  const { files, proxy, redirect, respond, upload, connectUdp, geofeed, handler } = route;
+  const { files, proxy, redirect, respond, upload, connectUdp, live, geofeed, handler } = route;
   if (files !== undefined) {
     return {
       type: "files",
@@ -70,6 +72,7 @@ export function planAction(
       },
     };
   }
+  if (live !== undefined) return planLive(live, log);
   if (upload !== undefined) return planUpload(upload, trustedProxies, log);
   if (typeof handler === "string") {
     return {
@@ -95,6 +98,25 @@ function planUpload(
     create: async () => {
       const { createUploads } = await import("../upload/index.ts");
       return createUploads({ ...options, authorize, onCreate, onComplete, log });
+    },
+  };
+}
+
+interface LiveSettings extends Omit<LiveOptions, "page"> {
+  readonly tokens?: LiveTokenOptions | undefined;
+  readonly page?: boolean | undefined;
+}
+
+function planLive(live: NonNullable<ValidRoute["live"]>, log: (line: string) => void): PlannedAction {
+  const { tokens, authorize, ...options }: LiveSettings = live;
+  return {
+    type: "live",
+    // A function is equal only to itself, so each reload makes another relay; peers of the previous one are asked to come over.
+    key: authorize ?? keyOf("live", [options, tokens, tokens && moduleState(tokens.keyFile)]),
+    create: async () => {
+      const { createLiveRelay } = await import("../live/index.ts");
+      const judge = tokens === undefined ? authorize : await (await import("../live/tokens.ts")).liveTokens(tokens);
+      return createLiveRelay({ ...options, authorize: judge, log });
     },
   };
 }

@@ -3,6 +3,7 @@
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { respondText } from "../../host/http/respond-text.ts";
 import type { ServiceStatus } from "../operations/index.ts";
+import type { Action } from "./action.ts";
 import { routingPath } from "./path-pattern.ts";
 import type { Route } from "./route.ts";
 import type { SiteTable } from "./site-table.ts";
@@ -40,6 +41,12 @@ export class Generation {
     else answer(site, exchange);
   }
 
+  /** Tells its actions that they are to end: those that `next` does not go on with, if there is a next one. */
+  drain(next?: Generation): void {
+    const kept = next === undefined ? new Set<Action>() : next.#actions();
+    for (const action of this.#actions()) if (!kept.has(action)) action.drain?.();
+  }
+
   /** Resolves when the last request has ended, and what only this configuration used is closed. */
   async retire(): Promise<void> {
     if (this.#active > 0) {
@@ -56,8 +63,11 @@ export class Generation {
 
   /** The origins of all proxies; an action that several routes share counts once. */
   status(): ServiceStatus {
-    const actions = new Set(this.#all.flatMap(({ routes }) => routes.map(({ options }) => options.held.action)));
-    return { origins: [...actions].flatMap((action) => action.status?.().origins ?? []) };
+    return { origins: [...this.#actions()].flatMap((action) => action.status?.().origins ?? []) };
+  }
+
+  #actions(): Set<Action> {
+    return new Set(this.#all.flatMap(({ routes }) => routes.map(({ options }) => options.held.action)));
   }
 
   async settled(): Promise<void> {
