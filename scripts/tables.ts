@@ -20,8 +20,8 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   memcached: { en: "`mcp.internal`, the binary protocol", ja: "`mcp.internal`、バイナリプロトコル" },
   "resumable-upload": { en: "a minimum speed of clients", ja: "クライアントの最低速度" },
   media: {
-    en: "Warp over a network, a player",
-    ja: "ネットワーク上の Warp、プレーヤー",
+    en: "moq-lite in the relay, raw QUIC",
+    ja: "リレーでの moq-lite、生の QUIC",
   },
   sunset: {
     en: "sending Prefer by default, WebDAV's preferences",

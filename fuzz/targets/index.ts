@@ -6,6 +6,7 @@ import { capsules } from "./capsules.ts";
 import { catalogs } from "./catalogs.ts";
 import { datagrams } from "./datagrams.ts";
 import { dns } from "./dns.ts";
+import { flowRelays } from "./flow-relays.ts";
 import { flows } from "./flows.ts";
 import { frames } from "./frames.ts";
 import { h3, qpack } from "./h3.ts";
@@ -40,4 +41,5 @@ export const TARGETS: readonly Target[] = [
   warp,
   baseDraft,
   flows,
+  flowRelays,
 ];

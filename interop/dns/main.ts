@@ -1,6 +1,6 @@
 /**
  * DNS against real programs: `npm run interop-dns -- [--records N] [--seed N]`. kdig asks our name server over each transport, our
- * resolver asks Knot and unbound, Chromium follows a record of ours, and our client records of Knot's to Caddy and nginx. Prints a line for each check, and exits with 1 if one
+ * resolver asks Knot, BIND and unbound, Chromium follows a record of ours, and our client records of Knot's to Caddy and nginx. Prints a line for each check, and exits with 1 if one
  * fails. A check whose peer is not available is skipped, with the reason.
  */
 
@@ -22,8 +22,8 @@ import { nginx } from "../peers/nginx.ts";
 import { firstNavigation } from "./chromium.ts";
 import { firstRequest } from "./first-request.ts";
 import { compareWithKdig, TRANSPORTS } from "./kdig.ts";
-import { ORIGIN, randomRecords, zoneText } from "./records.ts";
-import { differencesOf, type Started, startKnot, startUnbound } from "./servers.ts";
+import { isForBind, isForKnot, ORIGIN, randomRecords, zoneText } from "./records.ts";
+import { differencesOf, type Started, startBind, startKnot, startUnbound } from "./servers.ts";
 
 const { values } = parseArgs({
   options: { records: { type: "string", default: "500" }, seed: { type: "string", default: "14" } },
@@ -51,7 +51,7 @@ function sumUp(asked: number, differences: readonly string[]): string {
 }
 
 async function askKdig(name: string, kdig: () => Promise<readonly string[]>): Promise<void> {
-  const records = randomRecords(count, seed, false);
+  const records = randomRecords(count, seed);
   const path = join(directory, "zone");
   await writeFile(path, zoneText(records));
   await using service = await DnsService.start({
@@ -102,7 +102,7 @@ async function askPeer(
 try {
   await askKdig("kdig", async () => [await debianProgram("kdig", "knot-dnsutils", log)]);
   await askKdig("kdig 3.4", () => trixieCommand("usr/bin/kdig", log));
-  const forKnot = randomRecords(count, seed, true);
+  const forKnot = randomRecords(count, seed, isForKnot);
   await askPeer(
     "Knot 3.4",
     async () => startKnot(await trixieCommand("usr/sbin/knotd", log), directory, zoneText(forKnot), identity),
@@ -113,6 +113,18 @@ try {
       ["quic", quicPort],
     ],
     forKnot,
+  );
+  const forBind = randomRecords(count, seed, isForBind);
+  await askPeer(
+    "BIND",
+    async () => startBind([await debianProgram("named", "bind9", log)], directory, zoneText(forBind), identity),
+    ({ port, tlsPort, httpsPort }) => [
+      ["udp", port],
+      ["tcp", port],
+      ["tls", tlsPort],
+      ["https", httpsPort],
+    ],
+    forBind,
   );
   const local = forKnot.filter(isForUnbound);
   await askPeer(

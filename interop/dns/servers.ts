@@ -40,6 +40,40 @@ export async function startKnot(
   return { port, tlsPort, quicPort, httpsPort: 0, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
+/** BIND serves a zone over UDP and TCP, and with a certificate over TLS and HTTPS. */
+export async function startBind(
+  command: readonly string[],
+  parent: string,
+  zone: string,
+  { certFile, keyFile }: CertificateFiles,
+): Promise<Started> {
+  const directory = join(parent, "bind");
+  await mkdir(directory, { recursive: true });
+  const [port, tlsPort, httpsPort] = [await freePort(), await freePort(), await freePort()];
+  await writeFile(join(directory, "zone"), zone);
+  const file = join(directory, "named.conf");
+  await writeFile(
+    file,
+    `tls ours { cert-file "${certFile}"; key-file "${keyFile}"; };\n` +
+      `http ours { endpoints { "/dns-query"; }; };\n` +
+      `controls { };\n` +
+      `options {\n  directory "${directory}"; pid-file none; session-keyfile none; managed-keys-directory "${directory}";\n` +
+      `  listen-on port ${port} { 127.0.0.1; };\n  listen-on port ${tlsPort} tls ours { 127.0.0.1; };\n` +
+      `  listen-on port ${httpsPort} tls ours http ours { 127.0.0.1; };\n  listen-on-v6 { none; };\n` +
+      `  recursion no; notify no; dnssec-validation no; minimal-responses yes; check-names primary ignore;\n};\n` +
+      `zone "zone.test" { type primary; file "zone"; check-integrity no; check-mx ignore; check-srv-cname ignore;\n` +
+      `  check-mx-cname ignore; check-sibling no; check-spf ignore; };\n`,
+  );
+  const child = new Child([...command, "-g", "-c", file]);
+  await child.until(() => /(?:all zones loaded|not loaded due to errors)/.test(child.stdout + child.stderr));
+  const refusal = /dns_rdata_fromtext.*|.*: unknown .*/.exec(child.stderr);
+  if (/not loaded due to errors/.test(child.stderr)) {
+    await child[Symbol.asyncDispose]();
+    throw new Error(`BIND refuses the zone: ${refusal?.[0] ?? "see its log"}`);
+  }
+  return { port, tlsPort, httpsPort, quicPort: 0, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+}
+
 /** unbound answers from local data over UDP, TLS and HTTPS. */
 export async function startUnbound(
   command: readonly string[],

@@ -95,7 +95,9 @@ const questionsInOrder: RowSpec = {
   title: "Questions, in order",
   source: "RFC 8305 §3: AAAA, then A; version 3: HTTPS before them",
   async measure(visits) {
-    const { questions } = await visits.run({ http3: visits.client.hasHttp3 });
+    // No answer is there, and no connection, before the last question.
+    const delays = { HTTPS: 20, AAAA: 20, A: 20 };
+    const { questions } = await visits.run({ http3: visits.client.hasHttp3, delays });
     const order = [...new Set(questions.map(({ record }) => record))];
     const wanted = visits.client.hasHttp3 ? ["HTTPS", "AAAA", "A"] : ["AAAA", "A"];
     return { text: order.join(", "), met: order.join() === wanted.join() };

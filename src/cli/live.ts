@@ -12,8 +12,8 @@ Examples:
   nagare live relay -p 443 -H :: --cert cert.pem --key key.pem --jwt-key key.jwk
   nagare live relay --upstream https://other.example/live     asks another relay for what nobody publishes here
 
-Speaks MoQ Transport (drafts 20, 18, 16 and 14) over WebTransport: HTTP/3, or QMux over a WebSocket where UDP is blocked. Publishers may
-announce namespaces or push tracks. When ready, prints the URL on its own line. SIGINT or SIGTERM sends GOAWAY and lets peers leave.
+Speaks MoQ Transport (drafts 20, 18, 16 and 14), Warp (00, 01) and the MoQ base draft (warp-02) over WebTransport: HTTP/3, or QMux over a
+WebSocket where UDP is blocked. Publishers may announce namespaces or push tracks; those of Warp name the broadcast in the URL's path. When ready, prints the URL on its own line. SIGINT or SIGTERM sends GOAWAY and lets peers leave.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 
@@ -24,7 +24,7 @@ Examples:
   nagare live publish clock --via https://localhost:4433/ --test-source
 
 Reads fragmented MP4 from standard input: each of its tracks becomes a track, each keyframe begins a group, and two catalogs, of
-MSF and of hang, name them. If the session is lost, connects again without ending the broadcast. The end of the input ends it.
+MSF and of hang, name them. --draft warp sends segments of Warp to the URL and the name instead. If the session is lost, connects again without ending the broadcast. The end of the input ends it.
 Exit codes: 0 the input ended or it was stopped; 1 the relay cannot be reached or refuses, or the input cannot be read; 2 usage.
 `;
 
@@ -42,7 +42,16 @@ const addClientOptions = (command: Command): Command =>
   command
     .addOption(new Option("--via <url>", "the relay, such as https://relay.example/").makeOptionMandatory())
     .addOption(new Option("--token <token>", "a token, sent as authorization: Bearer"))
-    .addOption(new Option("--draft <n>", "only this draft of MoQ Transport").choices(["20", "18", "16", "14"]))
+    .addOption(
+      new Option("--draft <n>", "only this draft: of MoQ Transport, or of Warp").choices([
+        "20",
+        "18",
+        "16",
+        "14",
+        "warp",
+        "warp-02",
+      ]),
+    )
     .addOption(new Option("--http1.1", "only a WebSocket"))
     .addOption(new Option("--http3-only", "only HTTP/3"))
     .addOption(new Option("-k, --insecure", "accept any certificate of the relay, even that of an impostor"))
@@ -53,7 +62,7 @@ export function registerLive(program: Command, io: Io): void {
   const live = program
     .command("live")
     .summary("publish, relay and watch live media")
-    .description("Publish, relay and watch live media over MoQ Transport. Experimental.")
+    .description("Publish, relay and watch live media over MoQ Transport and Warp. Experimental.")
     .addHelpText(
       "after",
       "\nExamples:\n  nagare live relay\n  nagare live publish clock --via https://localhost:4433/ -k --test-source\n",

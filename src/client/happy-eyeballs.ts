@@ -40,6 +40,8 @@ export function raceSettings(
   } = options === undefined || options === true ? {} : options;
   if (version !== 2 && version !== 3)
     throw new TypeError(`happyEyeballs: there is no version ${String(version)}; 2 or 3`);
+  if (resolver !== undefined && typeof resolver?.resolve !== "function")
+    throw new TypeError("resolver: an object with the method `resolve` is needed, such as createResolver() makes");
   const delay = (name: string, value: number | undefined, byDefault: Micros): Micros =>
     value === undefined ? byDefault : millis(duration(`happyEyeballs.${name}`, value));
   return {
@@ -47,7 +49,7 @@ export function raceSettings(
     resolutionDelay: delay("resolutionDelay", resolutionDelay, DEFAULT_RESOLUTION_DELAY),
     attemptDelay: delay("attemptDelay", attemptDelay, DEFAULT_ATTEMPT_DELAY),
     history: new NetworkHistory(),
-    addresses: new AddressSource(resolver),
+    addresses: new AddressSource(resolver, clock),
     local: localAddress === undefined ? undefined : localSource(localAddress),
     records:
       httpsRecords === false

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { randomRecords, zoneText } from "../../interop/dns/records.ts";
+import { isForKnot, randomRecords, zoneText } from "../../interop/dns/records.ts";
 import { findProgram } from "../../src/cli/find-program.ts";
 import { type AnyData, nameKey, parseRecord, printRecord, type ResourceRecord } from "../../src/dns/index.ts";
 import { DnsResolver } from "../../src/host/dns/resolver.ts";
@@ -27,7 +27,7 @@ let directory: string;
 let server: ChildProcess;
 let resolver: DnsResolver;
 
-const records: readonly ResourceRecord[] = randomRecords(COUNT, SEED, true);
+const records: readonly ResourceRecord[] = randomRecords(COUNT, SEED, isForKnot);
 
 beforeAll(async () => {
   if (knotd === undefined) return;

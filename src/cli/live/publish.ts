@@ -23,7 +23,7 @@ export async function runPublish(name: string, flags: PublishFlags, io: Io): Pro
   const namespace = namespaceFrom(name);
   const report = reporter(io, flags.json);
   const stopped = untilStopped(io);
-  const { host, session, failed } = await connect(flags, io, (peer, { clock }) =>
+  const { host, session, failed } = await connect(flags, io, { name, direction: "send" }, (peer, { clock }) =>
     peer.join(flags.push ? { push: [namespace] } : { announce: [namespace] }, clock.now()),
   );
   const { clock } = host;
@@ -70,7 +70,12 @@ async function feed(publisher: BroadcastPublisher, host: LiveHost, input: AsyncI
 
 /** Waits until viewers have had everything, but not for long. */
 async function untilSeen(host: LiveHost): Promise<void> {
-  for (let waited = 0; waited < GOODBYE && host.relay.stats().viewers.length > 0; waited += STEP) await sleep(STEP);
+  for (
+    let waited = 0;
+    waited < GOODBYE && (host.relay.stats().viewers.length > 0 || host.undelivered > 0);
+    waited += STEP
+  )
+    await sleep(STEP);
   // What was written last still has to leave.
   await sleep(STEP);
 }

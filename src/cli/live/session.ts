@@ -1,12 +1,12 @@
 // A session with a relay, for publish and watch.
 import { WebTransport, type WebTransportClientOptions } from "../../client/webtransport/index.ts";
 import { describeFault } from "../../host/guard.ts";
-import { KeptSession, type UpstreamEvent } from "../../host/live/kept-session.ts";
+import { KeptSession, type KeptSessionOptions, type UpstreamEvent } from "../../host/live/kept-session.ts";
 import { LiveHost } from "../../host/live/live-relay.ts";
 import { namespaceOf } from "../../host/live/names.ts";
 import { alpnOf, type Draft } from "../../media/moq/draft.ts";
 import type { Namespace } from "../../media/moq/model.ts";
-import type { MoqPeer } from "../../media/relay/index.ts";
+import type { MoqPeer, SegmentProtocol } from "../../media/relay/index.ts";
 import { printable } from "../../wire/printable.ts";
 import { CliError, EXIT, usageError } from "../fail.ts";
 import { readPem } from "../get/flags.ts";
@@ -15,13 +15,16 @@ import type { Io } from "../io.ts";
 export interface LiveFlags {
   readonly via: string;
   readonly token?: string;
-  readonly draft?: "14" | "16" | "18" | "20";
+  readonly draft?: "14" | "16" | "18" | "20" | "warp" | "warp-02";
   readonly "http1.1"?: true;
   readonly http3Only?: true;
   readonly insecure?: true;
   readonly cacert?: string;
   readonly json?: true;
 }
+
+/** Drafts whose sessions are of one broadcast. */
+const SEGMENT_DRAFTS: Readonly<Record<string, SegmentProtocol>> = { warp: "warp-01", "warp-02": "warp-02" };
 
 /** Rejects with a usage error if the URL is none. */
 export async function opener(
@@ -55,10 +58,30 @@ export function reporter(io: Io, json: true | undefined): (event: Record<string,
     void io.stderr.write(json ? `${JSON.stringify(event)}\n` : `${printable(`nagare: ${line}`)}\n`);
 }
 
+/** What is published or watched, and how. */
+export interface Broadcast {
+  readonly name: string;
+  readonly direction: "send" | "receive";
+}
+
+/** With the name of the broadcast as the end of the path, as Warp has it. */
+function broadcastUrl(via: string, name: string): string {
+  if (!URL.canParse(via)) return via;
+  const url = new URL(via);
+  const path = name
+    .split("/")
+    .filter((part) => part !== "")
+    .map(encodeURIComponent)
+    .join("/");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}
+
 /** A relay in this process with one session that is kept open. `failed` rejects if the first attempt fails. */
 export async function connect(
   flags: LiveFlags,
   io: Io,
+  { name, direction }: Broadcast,
   onPeer: (peer: MoqPeer, host: LiveHost) => void,
 ): Promise<{ readonly host: LiveHost; readonly session: KeptSession; readonly failed: Promise<never> }> {
   const report = reporter(io, flags.json);
@@ -91,10 +114,24 @@ export async function connect(
   const session = new KeptSession({
     host,
     label: flags.via,
-    open: await opener(flags),
-    protocols: flags.draft === undefined ? undefined : [alpnOf(Number(flags.draft) as Draft)],
+    ...(await dialectOf(flags, name, direction)),
     onPeer: (peer) => onPeer(peer, host),
     onEvent,
   });
   return { host, session, failed };
+}
+
+/** What the session speaks, and of what. */
+async function dialectOf(
+  flags: LiveFlags,
+  name: string,
+  direction: Broadcast["direction"],
+): Promise<Pick<KeptSessionOptions, "open" | "protocols" | "broadcast">> {
+  const { draft } = flags;
+  const segments = draft === undefined ? undefined : SEGMENT_DRAFTS[draft];
+  if (segments === undefined) {
+    return { open: await opener(flags), protocols: draft === undefined ? undefined : [alpnOf(Number(draft) as Draft)] };
+  }
+  const open = await opener({ ...flags, via: broadcastUrl(flags.via, name) });
+  return { open, protocols: [segments], broadcast: { namespace: namespaceFrom(name), direction } };
 }

@@ -29,7 +29,7 @@ export async function runWatch(name: string, flags: WatchFlags, io: Io): Promise
   const report = reporter(io, flags.json);
   const stopped = untilStopped(io);
   const output = flags.output === "-" ? io.stdout : await openFile(flags.output);
-  const { host, session, failed } = await connect(flags, io, (peer, { clock }) =>
+  const { host, session, failed } = await connect(flags, io, { name, direction: "receive" }, (peer, { clock }) =>
     peer.join({ ask: [namespace] }, clock.now()),
   );
   const { clock } = host;

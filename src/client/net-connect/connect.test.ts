@@ -5,8 +5,9 @@ import { createServer, type Server, type Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { request, Agent as UndiciAgent } from "undici";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseRecord } from "../../dns/index.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
-import { type ConnectError, connect, raceAddresses, undiciConnect } from "./index.ts";
+import { type ConnectError, connect, type Resolver, raceAddresses, undiciConnect } from "./index.ts";
 
 const cert = String(localhostIdentity.cert);
 const key = String(localhostIdentity.key);
@@ -111,6 +112,36 @@ describe("connect", () => {
     const connecting = connect({ ...stalled, signal: controller.signal });
     controller.abort(new Error("enough"));
     await expect(connecting).rejects.toThrow("enough");
+  });
+
+  test("a resolver gives the addresses, and is asked for HTTPS records only on request", async () => {
+    const asked: number[] = [];
+    const resolver: Resolver = {
+      async resolve(name, type) {
+        asked.push(type);
+        if (type !== 1) return { kind: "none", why: "no-data", from: "network" };
+        return { kind: "records", name, records: [parseRecord(`${name} 60 A 127.0.0.1`)], from: "network" };
+      },
+    };
+    const place = { host: "a.example.test", port: httpPort, resolver };
+    for (const httpsRecords of [undefined, true] as const) {
+      const socket = await connect({ ...place, ...(httpsRecords && { httpsRecords }) });
+      expect(socket.remoteAddress).toBe("127.0.0.1");
+      socket.destroy();
+    }
+    expect(asked.slice(0, 2).toSorted()).toEqual([1, 28]);
+    expect(asked.slice(2).toSorted()).toEqual([1, 28, 65]);
+    const agent = raceAddresses(new HttpAgent(), { resolver });
+    const [response] = await once(httpGet(`http://a.example.test:${httpPort}/`, { agent }), "response");
+    response.resume();
+    await once(response, "end");
+    agent.destroy();
+    const failing: Resolver = { resolve: async () => ({ kind: "failed", failures: ["192.0.2.53 does not answer"] }) };
+    await expect(connect({ ...place, resolver: failing })).rejects.toMatchObject({
+      code: "ENOTFOUND",
+      message: expect.stringContaining("192.0.2.53 does not answer"),
+    });
+    await expect(connect({ ...place, resolver: {} as never })).rejects.toThrow("the method `resolve`");
   });
 
   test("wrong arguments", async () => {

@@ -1,6 +1,7 @@
 /** `connect`: Happy Eyeballs for sockets of Node's (RFC 8305, draft-ietf-happy-happyeyeballs-v3). */
 
 import type { Endpoint } from "../../agent/index.ts";
+import type { Resolver } from "../../host/client/addresses.ts";
 import { race, type TimedDecision } from "../../host/client/race.ts";
 import type { Resolve } from "../../host/client/resolve.ts";
 import {
@@ -18,6 +19,11 @@ import { ConnectError, connectError } from "./errors.ts";
 export interface RacingOptions extends HappyEyeballsOptions {
   /** Gives the addresses of a host; undefined to look it up as usual, with getaddrinfo. */
   readonly resolve?: Resolve;
+  /**
+   * What to ask for addresses in place of the system: one of `createResolver`, or an object of yours. With `httpsRecords: true`, it is asked for
+   * HTTPS records too.
+   */
+  readonly resolver?: Resolver | undefined;
   /** The time for everything, lookup and handshake included. None by default. */
   readonly timeout?: number;
   /** Called with each decision of the race, and why it was made. */
@@ -67,12 +73,13 @@ export async function raceStreams(
   alpn: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<Socket> {
-  const { host, port, resolve, timeout, onDecision } = options;
+  const { host, port, resolve, resolver, timeout, onDecision, httpsRecords = false } = options;
   const limit = timeout === undefined ? undefined : AbortSignal.timeout(timeout);
   const signals = [signal, limit].filter((each) => each !== undefined);
   try {
     return await race<Socket>({
-      settings: raceSettings(options, systemClock),
+      // HTTPS records are about https, not about whatever speaks over these sockets: only on request.
+      settings: raceSettings({ ...options, httpsRecords }, systemClock, resolver),
       host,
       port,
       transports: ["tcp"],

@@ -36,7 +36,8 @@ export function connectError(
 ): ConnectError {
   const where = `${host} port ${port}`;
   if (reports.length === 0) {
-    return new ConnectError("ENOTFOUND", `cannot connect to ${where}: ${why}`, [], { cause: error });
+    const details = error instanceof Error ? `: ${error.message}` : "";
+    return new ConnectError("ENOTFOUND", `cannot connect to ${where}: ${why}${details}`, [], { cause: error });
   }
   const origin = reports[0]!.started;
   const attempts = reports.map(({ endpoint, started, ended, error: cause }): FailedAttempt => {

@@ -61,11 +61,29 @@ function connect(version: "h3" | "http/1.1", token: string, wishes: JoinWishes):
 
 const LIVE = { peer: { label: "this side", grant: EVERYTHING }, namespace: namespaceOf("live/clock") };
 
+/** As `connect`, in a protocol whose sessions are of one broadcast. */
+function connectTo(version: "h3" | "http/1.1", protocols: readonly string[], direction: "send" | "receive"): LiveHost {
+  const host = new LiveHost({}, ({ error }) => fail(error.message));
+  hosts.push(host);
+  const client = { rejectUnauthorized: false, protocols: [version] as const };
+  open.push(
+    new KeptSession({
+      host,
+      label: "server",
+      protocols: ["warp-01", ...protocols],
+      broadcast: { namespace: namespaceOf("live/warp"), direction },
+      open: () => new WebTransport(`${server.url.href}live/warp?token=all`, { protocols: [...protocols], client }),
+      onPeer: () => fail("this is no peer of MoQ Transport"),
+    }),
+  );
+  return host;
+}
+
 /** Publishes nearly three seconds of the test source at once. */
-function publish(host: LiveHost): void {
+function publish(host: LiveHost, namespace = LIVE.namespace): void {
   const now = host.clock.now();
   const peer = host.relay.addPeer(LIVE.peer);
-  const publisher = new BroadcastPublisher({ peer, namespace: LIVE.namespace, date: () => host.clock.date() }, now);
+  const publisher = new BroadcastPublisher({ peer, namespace, date: () => host.clock.date() }, now);
   const source = new TestSource({ start: now });
   const until = (now + 2_900_000) as typeof now;
   for (let bytes = source.pollBytes(until); bytes !== undefined; bytes = source.pollBytes(until))
@@ -73,13 +91,13 @@ function publish(host: LiveHost): void {
 }
 
 /** Resolves with what was watched once there are `chunks` of it, or with why it cannot be. */
-function watch(host: LiveHost, chunks: number): Promise<string> {
+function watch(host: LiveHost, chunks: number, namespace = LIVE.namespace): Promise<string> {
   return new Promise((resolve) => {
     let count = 0;
     new BroadcastWatcher(
       {
         peer: host.relay.addPeer(LIVE.peer),
-        namespace: LIVE.namespace,
+        namespace,
         wait: 30_000,
         onBytes: () => {
           count += 1;
@@ -106,6 +124,17 @@ describe("a broadcast", () => {
     expect(media.sort()).toEqual(["live/clock/audio2 2", "live/clock/video1 2"]);
     const stranger = connect("h3", "other", { ask: [LIVE.namespace] });
     expect(await watch(stranger, 20)).toBe("unauthorized");
+  });
+
+  test("is published over Warp, and watched over Warp, the base draft, and MoQ Transport", async () => {
+    const namespace = namespaceOf("live/warp");
+    publish(connectTo("h3", [], "send"), namespace);
+    const viewers = [
+      connectTo("h3", [], "receive"),
+      connectTo("http/1.1", ["warp-02"], "receive"),
+      connect("h3", "viewer", { ask: [namespace] }),
+    ];
+    expect(await Promise.all(viewers.map((host) => watch(host, 20, namespace)))).toEqual(viewers.map(() => "watched"));
   });
 
   test("is asked for by a relay whose viewers want it", async () => {
@@ -139,6 +168,9 @@ describe("a broadcast", () => {
     const client = { rejectUnauthorized: false, protocols: ["h3"] as const };
     const session = new WebTransport(`${server.url.href}?token=all`, { protocols: ["moq-99"], client });
     await expect(session.ready).rejects.toThrow("400");
+    const nameless = new WebTransport(`${server.url.href}?token=all`, { client });
+    await expect(nameless.ready).rejects.toThrow("404");
     session.close();
+    nameless.close();
   });
 });

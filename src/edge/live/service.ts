@@ -5,11 +5,18 @@ import { describeFault, detach, type Fault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import { respondText } from "../../host/http/respond-text.ts";
 import { KeptSession } from "../../host/live/kept-session.ts";
-import { chooseProtocol, LIVE_PROTOCOLS, LiveHost } from "../../host/live/live-relay.ts";
-import { namespaceOf } from "../../host/live/names.ts";
+import { chooseProtocol, isSegmentProtocol, LIVE_PROTOCOLS, LiveHost } from "../../host/live/live-relay.ts";
+import { namespaceOf, namespaceOfUrl } from "../../host/live/names.ts";
 import { WebTransportRefusal, WebTransportRequest } from "../../host/webtransport/web-transport-request.ts";
 import { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
-import { type Authorize, EVERYTHING, type Grant, type MoqPeer, type RelayStats } from "../../media/relay/index.ts";
+import {
+  type Authorize,
+  EVERYTHING,
+  type Grant,
+  type MoqPeer,
+  type RelayStats,
+  SEGMENT_PROTOCOLS,
+} from "../../media/relay/index.ts";
 import { fromStrictUtf8 } from "../../wire/text.ts";
 import type { Service } from "../running-server.ts";
 import { type LiveAnswer, type LiveOptions, type LiveRequest, type LiveUpstream, liveError } from "./options.ts";
@@ -95,8 +102,12 @@ export class LiveService implements Service {
     const request = new WebTransportRequest(exchange);
     const protocol = chooseProtocol(request.protocols);
     if (protocol === undefined) {
-      const offered = request.protocols.length === 0 ? "none" : request.protocols.join(", ");
-      respondText(exchange, 400, `the relay speaks ${LIVE_PROTOCOLS.join(", ")}; the client offers ${offered}`);
+      const spoken = [...LIVE_PROTOCOLS, ...SEGMENT_PROTOCOLS].join(", ");
+      respondText(exchange, 400, `the relay speaks ${spoken}; the client offers ${request.protocols.join(", ")}`);
+      return;
+    }
+    if (isSegmentProtocol(protocol) && (namespaceOfUrl(exchange.path)?.length ?? 0) === 0) {
+      respondText(exchange, 404, `${protocol} wants the name of a broadcast as the path, such as /live/room`);
       return;
     }
     const { maxSessions = DEFAULT_SESSIONS } = this.#options;
@@ -121,6 +132,7 @@ export class LiveService implements Service {
     this.#host.join(session, {
       role: "server",
       protocol: () => protocol,
+      broadcast: isSegmentProtocol(protocol) ? { namespace: namespaceOfUrl(exchange.path)! } : undefined,
       label: exchange.remoteAddress.address,
       grant,
       authorize: authorize === undefined ? undefined : this.#judgeTokens(requestOf(exchange, request.headers)),
@@ -129,7 +141,7 @@ export class LiveService implements Service {
       },
     });
     try {
-      request.accept({ protocol, origins }, session);
+      request.accept({ origins, ...(request.protocols.length === 0 ? {} : { protocol }) }, session);
     } catch (error) {
       this.#sessions -= 1;
       if (!(error instanceof WebTransportRefusal)) throw error;

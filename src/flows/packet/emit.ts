@@ -1,20 +1,10 @@
 /** Writes packets. */
 
 import { finishChecksum, sumWords } from "../../wire/checksum.ts";
+import { fromHex } from "../../wire/hex.ts";
 import { Writer } from "../../wire/writer.ts";
-import { HEADER_LENGTH, kindCode, typeOf, unitLength } from "./layout.ts";
-import {
-  type DatagramUnit,
-  MAX_PATH,
-  PACKET_HEADER,
-  PacketFlag,
-  PacketType,
-  type StreamUnit,
-  UNIT_HEADER,
-  type Unit,
-  UnitFlag,
-  VERSION,
-} from "./types.ts";
+import { kindCode, typeOf, unitHeader, unitLength } from "./layout.ts";
+import { MAX_PATH, PACKET_HEADER, PacketFlag, PacketType, type Unit, UnitFlag, VERSION } from "./types.ts";
 
 /** What a packet says beside its units. */
 export interface PacketHead {
@@ -73,13 +63,12 @@ function emitUnit(writer: Writer, unit: Unit, next: number, hasChecksum: boolean
   const start = writer.position;
   const type = typeOf(unit);
   const payload = unit.type === "datagram" || unit.type === "stream" ? unit.payload : undefined;
-  const header = unit.type === "unknown" ? UNIT_HEADER : HEADER_LENGTH[type]!;
   writer.uint8(type);
-  writer.uint8((unit.type === "ack" ? header + 2 * unit.runs.length : header) / 4);
+  writer.uint8(unitHeader(unit) / 4);
   writer.uint16(0);
   writer.uint16(payload?.length ?? 0);
   writer.uint8(next);
-  writer.uint8(unit.type === "datagram" || unit.type === "stream" ? flagsOf(unit) : 0);
+  writer.uint8(flagsOf(unit));
   emitFields(writer, unit);
   if (payload !== undefined) writer.write(payload);
   if (!hasChecksum) return;
@@ -88,8 +77,9 @@ function emitUnit(writer: Writer, unit: Unit, next: number, hasChecksum: boolean
   new Writer(writer.bytes, start + 2).uint16(sum === 0 ? 0xffff : sum);
 }
 
-function flagsOf(unit: DatagramUnit | StreamUnit): number {
-  if (unit.type === "stream") return unit.isFin ? UnitFlag.fin : 0;
+function flagsOf(unit: Unit): number {
+  if (unit.type === "stream" || unit.type === "confirm") return unit.isFin ? UnitFlag.fin : 0;
+  if (unit.type !== "datagram") return 0;
   const { part, isDiscardable } = unit;
   const isFirst = part === undefined || part.isFirst;
   const isLast = part === undefined || part.isLast;
@@ -112,8 +102,7 @@ function emitFields(writer: Writer, unit: Unit): void {
         writer.uint32(unit.offset % 0x1_0000_0000);
         return;
       }
-      writer.uint32(Math.floor(unit.offset / 0x1_0000_0000));
-      writer.uint32(unit.offset % 0x1_0000_0000);
+      emitUint53(writer, unit.offset);
       writer.uint16(unit.deadline);
       writer.uint8(unit.priority);
       writer.uint8(0);
@@ -125,6 +114,10 @@ function emitFields(writer: Writer, unit: Unit): void {
       writer.uint16(unit.period);
       writer.uint32(unit.maxUnit);
       writer.uint32(unit.cost);
+      if (unit.chain === undefined) return;
+      writer.write(fromHex(unit.chain.origin));
+      writer.uint32(unit.chain.number);
+      emitUint53(writer, unit.chain.base);
       return;
     case "close":
       writer.uint32(unit.flow);
@@ -157,7 +150,18 @@ function emitFields(writer: Writer, unit: Unit): void {
       writer.uint16(unit.window);
       writer.uint16(0);
       return;
+    case "confirm":
+      writer.uint32(unit.flow);
+      emitUint53(writer, unit.end);
+      writer.uint32(unit.late);
+      for (const run of unit.runs) writer.uint16(run);
+      return;
     case "unknown":
       return;
   }
+}
+
+function emitUint53(writer: Writer, value: number): void {
+  writer.uint32(Math.floor(value / 0x1_0000_0000));
+  writer.uint32(value % 0x1_0000_0000);
 }

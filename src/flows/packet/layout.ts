@@ -2,7 +2,10 @@
 
 import { FLOW_KINDS, UNIT_HEADER, type Unit, UnitType } from "./types.ts";
 
-/** Bytes of header by type, the general part included; that of ACK without its runs. */
+/** Bytes that OPEN has more if it names the flow's sender. */
+export const CHAIN_TAG = 20;
+
+/** Bytes of header by type, the general part included; without the runs of ACK and CONFIRM, and without the sender in OPEN. */
 export const HEADER_LENGTH: Readonly<Record<number, number>> = {
   [UnitType.statelessDatagram]: 12,
   [UnitType.statefulDatagram]: 20,
@@ -15,6 +18,7 @@ export const HEADER_LENGTH: Readonly<Record<number, number>> = {
   [UnitType.ack]: 16,
   [UnitType.resource]: 20,
   [UnitType.grant]: 24,
+  [UnitType.confirm]: 24,
 };
 
 /** The type that stands for a unit on the wire. */
@@ -31,13 +35,17 @@ export function typeOf(unit: Unit): number {
   }
 }
 
-/** Bytes of the unit on the wire. */
-export function unitLength(unit: Unit): number {
+/** Bytes of the unit's header on the wire. */
+export function unitHeader(unit: Unit): number {
   if (unit.type === "unknown") return UNIT_HEADER;
   const header = HEADER_LENGTH[typeOf(unit)]!;
-  if (unit.type === "ack") return header + 2 * unit.runs.length;
-  return unit.type === "datagram" || unit.type === "stream" ? header + unit.payload.length : header;
+  if (unit.type === "ack" || unit.type === "confirm") return header + 2 * unit.runs.length;
+  return unit.type === "open" && unit.chain !== undefined ? header + CHAIN_TAG : header;
 }
+
+/** Bytes of the unit on the wire. */
+export const unitLength = (unit: Unit): number =>
+  unit.type === "datagram" || unit.type === "stream" ? unitHeader(unit) + unit.payload.length : unitHeader(unit);
 
 /** The number of a kind in OPEN: that of its units' type. */
 export const kindCode = (kind: (typeof FLOW_KINDS)[number]): number => FLOW_KINDS.indexOf(kind) + 1;

@@ -57,6 +57,23 @@ const VECTORS: readonly (readonly [Unit, string])[] = [
     { type: "open", flow: 6, kind: "stateful-stream", priority: 3, period: 10, maxUnit: 1_000, cost: 250 },
     "10 06 0000 0000 00 00 00000006 04 03 000a 000003e8 000000fa",
   ],
+  [
+    {
+      type: "open",
+      flow: 6,
+      kind: "stateful-stream",
+      priority: 3,
+      period: 10,
+      maxUnit: 1_000,
+      cost: 250,
+      chain: { origin: "00112233445566aa", number: 5, base: 0x1_0000_0002 },
+    },
+    "10 0b 0000 0000 00 00 00000006 04 03 000a 000003e8 000000fa 00112233445566aa 00000005 00000001 00000002",
+  ],
+  [
+    { type: "confirm", flow: 6, end: 0x1_0000_0009, late: 3, isFin: true, runs: [0, 2, 1, 6] },
+    "17 08 0000 0000 00 01 00000006 00000001 00000009 00000003 0000 0002 0001 0006",
+  ],
   [{ type: "close", flow: 6, code: 4 }, "11 04 0000 0000 00 00 00000006 0004 0000"],
   [{ type: "pause", flow: 0, until: 0 }, "12 04 0000 0000 00 00 00000000 00000000"],
   [{ type: "resume", flow: 6, rate: 125_000 }, "13 04 0000 0000 00 00 00000006 0001e848"],
@@ -161,6 +178,11 @@ const flow = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 const part = fc
   .record({ message: uint(32), fragment: uint(8), isLast: fc.boolean(), deadline: uint(16), priority: uint(8) })
   .map((given) => ({ ...given, isFirst: given.fragment === 0 }));
+const chain = fc.record({
+  origin: fc.uint8Array({ minLength: 8, maxLength: 8 }).map(toHex),
+  number: uint(32),
+  base: fc.maxSafeNat(),
+});
 const unit: fc.Arbitrary<Unit> = fc.oneof(
   fc.record({
     type: fc.constant("datagram" as const),
@@ -197,6 +219,15 @@ const unit: fc.Arbitrary<Unit> = fc.oneof(
     period: uint(16),
     maxUnit: uint(32),
     cost: uint(32),
+    chain: fc.option(chain, { nil: undefined }),
+  }),
+  fc.record({
+    type: fc.constant("confirm" as const),
+    flow,
+    end: fc.maxSafeNat(),
+    late: uint(32),
+    isFin: fc.boolean(),
+    runs: fc.array(fc.tuple(uint(16), uint(16)), { maxLength: 20 }).map((pairs) => pairs.flat()),
   }),
   fc.record({ type: fc.constant("close" as const), flow: uint(32), code: uint(16) }),
   fc.record({ type: fc.constant("pause" as const), flow: uint(32), until: uint(32) }),

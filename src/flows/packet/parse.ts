@@ -2,10 +2,12 @@
 
 import { WireError } from "../../base/errors.ts";
 import { foldSum, sumWords } from "../../wire/checksum.ts";
+import { toHex } from "../../wire/hex.ts";
 import { Reader } from "../../wire/reader.ts";
 import { FlowPacketError } from "./errors.ts";
-import { HEADER_LENGTH } from "./layout.ts";
+import { CHAIN_TAG, HEADER_LENGTH } from "./layout.ts";
 import {
+  type ChainTag,
   FLOW_KINDS,
   type FlowPacket,
   MAX_PATH,
@@ -129,8 +131,7 @@ function parseFields(fields: Reader, code: number, flags: number, payload: Uint8
     }
     case UnitType.statefulStream: {
       const flow = flowId(fields);
-      const offset = fields.uint32() * 0x1_0000_0000 + fields.uint32();
-      if (offset + payload.length > Number.MAX_SAFE_INTEGER) throw new FlowPacketError("value", `offset ${offset}`);
+      const offset = uint53(fields, payload.length);
       const deadline = fields.uint16();
       const priority = fields.uint8();
       return { type: "stream", flow, isStateful: true, offset, deadline, priority, isFin: has(UnitFlag.fin), payload };
@@ -140,7 +141,8 @@ function parseFields(fields: Reader, code: number, flags: number, payload: Uint8
       const kind = FLOW_KINDS[fields.uint8() - 1];
       if (kind === undefined) throw new FlowPacketError("value", "OPEN of a kind that does not exist");
       const [priority, period] = [fields.uint8(), fields.uint16()];
-      return { type: "open", flow, kind, priority, period, maxUnit: fields.uint32(), cost: fields.uint32() };
+      const [maxUnit, cost, chain] = [fields.uint32(), fields.uint32(), parseChainTag(fields)];
+      return { type: "open", flow, kind, priority, period, maxUnit, cost, chain };
     }
     case UnitType.close:
       return { type: "close", flow: fields.uint32(), code: fields.uint16() };
@@ -150,9 +152,7 @@ function parseFields(fields: Reader, code: number, flags: number, payload: Uint8
       return { type: "resume", flow: fields.uint32(), rate: fields.uint32() };
     case UnitType.ack: {
       const [largest, delay] = [fields.uint32(), fields.uint32()];
-      const runs: number[] = [];
-      while (!fields.isAtEnd) runs.push(fields.uint16());
-      return { type: "ack", largest, delay, runs };
+      return { type: "ack", largest, delay, runs: parseRuns(fields) };
     }
     case UnitType.resource: {
       const [link, cpuFree, queue] = [fields.uint32(), fields.uint16(), fields.uint16()];
@@ -162,9 +162,32 @@ function parseFields(fields: Reader, code: number, flags: number, payload: Uint8
       const [flow, bytes, start] = [flowId(fields), fields.uint32(), fields.uint32()];
       return { type: "grant", flow, bytes, start, window: fields.uint16() };
     }
+    case UnitType.confirm: {
+      const [flow, end, late] = [flowId(fields), uint53(fields, 0), fields.uint32()];
+      return { type: "confirm", flow, end, late, isFin: has(UnitFlag.fin), runs: parseRuns(fields) };
+    }
     default:
       return { type: "unknown", code };
   }
+}
+
+function parseRuns(fields: Reader): number[] {
+  const runs: number[] = [];
+  while (!fields.isAtEnd) runs.push(fields.uint16());
+  return runs;
+}
+
+/** A longer header has options of a later version behind it; a shorter one does not name the sender. */
+function parseChainTag(fields: Reader): ChainTag | undefined {
+  if (fields.remaining < CHAIN_TAG) return undefined;
+  return { origin: toHex(fields.view(8)), number: fields.uint32(), base: uint53(fields, 0) };
+}
+
+/** Eight bytes, of a number that is still exact with `more` added. */
+function uint53(fields: Reader, more: number): number {
+  const value = fields.uint32() * 0x1_0000_0000 + fields.uint32();
+  if (value + more > Number.MAX_SAFE_INTEGER) throw new FlowPacketError("value", `offset ${value}`);
+  return value;
 }
 
 /** Data and OPEN name one flow; 0 stands for all of them. */

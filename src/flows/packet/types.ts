@@ -34,6 +34,7 @@ export const UnitType = {
   ack: 0x14,
   resource: 0x15,
   grant: 0x16,
+  confirm: 0x17,
 } as const;
 
 /** The last byte of a unit's general header. */
@@ -112,6 +113,18 @@ export interface OpenUnit {
   readonly maxUnit: number;
   /** Microseconds of the receiver's processor for each unit. */
   readonly cost: number;
+  /** Of flows that are confirmed by their last receiver. */
+  readonly chain?: ChainTag | undefined;
+}
+
+/** Who sends a flow, for receivers that it reaches through relays, and again after one of them failed. */
+export interface ChainTag {
+  /** Of the sender: 16 hexadecimal digits that nobody guesses. */
+  readonly origin: string;
+  /** The number of the flow at its sender, the same on every way. */
+  readonly number: number;
+  /** The byte of the whole stream at which this way begins. */
+  readonly base: number;
 }
 
 /** Ends a flow, or the session. */
@@ -172,6 +185,20 @@ export interface GrantUnit {
   readonly window: number;
 }
 
+/** What has reached the last receiver of a flow. Relays pass it on to the flow's sender. */
+export interface ConfirmUnit {
+  readonly type: "confirm";
+  readonly flow: number;
+  /** Bytes of the whole stream in order, or the highest number of a message plus one. */
+  readonly end: number;
+  /** Messages that came late, of all that have come. */
+  readonly late: number;
+  /** The end of the stream has arrived, too. */
+  readonly isFin: boolean;
+  /** Of messages: missing, there, …, downwards from `end`, as in ACK. */
+  readonly runs: readonly number[];
+}
+
 /** A unit that this version does not know. */
 export interface UnknownUnit {
   readonly type: "unknown";
@@ -179,7 +206,7 @@ export interface UnknownUnit {
 }
 
 /** Units that are repeated until they have arrived. */
-export type ControlUnit = OpenUnit | CloseUnit | PauseUnit | ResumeUnit | GrantUnit;
+export type ControlUnit = OpenUnit | CloseUnit | PauseUnit | ResumeUnit | GrantUnit | ConfirmUnit;
 /** What is chained in a packet. */
 export type Unit = DatagramUnit | StreamUnit | ControlUnit | AckUnit | ResourceUnit | UnknownUnit;
 

@@ -2,7 +2,7 @@
 
 import { RangeSet } from "../../base/range-set.ts";
 import { Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
-import type { Instant } from "../../base/time.ts";
+import { earliest, type Instant } from "../../base/time.ts";
 import type { StreamUnit } from "../packet/types.ts";
 import { expandSequence } from "../session/arrivals.ts";
 import { MAX_FLOW_MEMORY } from "../session/limits.ts";
@@ -17,6 +17,8 @@ export interface StreamPiece {
   readonly bytes: Uint8Array;
   /** Bytes before it that never came. */
   readonly skipped: number;
+  /** When the first of what could be read was due; undefined without a deadline. */
+  readonly due: Instant | undefined;
 }
 
 /** Bytes behind a gap, and when it will be skipped for them. */
@@ -36,6 +38,8 @@ export class ByteStream {
   readonly #gaps: (readonly [start: number, end: number])[] = [];
   #end: number | undefined;
   #inOrder = 0;
+  /** The earliest of what has come since everything was read. */
+  #due: Instant | undefined;
   #read = 0;
 
   constructor(flow: IncomingFlow) {
@@ -71,6 +75,7 @@ export class ByteStream {
     this.stats.repeated += Math.max(0, payload.length - added);
     this.stats.delivered += this.#inOrder - before;
     if (due !== undefined && now > due) this.stats.late += added;
+    if (added > 0) this.#due = earliest(this.#due, due);
     if (offset > this.#inOrder && due !== undefined) this.#beyond.push({ offset, due });
     return true;
   }
@@ -85,10 +90,12 @@ export class ByteStream {
     }
     const limit = this.#gaps[0] === undefined ? max : Math.min(max, this.#gaps[0][0] - this.#read);
     const bytes = this.#reassembler.read(limit);
-    if (bytes === undefined) return skipped === 0 ? undefined : { offset: this.#read, bytes: NOTHING, skipped };
+    const due = this.#due;
+    if (bytes === undefined) return skipped === 0 ? undefined : { offset: this.#read, bytes: NOTHING, skipped, due };
     const offset = this.#read;
     this.#read += bytes.length;
-    return { offset, bytes, skipped };
+    if (this.readable === 0) this.#due = undefined;
+    return { offset, bytes, skipped, due };
   }
 
   get nextTimeout(): Instant | undefined {

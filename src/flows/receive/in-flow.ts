@@ -1,7 +1,7 @@
 /** What the receiver knows of one flow, whatever its service. */
 
 import type { Instant } from "../../base/time.ts";
-import type { FlowKind, OpenUnit } from "../packet/types.ts";
+import type { ChainTag, FlowKind, OpenUnit } from "../packet/types.ts";
 
 /** The figures of a flow, for people and programs. */
 export interface InFlowStats {
@@ -25,15 +25,18 @@ export interface IncomingFlow {
   readonly maxUnit: number;
   /** Microseconds of our processor for each unit. */
   readonly cost: number;
+  /** Who sends it, if it may come through relays. */
+  readonly chain?: ChainTag | undefined;
 }
 
-export const incomingFlow = ({ flow: id, kind, priority, period, maxUnit, cost }: OpenUnit): IncomingFlow => ({
+export const incomingFlow = ({ flow: id, kind, priority, period, maxUnit, cost, chain }: OpenUnit): IncomingFlow => ({
   id,
   kind,
   priority,
   period,
   maxUnit,
   cost,
+  chain,
 });
 
 /** When the data of a unit is due, by our clock. */

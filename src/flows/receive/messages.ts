@@ -19,6 +19,10 @@ export interface WholeMessage {
   readonly number: number | undefined;
   /** True after its deadline. */
   readonly isLate: boolean;
+  /** When it is due by our clock; undefined without a deadline. */
+  readonly due: Instant | undefined;
+  /** Worth nothing after that. */
+  readonly isDiscardable: boolean;
 }
 
 interface Partial {
@@ -48,15 +52,15 @@ export class Messages {
 
   handle(unit: DatagramUnit, arrival: Arrival): MessageOutcome {
     const { part } = unit;
-    if (part === undefined) return this.#deliver(new Uint8Array(unit.payload), undefined, arrival);
+    if (part === undefined) return this.#deliver(unit, new Uint8Array(unit.payload), undefined, arrival);
     const number = expandSequence(part.message, this.#latest);
     if (number < this.#forgottenBelow || this.#done.has(number)) return this.#repeated();
     if (number > this.#latest) this.#latest = number;
     if (part.isFirst && part.isLast && !this.#partials.has(number)) {
       this.#settle(number);
-      return this.#deliver(new Uint8Array(unit.payload), number, arrival);
+      return this.#deliver(unit, new Uint8Array(unit.payload), number, arrival);
     }
-    return this.#collect(number, part, unit.payload, arrival);
+    return this.#collect(number, part, unit, arrival);
   }
 
   /** When an incomplete message is to be given up. */
@@ -75,7 +79,8 @@ export class Messages {
     }
   }
 
-  #collect(number: number, part: MessagePart, payload: Uint8Array, arrival: Arrival): MessageOutcome {
+  #collect(number: number, part: MessagePart, unit: DatagramUnit, arrival: Arrival): MessageOutcome {
+    const { payload } = unit;
     const until = arrival.due ?? after(arrival.now, PATIENCE);
     const partial = this.#partials.get(number) ?? { fragments: [], count: 0, bytes: 0, total: undefined, until };
     if (partial.fragments[part.fragment] !== undefined) return this.#repeated();
@@ -101,14 +106,19 @@ export class Messages {
       bytes.set(fragment, at);
       at += fragment.length;
     }
-    return this.#deliver(bytes, number, arrival);
+    return this.#deliver(unit, bytes, number, arrival);
   }
 
-  #deliver(bytes: Uint8Array, number: number | undefined, { due, now }: Arrival): WholeMessage {
+  #deliver(
+    { isDiscardable }: DatagramUnit,
+    bytes: Uint8Array,
+    number: number | undefined,
+    { due, now }: Arrival,
+  ): WholeMessage {
     const isLate = due !== undefined && now > due;
     this.stats.delivered += 1;
     if (isLate) this.stats.late += 1;
-    return { bytes, number, isLate };
+    return { bytes, number, isLate, due, isDiscardable };
   }
 
   #repeated(): "repeated" {

@@ -11,6 +11,8 @@ import { type Outlook, type OutQueue, type TakenUnit, wireDeadline } from "./que
 /** The fragment index has eight bits. */
 export const MAX_FRAGMENTS = 256;
 
+const WRAP = 0x1_0000_0000;
+
 /** One message that is not acknowledged. */
 class Message {
   readonly number: number;
@@ -77,7 +79,9 @@ export interface MessageOptions {
   /** When it is worth nothing any more. */
   readonly deadline?: Instant | undefined;
   /** True to drop it, once it would be late, instead of sending it late. */
-  readonly isDiscardable?: boolean;
+  readonly isDiscardable?: boolean | undefined;
+  /** Of a stateful message; they are counted from 0 by default. Each number is used once. */
+  readonly number?: number | undefined;
 }
 
 export class MessageQueue implements OutQueue {
@@ -111,9 +115,9 @@ export class MessageQueue implements OutQueue {
   }
 
   /** Keeps the bytes until they are acknowledged. */
-  push(payload: Uint8Array, { deadline, isDiscardable = false }: MessageOptions): void {
-    const message = new Message(this.#number, payload, { deadline, isDiscardable }, this.#fragmentSize);
-    this.#number = (this.#number + 1) % 0x1_0000_0000;
+  push(payload: Uint8Array, { deadline, isDiscardable = false, number = this.#number }: MessageOptions): void {
+    const message = new Message(number % WRAP, payload, { deadline, isDiscardable }, this.#fragmentSize);
+    this.#number = (number + 1) % WRAP;
     this.#buffered += payload.length;
     this.#open += 1;
     this.flow.stats.given += 1;

@@ -1,7 +1,7 @@
 /** What the sender knows of one flow: its service, what waits, and who holds it back. */
 
 import { after, type Instant, type Micros, since } from "../../base/time.ts";
-import type { FlowKind } from "../packet/types.ts";
+import type { ChainTag, FlowKind } from "../packet/types.ts";
 
 /** How a flow is opened. */
 export interface FlowOptions {
@@ -14,6 +14,8 @@ export interface FlowOptions {
   readonly maxUnit?: number;
   /** What a unit costs the receiver's processor. */
   readonly cost?: Micros;
+  /** Who sends it, if it may go through relays. */
+  readonly chain?: ChainTag | undefined;
 }
 
 /** The head of a queue, as the scheduler sees it. */
@@ -46,6 +48,7 @@ export class OutFlow {
   readonly period: Micros;
   readonly maxUnit: number;
   readonly cost: Micros;
+  readonly chain: ChainTag | undefined;
   readonly stats: OutFlowStats = { given: 0, acknowledged: 0, repeated: 0, expired: 0 };
   /** The application has ended it. */
   isClosed = false;
@@ -63,6 +66,7 @@ export class OutFlow {
     this.period = options.period ?? (0 as Micros);
     this.maxUnit = options.maxUnit ?? 0;
     this.cost = options.cost ?? (0 as Micros);
+    this.chain = options.chain;
   }
 
   /** Until then nothing leaves, unless there is a grant; Infinity until RESUME. */

@@ -4,7 +4,7 @@
  * has more to do than it can.
  */
 
-import { after, earliest, type Instant } from "../../base/time.ts";
+import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
 import type { Head, OutFlow } from "./out-flow.ts";
 import type { Outlook, OutQueue } from "./queue.ts";
 
@@ -55,7 +55,7 @@ export class Scheduler {
         continue;
       }
       const slack = this.#slack(head, flow, outlook);
-      if (!this.#mayLeave(flow, head, slack, outlook.now)) continue;
+      if (!this.#mayLeave(flow, head, slack, outlook)) continue;
       if (best !== undefined && !isBefore(flow, slack, sender.turn, best, bestSlack)) continue;
       best = sender;
       bestSlack = slack;
@@ -67,14 +67,17 @@ export class Scheduler {
     return deadline === undefined ? Number.POSITIVE_INFINITY : deadline - now - size * perByte - cost;
   }
 
-  #mayLeave(flow: OutFlow, head: Head, slack: number, now: Instant): boolean {
+  #mayLeave(flow: OutFlow, head: Head, slack: number, { now, oneWay }: Outlook): boolean {
     if (!flow.maySend(head.size, now)) {
       this.wakeAt = earliest(this.wakeAt, flow.nextChange(head.size, now));
       return false;
     }
-    const isEarly = this.holdsEarly && flow.period > 0 && slack !== Number.POSITIVE_INFINITY && slack > flow.period;
-    if (isEarly) this.wakeAt = earliest(this.wakeAt, after(now, Math.ceil(slack - flow.period) as never));
-    return !isEarly;
+    if (!this.holdsEarly || flow.period === 0 || slack === Number.POSITIVE_INFINITY) return true;
+    // It must cross the network, and queues in it may grow to twice what they are.
+    const early = Math.ceil(slack - flow.period - 2 * oneWay);
+    if (early <= 0) return true;
+    this.wakeAt = earliest(this.wakeAt, after(now, early as Micros));
+    return false;
   }
 }
 

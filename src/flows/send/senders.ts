@@ -2,7 +2,7 @@
 
 import type { Instant, Micros } from "../../base/time.ts";
 import { headerLength } from "../packet/emit.ts";
-import { HEADER_LENGTH, unitLength } from "../packet/layout.ts";
+import { CHAIN_TAG, HEADER_LENGTH, unitLength } from "../packet/layout.ts";
 import { type OpenUnit, type Unit, UnitType } from "../packet/types.ts";
 import { FLOW_CLOSE, FlowError } from "../session/errors.ts";
 import type { FlowEvent } from "../session/events.ts";
@@ -38,9 +38,9 @@ class OwnFlow implements Sender {
   }
 
   get open(): OpenUnit {
-    const { id: flow, kind, priority, period, maxUnit, cost } = this.flow;
+    const { id: flow, kind, priority, period, maxUnit, cost, chain } = this.flow;
     const milliseconds = Math.min(Math.round(period / 1_000), 0xffff);
-    return { type: "open", flow, kind, priority, period: milliseconds, maxUnit, cost };
+    return { type: "open", flow, kind, priority, period: milliseconds, maxUnit, cost, chain };
   }
 }
 
@@ -68,6 +68,11 @@ export class Senders {
     this.#next = isServer ? 1 : 2;
   }
 
+  /** True for a flow of ours, also if it is over. */
+  knows(id: number): boolean {
+    return id > 0 && id % 2 === this.#next % 2 && id < this.#next;
+  }
+
   get size(): number {
     return this.#flows.size;
   }
@@ -82,7 +87,8 @@ export class Senders {
     this.#next += 2;
     const flow = new OutFlow(id, options);
     const isDatagram = options.kind.endsWith("datagram");
-    const queue = isDatagram ? new MessageQueue(flow, this.#largestUnit) : new StreamQueue(flow, options.lifetime);
+    const largestUnit = this.#largestUnit - (flow.chain === undefined ? 0 : CHAIN_TAG);
+    const queue = isDatagram ? new MessageQueue(flow, largestUnit) : new StreamQueue(flow, options.lifetime);
     const own = new OwnFlow(flow, queue);
     this.#flows.set(id, own);
     if (this.#isAllPaused) flow.pause(Number.POSITIVE_INFINITY as Instant);
@@ -114,15 +120,23 @@ export class Senders {
   }
 
   /** Returns how many of the bytes were taken. */
-  write(id: number, bytes: Uint8Array, now: Instant): number {
+  write(id: number, bytes: Uint8Array, now: Instant, due?: Instant): number {
     const own = this.#open(id);
     const { queue } = own;
     if (!(queue instanceof StreamQueue)) throw new FlowError("FLOW_KIND", `flow ${id} carries messages: send them`);
     const count = Math.min(bytes.length, MAX_SEND_BUFFER - queue.buffered);
     if (count < bytes.length) own.wasFull = true;
-    if (count > 0) queue.push(bytes.subarray(0, count), now);
+    if (count > 0) queue.push(bytes.subarray(0, count), now, due);
     this.scheduler.add(own);
     return Math.max(0, count);
+  }
+
+  /** Leaves bytes of a stream out that nobody has. */
+  skip(id: number, count: number): void {
+    const own = this.#open(id);
+    if (!(own.queue instanceof StreamQueue)) throw new FlowError("FLOW_KIND", `flow ${id} carries messages`);
+    own.queue.skip(count);
+    this.scheduler.add(own);
   }
 
   /** Nothing more is given to the flow; it ends when everything has arrived. */
@@ -186,7 +200,7 @@ export class Senders {
       const own = this.scheduler.next(outlook, passed) as OwnFlow | undefined;
       if (own === undefined) return;
       const isAnnounced = own.isOpen || announced.has(own.flow.id);
-      const taken = own.queue.take(isAnnounced ? filling.room : filling.room - OPEN_LENGTH, outlook);
+      const taken = own.queue.take(isAnnounced ? filling.room : filling.room - unitLength(own.open), outlook);
       if (taken === undefined) {
         passed.add(own);
         continue;
@@ -196,7 +210,7 @@ export class Senders {
         announced.add(own.flow.id);
         filling.units.push(own.open);
         filling.parts.push(new Announced(own));
-        filling.room -= OPEN_LENGTH;
+        filling.room -= unitLength(own.open);
       }
       const { unit, part } = taken;
       const size = unitLength(unit);
@@ -227,7 +241,8 @@ export class Senders {
 
   #endIfDone(own: OwnFlow): void {
     const { flow, queue } = own;
-    if (!flow.isClosed || !queue.isDone || !this.#flows.has(flow.id)) return;
+    // CLOSE must not overtake OPEN: a receiver would ignore it.
+    if (!flow.isClosed || !own.isOpen || !queue.isDone || !this.#flows.has(flow.id)) return;
     const code = FLOW_CLOSE.DONE.code;
     this.remove(flow.id);
     this.#outbox.push("close", { type: "close", flow: flow.id, code });
@@ -249,7 +264,7 @@ export class Senders {
     const own = this.#flows.get(id);
     if (own !== undefined) act(own);
     // A flow of ours that is over: the unit crossed our CLOSE.
-    return own !== undefined || (id % 2 === this.#next % 2 && id < this.#next);
+    return own !== undefined || this.knows(id);
   }
 }
 

@@ -51,6 +51,8 @@ export class StreamQueue implements OutQueue {
   readonly #lost = new RangeSet();
   /** Acknowledged, or given up. */
   readonly #settled = new RangeSet();
+  /** Skipped, and not passed yet. */
+  readonly #holes = new RangeSet();
   /** The first byte that is not settled. */
   #base = 0;
   /** The first byte that was never sent. */
@@ -74,13 +76,21 @@ export class StreamQueue implements OutQueue {
     return this.#isFinSettled && this.#base === this.#blocks.end;
   }
 
-  /** Copies the bytes. */
-  push(bytes: Uint8Array, now: Instant): void {
+  /** Copies the bytes. `due`: until when they are worth something, instead of the stream's lifetime. */
+  push(bytes: Uint8Array, now: Instant, due?: Instant): void {
     this.#blocks.append(bytes);
     this.flow.stats.given += bytes.length;
-    if (this.#lifetime !== undefined) {
-      this.#lifetimes.push({ end: this.#blocks.end, deadline: after(now, this.#lifetime) });
-    }
+    const deadline = due ?? (this.#lifetime === undefined ? undefined : after(now, this.#lifetime));
+    if (deadline !== undefined) this.#lifetimes.push({ end: this.#blocks.end, deadline });
+  }
+
+  /** Bytes that nobody has: the receiver skips them, once it knows that they will not come. */
+  skip(count: number): void {
+    const start = this.#blocks.end;
+    this.#blocks.append(new Uint8Array(count));
+    this.#holes.add(start, start + count);
+    this.flow.stats.given += count;
+    this.flow.stats.expired += this.#settle(start, start + count);
   }
 
   finish(): void {
@@ -149,7 +159,10 @@ export class StreamQueue implements OutQueue {
   #upcoming({ now, oneWay }: Outlook): readonly [start: number, end: number] | undefined {
     this.#expire(now, oneWay);
     if (!this.#lost.isEmpty) return [this.#lost.start(0), this.#lost.end(0)];
-    const limit = Math.min(this.#blocks.end, this.#base + STREAM_WINDOW);
+    if (this.#holes.has(this.#next)) this.#next = this.#holes.end(0);
+    if (!this.#holes.isEmpty) this.#holes.remove(0, this.#next);
+    const hole = this.#holes.isEmpty ? this.#blocks.end : this.#holes.start(0);
+    const limit = Math.min(hole, this.#base + STREAM_WINDOW);
     if (this.#next < limit) return [this.#next, limit];
     const isEndLeft = this.#isFinished && !this.#isFinSent && this.#next === this.#blocks.end;
     return isEndLeft ? [this.#next, this.#next] : undefined;

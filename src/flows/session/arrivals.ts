@@ -55,15 +55,20 @@ export class Arrivals {
     if (this.#pending === 0) return undefined;
     this.#pending = 0;
     this.#due = undefined;
-    const runs: number[] = [];
-    const set = this.#seen;
-    for (let index = set.size - 1, above = this.#largest + 1; index >= 0; index -= 1) {
-      if (!addRun(runs, above - set.end(index), set.end(index) - set.start(index))) break;
-      above = set.start(index);
-    }
+    const runs = runsOf(this.#seen, this.#largest + 1);
     const delay = Math.min(since(this.#largestAt, now), 0xffff_ffff);
     return { type: "ack", largest: this.#largest % WRAP, delay, runs };
   }
+}
+
+/** What is missing below `end` and what is there, downwards; as much as an acknowledgement holds. */
+export function runsOf(set: RangeSet, end: number): number[] {
+  const runs: number[] = [];
+  for (let index = set.size - 1, above = end; index >= 0; index -= 1) {
+    if (!addRun(runs, above - set.end(index), set.end(index) - set.start(index))) break;
+    above = set.start(index);
+  }
+  return runs;
 }
 
 /** Adds a gap and what is below it, in as many pairs as 16 bits need. False if there is no room for all of it. */
@@ -82,10 +87,15 @@ function addRun(runs: number[], missing: number, there: number): boolean {
 
 /** Calls back with each range [start, end) that an acknowledgement reports, the highest one first. */
 export function forEachRange(unit: AckUnit, expected: number, visit: (start: number, end: number) => void): void {
-  let above = expandSequence(unit.largest, expected) + 1;
-  for (let at = 0; at + 1 < unit.runs.length && at < 2 * MAX_ACK_PAIRS; at += 2) {
-    const end = above - unit.runs[at]!;
-    const start = end - unit.runs[at + 1]!;
+  forEachRun(unit.runs, expandSequence(unit.largest, expected) + 1, visit);
+}
+
+/** Calls back with each range [start, end) below `top` that the runs say is there. */
+export function forEachRun(runs: readonly number[], top: number, visit: (start: number, end: number) => void): void {
+  let above = top;
+  for (let at = 0; at + 1 < runs.length && at < 2 * MAX_ACK_PAIRS; at += 2) {
+    const end = above - runs[at]!;
+    const start = end - runs[at + 1]!;
     if (start < 0) return;
     if (end > start) visit(start, end);
     above = start;

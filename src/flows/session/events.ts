@@ -1,5 +1,7 @@
 /** What a session tells its application. */
 
+import type { Instant, Micros } from "../../base/time.ts";
+import type { ConfirmUnit } from "../packet/types.ts";
 import type { IncomingFlow } from "../receive/in-flow.ts";
 import type { WholeMessage } from "../receive/messages.ts";
 
@@ -27,10 +29,18 @@ export type FlowEvent =
   | { readonly type: "writable"; readonly flow: number }
   /** A flow of either side is over, with a code of FLOW_CLOSE or the application's. */
   | { readonly type: "closed"; readonly flow: number; readonly code: number }
-  /** The receiver holds a flow of ours back (0 for all of them), or lets it go on at `rate` bytes per second, 0 without a limit. */
-  | { readonly type: "paused"; readonly flow: number }
+  /** The receiver holds a flow of ours back (0 for all of them) until then, or for ever (Infinity), or lets it go on at `rate` bytes per second, 0 without a limit. */
+  | { readonly type: "paused"; readonly flow: number; readonly until: Instant }
   | { readonly type: "resumed"; readonly flow: number; readonly rate: number }
-  | { readonly type: "granted"; readonly flow: number; readonly bytes: number }
+  | {
+      readonly type: "granted";
+      readonly flow: number;
+      readonly bytes: number;
+      readonly start: Instant;
+      readonly window: Micros;
+    }
+  /** What of a flow of ours has reached its last receiver. */
+  | ConfirmUnit
   | { readonly type: "resources"; readonly resources: Resources }
   /** Nothing can be sent or received any more. */
   | { readonly type: "session-closed"; readonly code: number; readonly isOurs: boolean };

@@ -48,19 +48,27 @@ export class Recovery {
   readonly stats: RecoveryStats = { sent: 0, acknowledged: 0, lost: 0, timeouts: 0 };
   readonly #pacer: Pacer;
   readonly #packetSize: number;
+  readonly #initialRtt: Micros;
   /** By sequence number, in their order. */
   readonly #packets = new Map<number, SentPacket>();
   #next = 0;
   #largestAcked = -1;
   #lossTime: Instant | undefined;
-  #lastSent: Instant | undefined;
+  /** When an answer came that told something new, or the last timeout. */
+  #progressAt = 0 as Instant;
   #backoff = 0;
 
   constructor({ controller, packetSize, initialRtt, grain }: RecoveryOptions) {
     this.controller = controller;
     this.#packetSize = packetSize;
     if (initialRtt !== undefined) this.rtt.smoothed = initialRtt;
+    this.#initialRtt = initialRtt ?? micros(0);
     this.#pacer = new Pacer({ controller, rtt: this.rtt, datagramSize: { current: packetSize }, grain });
+  }
+
+  /** The least round trip; before one was measured, what the channel said. */
+  get minRtt(): Micros {
+    return this.rtt.hasSample ? this.rtt.min : this.#initialRtt;
   }
 
   /** The number of the next packet. */
@@ -97,7 +105,6 @@ export class Recovery {
     const delivery = this.controller.onPacketSent(size, now);
     this.#packets.set(sequence, { sequence, size, timeSent: now, inFlight: true, delivery, parts });
     this.#pacer.onSent(size, now);
-    this.#lastSent = now;
   }
 
   /** Returns false if the peer acknowledges what was never sent. */
@@ -126,6 +133,7 @@ export class Recovery {
       this.rtt.update(since(largest.timeSent, now), delay, true, ACK_DELAY);
     }
     this.#backoff = 0;
+    this.#progressAt = now;
     this.stats.acknowledged += acked.length;
     this.controller.onPacketsAcked(acked, this.rtt, now);
     for (const { parts } of acked) for (const part of parts) part.onAcked(now);
@@ -135,15 +143,15 @@ export class Recovery {
 
   get nextTimeout(): Instant | undefined {
     if (this.#packets.size === 0) return undefined;
-    return earliest(this.#lossTime, after(this.#lastSent!, this.#timeout()));
+    return earliest(this.#lossTime, this.#answerDue());
   }
 
   handleTimeout(now: Instant): void {
     if (this.#lossTime !== undefined && this.#lossTime <= now) this.#detectLosses(now);
-    if (this.#packets.size === 0 || after(this.#lastSent!, this.#timeout()) > now) return;
+    if (this.#packets.size === 0 || this.#answerDue() > now) return;
     this.stats.timeouts += 1;
     this.#backoff += 1;
-    this.#lastSent = now;
+    this.#progressAt = now;
     // Their content is sent again; whether they were lost, the next answer tells. One comes of any packet.
     const oldest = [...this.#firstPackets(PROBES)];
     if (this.#backoff >= PERSISTENT) this.#lose(oldest, true, now);
@@ -171,6 +179,13 @@ export class Recovery {
       left -= 1;
       yield packet;
     }
+  }
+
+  /** From the oldest packet on, not from the latest one: who sends all the time would never notice that no answer comes. */
+  #answerDue(): Instant {
+    const [oldest] = this.#packets.values();
+    const from = Math.max(oldest!.timeSent, this.#progressAt) as Instant;
+    return after(from, this.#timeout());
   }
 
   #timeout(): Micros {

@@ -12,7 +12,7 @@ import { emitPacket, headerLength } from "../packet/emit.ts";
 import { FlowPacketError } from "../packet/errors.ts";
 import { unitLength } from "../packet/layout.ts";
 import { parsePacket } from "../packet/parse.ts";
-import { ALL_FLOWS, type FlowPacket, NO_DEADLINE, PacketFlag, type Unit } from "../packet/types.ts";
+import { ALL_FLOWS, type ConfirmUnit, type FlowPacket, NO_DEADLINE, PacketFlag, type Unit } from "../packet/types.ts";
 import type { StreamPiece } from "../receive/byte-stream.ts";
 import type { InFlowStats } from "../receive/in-flow.ts";
 import { Receivers } from "../receive/receivers.ts";
@@ -87,6 +87,7 @@ export class FlowSession {
   #closed: { readonly code: number; readonly isOurs: boolean } | undefined;
   /** A packet that says so is still to leave. */
   #owesClose = false;
+  #wantsProbe = false;
 
   constructor(options: FlowSessionOptions) {
     const { isServer, packetSize = DEFAULT_PACKET_SIZE, initialRtt, grain = millis(1), path = [] } = options;
@@ -139,10 +140,19 @@ export class FlowSession {
     return this.#senders.send(flow, message, options);
   }
 
-  /** Copies the bytes, and returns how many it took; if fewer than all, `writable` follows. */
-  write(flow: number, bytes: Uint8Array, now: Instant): number {
+  /**
+   * Copies the bytes, and returns how many it took; if fewer than all, `writable` follows. `due`: until when they are worth
+   * something, instead of the stream's lifetime.
+   */
+  write(flow: number, bytes: Uint8Array, now: Instant, due?: Instant): number {
     this.#checkOpen();
-    return this.#senders.write(flow, bytes, now);
+    return this.#senders.write(flow, bytes, now, due);
+  }
+
+  /** Leaves bytes of a stream out that nobody has: the receiver reads them as skipped. */
+  skip(flow: number, count: number): void {
+    this.#checkOpen();
+    this.#senders.skip(flow, count);
   }
 
   /** The flow ends when everything has arrived. */
@@ -154,7 +164,9 @@ export class FlowSession {
   /** Ends a flow of either side at once. */
   cancel(flow: number, code: number = FLOW_CLOSE.CANCELLED.code): void {
     if (this.#senders.remove(flow)) this.#outbox.push("close", { type: "close", flow, code });
-    else this.#receivers.refuse(flow, code);
+    else if (!this.#receivers.refuse(flow, code) && code === FLOW_CLOSE.BROKEN.code) {
+      this.#outbox.push("close", { type: "close", flow, code });
+    }
   }
 
   /** Figures of a flow of ours that is open. */
@@ -194,11 +206,22 @@ export class FlowSession {
     if (!this.#receivers.hold(flow, false, rate)) throw new FlowError("FLOW_UNKNOWN", `the peer sends no flow ${flow}`);
   }
 
-  /** Lets a paused flow send `bytes` within `window`. */
-  grant(flow: number, bytes: number, window: Micros): void {
+  /** Lets a paused flow send `bytes` within `window`, from `start` on, or from now. */
+  grant(flow: number, bytes: number, window: Micros, start?: Instant): void {
     if (!this.#receivers.has(flow)) throw new FlowError("FLOW_UNKNOWN", `the peer sends no flow ${flow}`);
     const milliseconds = Math.min(Math.ceil(window / 1_000), 0xffff);
-    this.#outbox.push("grant", { type: "grant", flow, bytes, start: 0, window: milliseconds });
+    const from = start === undefined ? 0 : timestampOf(start) || 1;
+    this.#outbox.push("grant", { type: "grant", flow, bytes, start: from, window: milliseconds });
+  }
+
+  /** Tells the sender of a flow what of it has reached us, its last receiver. */
+  confirm(unit: ConfirmUnit): void {
+    if (this.#closed === undefined) this.#outbox.push("confirm", unit);
+  }
+
+  /** Finds out whether the peer is there: without an answer, `silence` grows. */
+  probe(): void {
+    this.#wantsProbe = true;
   }
 
   /** What we can still take: the peer is told every 100 ms, and at once if it changed by a fifth. */
@@ -234,7 +257,7 @@ export class FlowSession {
     this.#clock.onPacket(packet.timestamp, now);
     this.#peerPath = packet.path;
     this.#drops.corrupt += packet.corrupt;
-    const sentAt = this.#clock.sentAt(packet.timestamp, this.#recovery.rtt.min, now);
+    const sentAt = this.#clock.sentAt(packet.timestamp, this.#recovery.minRtt, now);
     for (const unit of packet.units) {
       if (this.#closed === undefined) this.#handleUnit(unit, sentAt, now);
     }
@@ -329,6 +352,10 @@ export class FlowSession {
       case "grant":
         this.#onHold(unit, now);
         return;
+      case "confirm":
+        if (this.#senders.knows(unit.flow)) this.#events.push(unit);
+        else this.#drops.strays += 1;
+        return;
       case "ack":
         if (!this.#recovery.onAck(unit, now)) this.#drops.forged += 1;
         return;
@@ -344,6 +371,9 @@ export class FlowSession {
   #onClose(flow: number, code: number): void {
     if (flow === ALL_FLOWS) this.#end(code, false);
     else if (this.#senders.remove(flow)) this.#events.push({ type: "closed", flow, code });
+    // A relay has acknowledged it all, and could not bring it farther.
+    else if (code === FLOW_CLOSE.BROKEN.code && this.#senders.knows(flow))
+      this.#events.push({ type: "closed", flow, code });
     else if (!this.#receivers.onClose(flow, code)) this.#drops.strays += 1;
   }
 
@@ -357,7 +387,7 @@ export class FlowSession {
     if (unit.type === "pause") {
       const until = unit.until === 0 ? FOREVER : this.#toOurs(unit.until, now);
       if (until === undefined || until <= now || !this.#senders.pause(unit.flow, until)) this.#drops.forged += 1;
-      else this.#events.push({ type: "paused", flow: unit.flow });
+      else this.#events.push({ type: "paused", flow: unit.flow, until });
     } else if (unit.type === "resume") {
       const { flow, rate } = unit;
       if (this.#senders.resume(flow, rate === 0 ? undefined : rate, now))
@@ -368,13 +398,13 @@ export class FlowSession {
       const start = unit.start === 0 ? now : this.#toOurs(unit.start, now);
       const window = millis(unit.window);
       if (start === undefined || !this.#senders.grant(flow, bytes, start, window)) this.#drops.forged += 1;
-      else this.#events.push({ type: "granted", flow, bytes });
+      else this.#events.push({ type: "granted", flow, bytes, start, window });
     }
   }
 
   /** Undefined for a time that is too far away to be meant. */
   #toOurs(timestamp: number, now: Instant): Instant | undefined {
-    const at = this.#clock.toOurs(timestamp, this.#recovery.rtt.min, now);
+    const at = this.#clock.toOurs(timestamp, this.#recovery.minRtt, now);
     return Math.abs(at - now) > MAX_AHEAD ? undefined : at;
   }
 
@@ -406,7 +436,12 @@ export class FlowSession {
   }
 
   #owesProbe(now: Instant): boolean {
-    if (this.#recovery.silence > 0 && this.#recovery.outstanding === 0) return this.#isInUse;
+    if (this.#wantsProbe && this.#recovery.outstanding === 0) return true;
+    if (this.#recovery.outstanding === 0) {
+      // A server measures the round trip before it has something to say: deadlines are judged by it.
+      const isUnmeasured = this.#isServer && !this.#recovery.rtt.hasSample;
+      if (this.#recovery.silence > 0 || isUnmeasured) return this.#isInUse;
+    }
     return this.#isInUse && this.#lastSent !== undefined && after(this.#lastSent, KEEPALIVE_INTERVAL) <= now;
   }
 
@@ -415,6 +450,7 @@ export class FlowSession {
     const flags = isAwaited ? PacketFlag.ackRequested : 0;
     const head = { flags, sequence, timestamp: timestampOf(now), path: this.#path };
     const length = emitPacket(target, head, units, { hasChecksums: this.#hasChecksums });
+    if (isAwaited) this.#wantsProbe = false;
     this.#recovery.onSent(length, parts, isAwaited, now);
     this.#lastSent = now;
     return length;

@@ -79,7 +79,7 @@ export interface RaceOptions<Outcome> {
   onPreferred?(preferred: PreferredOutcome<Outcome>): void;
   /** True for an error that no other address would change. By default: a certificate that was refused. */
   isFinal?(error: unknown): boolean;
-  /** The error to reject with; without attempts, `why` says why there was none. By default, a `ClientError`. */
+  /** The error to reject with; without attempts, `why` says why there was none, and the error is that of the last lookup. By default, a `ClientError`. */
   failure?(attempts: readonly AttemptReport[], error: unknown, why: string): unknown;
 }
 
@@ -213,7 +213,7 @@ class RaceDriver<Outcome> {
 
   #failure(why: string, attempts: readonly AttemptReport[], error: unknown): unknown {
     const { host, failure } = this.#options;
-    if (failure !== undefined) return failure(attempts, error, why);
+    if (failure !== undefined) return failure(attempts, attempts.length === 0 ? this.#lookupError : error, why);
     if (attempts.length > 0) return failureOf(this.#options, attempts, error);
     const { local } = this.#options.settings;
     if (local !== undefined) return noSourceFor(host, local);

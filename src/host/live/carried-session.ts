@@ -1,6 +1,7 @@
 /** Carries sessions of live media over WebTransport: HTTP/3, the capsules of HTTP/2, and QMux over a WebSocket, which all are one `Session` here. */
 
 import type { Instant } from "../../base/time.ts";
+import type { OrderedCarrier } from "../../media/carrier.ts";
 import type { RoomyCarrier } from "../../media/relay/index.ts";
 import type { StreamDirection, StreamId } from "../../quic/transport.ts";
 import { isUnidirectional } from "../../quic/transport.ts";
@@ -13,7 +14,10 @@ import type {
   WebTransportSession,
 } from "../webtransport/web-transport-session.ts";
 
-/** A machine that speaks a dialect of live media over a carrier; `MoqPeer` is one. */
+/** What machines of all dialects need. */
+export type LiveCarrier = RoomyCarrier & OrderedCarrier;
+
+/** A machine that speaks a dialect of live media over a carrier, such as `MoqPeer` and `SegmentPeer`. */
 export interface CarriedSession {
   start(now: Instant): void;
   handleStream(stream: StreamId, direction: StreamDirection): void;
@@ -21,7 +25,11 @@ export interface CarriedSession {
   handleReset(stream: StreamId, code: number, now: Instant): void;
   handleStopped(stream: StreamId, code: number, now: Instant): void;
   handleWritable(stream: StreamId, now: Instant): void;
+  /** The peer has all of a stream. */
+  handleFinished?(stream: StreamId, now: Instant): void;
   handleStreamsAvailable(now: Instant): void;
+  /** The peer would like the session to end soon. */
+  handleDraining?(now: Instant): void;
   handleDatagram(bytes: Uint8Array, now: Instant): void;
   handleClosed(code: number, reason: string, now: Instant): void;
   nextTimeout(): Instant | undefined;
@@ -31,7 +39,7 @@ export interface CarriedSession {
 /** How a session is carried. */
 export interface CarryOptions {
   /** Makes the machine once the session is there. */
-  readonly create: (carrier: RoomyCarrier) => CarriedSession;
+  readonly create: (carrier: LiveCarrier) => CarriedSession;
   /** After anything happened: deadlines of others may have moved. */
   readonly onActivity: () => void;
   /** There was no session, or it is over. */
@@ -42,6 +50,9 @@ export interface CarryOptions {
 export function carry(target: WebTransportSession, options: CarryOptions): void {
   target.divert(new CarriedHandler(options));
 }
+
+/** The code of a session that nobody closed: 0 would be an end in order. */
+const CUT_OFF = 1;
 
 class CarriedHandler implements SessionHandler {
   readonly #options: CarryOptions;
@@ -63,7 +74,7 @@ class CarriedHandler implements SessionHandler {
   }
 
   fail(error: Error): void {
-    this.#carrier?.end(0, error.message);
+    this.#carrier?.end(CUT_OFF, error.message);
     this.#over(error);
   }
 
@@ -74,7 +85,7 @@ class CarriedHandler implements SessionHandler {
   }
 }
 
-class SessionCarrier implements RoomyCarrier {
+class SessionCarrier implements LiveCarrier {
   readonly #session: Session;
   readonly #surroundings: SessionSurroundings;
   readonly #options: CarryOptions;
@@ -91,7 +102,7 @@ class SessionCarrier implements RoomyCarrier {
     this.#options = options;
     const onFault = (fault: Fault): void => {
       surroundings.onFault(fault);
-      this.end(0, describeFault(fault));
+      this.end(CUT_OFF, describeFault(fault));
     };
     this.#timer = new MachineTimer(
       onFault,
@@ -132,9 +143,10 @@ class SessionCarrier implements RoomyCarrier {
     return this.#session.openStream(direction);
   }
 
-  write(stream: StreamId, bytes: Uint8Array, fin: boolean): void {
-    if (this.#session.write(stream, bytes, fin)) return;
+  write(stream: StreamId, bytes: Uint8Array, fin: boolean): boolean {
+    if (this.#session.write(stream, bytes, fin)) return true;
     if (!fin) this.#full.add(stream);
+    return false;
   }
 
   hasRoom(stream: StreamId): boolean {
@@ -199,12 +211,14 @@ class SessionCarrier implements RoomyCarrier {
         machine.handleDatagram(event.payload, now);
         break;
       case "closed":
-        this.end(event.info.closeCode, event.info.reason);
+        this.end(event.error === undefined ? event.info.closeCode : CUT_OFF, event.info.reason);
         break;
       case "finished":
         this.#full.delete(event.id);
+        machine.handleFinished?.(event.id, now);
         break;
       case "draining":
+        machine.handleDraining?.(now);
         break;
     }
   }

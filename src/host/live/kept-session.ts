@@ -1,12 +1,11 @@
 /** A session with another relay or a publisher that is opened again whenever it ends. */
 
 import { after, millis } from "../../base/time.ts";
-import type { MoqPeer } from "../../media/relay/index.ts";
-import { EVERYTHING } from "../../media/relay/index.ts";
+import { EVERYTHING, MoqPeer } from "../../media/relay/index.ts";
 import { reportFault } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import type { WebTransportSession } from "../webtransport/web-transport-session.ts";
-import { LIVE_PROTOCOLS, type LiveHost } from "./live-relay.ts";
+import { type BroadcastWish, LIVE_PROTOCOLS, type LiveHost } from "./live-relay.ts";
 
 /** What happens to a session that is kept open. */
 export type UpstreamEvent =
@@ -20,7 +19,9 @@ export interface KeptSessionOptions {
   readonly open: (protocols: readonly string[]) => WebTransportSession;
   /** The protocols to offer; all that are spoken by default. */
   readonly protocols?: readonly string[] | undefined;
-  /** SETUP was sent. */
+  /** What the session is of, if its protocol is Warp or the base draft. */
+  readonly broadcast?: BroadcastWish | undefined;
+  /** SETUP of MoQ Transport was sent. */
   readonly onPeer: (peer: MoqPeer) => void;
   readonly onEvent?: ((event: UpstreamEvent) => void) | undefined;
 }
@@ -54,27 +55,29 @@ export class KeptSession {
     const { open, protocols = LIVE_PROTOCOLS } = this.#options;
     const session = open(protocols);
     this.#session = session;
-    const { host, label, onPeer } = this.#options;
+    const { host, label, broadcast, onPeer } = this.#options;
     host.join(session, {
       role: "client",
       protocol: () => session.protocol || protocols[0]!,
       label,
       grant: EVERYTHING,
+      broadcast,
       onPeer: (peer) => {
         this.#delay = FIRST_DELAY;
         this.#options.onEvent?.({ type: "connected", protocol: session.protocol, reliability: session.reliability });
-        onPeer(peer);
+        if (peer instanceof MoqPeer) onPeer(peer);
       },
       // Another one takes over; this one ends by itself, or is ended by the peer.
-      onGoaway: () => session.close(),
-      onOver: (error) => this.#lost(session, error),
+      onGoaway: () => session.close(broadcast === undefined ? undefined : { closeCode: 1, reason: "asked to leave" }),
+      onOver: (error, isEnd) => this.#lost(session, error, isEnd),
     });
   }
 
-  #lost(session: WebTransportSession, error: Error | undefined): void {
+  #lost(session: WebTransportSession, error: Error | undefined, isEnd: boolean): void {
     if (this.#session !== session) return;
     this.#session = undefined;
-    if (this.#isClosed) return;
+    // There is nothing to return to.
+    if (this.#isClosed || isEnd) return;
     const retryIn = this.#delay;
     this.#delay = Math.min(LONGEST_DELAY, 2 * this.#delay);
     this.#options.onEvent?.({ type: "lost", error, retryIn });

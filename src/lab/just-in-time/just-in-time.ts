@@ -4,10 +4,12 @@ import type { Experiment, Row } from "../experiment.ts";
 import { part } from "../experiment.ts";
 import { product } from "../figures.ts";
 import { figureOf } from "../rows.ts";
+import { edge } from "./edge.ts";
 import { overFlows } from "./over-flows.ts";
 import { overQuic } from "./over-quic.ts";
 import { overUdpAndTcp } from "./over-udp-and-tcp.ts";
 import { overhead } from "./overhead.ts";
+import { overload } from "./overload.ts";
 import { BOTTLENECK, drive, QUEUE, UPLINK, VEHICLES } from "./road.ts";
 import { DEADLINE, TELEMETRY } from "./telemetry.ts";
 
@@ -62,7 +64,7 @@ export const justInTime: Experiment = {
   title: "Just-in-time flows",
   summary: "telemetry with deadlines beside uploads: UDP and TCP, QUIC, DFMP and DFCP",
   takes: "two minutes",
-  parts: [sharing, overhead],
+  parts: [sharing, overload, edge, overhead],
   claims: [
     {
       name: "urgent packets are not lost",
@@ -92,6 +94,32 @@ export const justInTime: Experiment = {
         const [flows, tcp] = [figure(rows, "upload", "flows", 1_000), figure(rows, "upload", "udp-tcp", 1_000)];
         if (flows === undefined || tcp === undefined) return undefined;
         return { ours: `${((100 * flows) / tcp).toFixed(0)} %`, met: flows >= 0.9 * tcp };
+      },
+    },
+    {
+      name: "an overloaded receiver slows uploads, and nothing else",
+      source: "the requirement of a shared computer; the load is ours",
+      theirs:
+        "with a tenth of the processor for 2 s, urgent flows keep their deadline, uploads are paused and resumed, and nothing is lost",
+      judge(rows) {
+        const at = (name: string): number | undefined => figureOf(rows, "overload", name, { order: "priority" });
+        const [missed, pauses, resumes, damaged] = [at("missed"), at("pauses"), at("resumes"), at("damaged")];
+        if (missed === undefined || pauses === undefined) return undefined;
+        return {
+          ours: `${missed} of ${at("packets")} lost or late, ${pauses} pauses, ${resumes} resumed, ${damaged} bytes lost or doubled`,
+          met: missed === 0 && pauses > 0 && pauses === resumes && damaged === 0,
+        };
+      },
+    },
+    {
+      name: "a relay may fail",
+      source: "the requirement of a chain of nodes; the failure is ours",
+      theirs: "no urgent packet is lost or late when the relay fails and is bypassed",
+      judge(rows) {
+        const missed = figureOf(rows, "edge", "missed", { way: "fails" });
+        if (missed === undefined) return undefined;
+        const longest = figureOf(rows, "edge", "longest", { way: "fails" });
+        return { ours: `${missed} lost or late, the slowest took ${longest} ms`, met: missed === 0 };
       },
     },
   ],

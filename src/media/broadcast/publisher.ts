@@ -1,55 +1,30 @@
 /** Publishes a live stream of fragmented MP4: a catalog, and a track for each of its tracks. It ends with `end`; a new one with the same namespace goes on. */
 
 import type { Instant } from "../../base/time.ts";
-import { concat, equalBytes, utf8 } from "../../wire/text.ts";
+import { concat, equalBytes } from "../../wire/text.ts";
 import { emitReferenceTime, type Track } from "../bmff/index.ts";
-import { catalogTrackOf, emitHang, emitMsf, HANG_TRACK, MSF_TRACK } from "../catalog/index.ts";
-import type { Namespace } from "../moq/model.ts";
 import { type MediaObject, type Notice, Packager, type PackagerOptions } from "../packager/index.ts";
-import { PLAIN_TRACK, type Refusal } from "../relay/model.ts";
-import type { RelayPeer, SubgroupSink, TrackSink } from "../relay/peer.ts";
+import { PublishedTracks, type PublishedTracksOptions, trackNameOf } from "./published-tracks.ts";
 
 /** What is published, and to whom. */
-export interface PublisherOptions extends Omit<PackagerOptions, "firstGroup"> {
-  readonly peer: RelayPeer;
-  readonly namespace: Namespace;
-  /** Milliseconds since 1970. Groups count from it, so that a publisher that returns goes on with larger numbers. */
-  readonly date: () => number;
+export interface PublisherOptions extends Omit<PackagerOptions, "firstGroup">, PublishedTracksOptions {
   /** What people should know of the input. */
   readonly onNotice?: (notice: Notice) => void;
 }
-
-interface PublishedTrack {
-  readonly track: Track;
-  readonly name: string;
-  readonly sink: TrackSink;
-  run: SubgroupSink | undefined;
-}
-
-/** Subtitles and timed data have the priority of sound. */
-const PRIORITIES = { audio: 64, other: 64, video: 128 } as const;
-const CATALOG_PRIORITY = 0;
 
 /** Push bytes as they come. */
 export class BroadcastPublisher {
   readonly #options: PublisherOptions;
   readonly #packager: Packager;
-  readonly #tracks = new Map<number, PublishedTrack>();
-  /** MSF's and hang's: players look for one or the other. */
-  readonly #msf: TrackSink;
-  readonly #hang: TrackSink;
-  #catalogGroup: number;
+  readonly #tracks: PublishedTracks;
   #objects = 0;
   #bytes = 0;
 
   /** Throws an Error if the peer may not publish there. */
   constructor(options: PublisherOptions, now: Instant) {
     this.#options = options;
-    const firstGroup = options.date();
-    this.#packager = new Packager({ ...options, firstGroup });
-    this.#catalogGroup = firstGroup;
-    this.#msf = this.#publish(MSF_TRACK, CATALOG_PRIORITY, now);
-    this.#hang = this.#publish(HANG_TRACK, CATALOG_PRIORITY, now);
+    this.#packager = new Packager({ ...options, firstGroup: options.date() });
+    this.#tracks = new PublishedTracks(options, now);
   }
 
   /** Objects so far, and their bytes. */
@@ -59,7 +34,7 @@ export class BroadcastPublisher {
 
   /** Names of the tracks. */
   get tracks(): readonly string[] {
-    return [...this.#tracks.values()].map(({ name }) => name);
+    return this.#tracks.names;
   }
 
   /** The next bytes, cut anywhere. Throws a `BmffError`. */
@@ -73,20 +48,7 @@ export class BroadcastPublisher {
 
   /** The broadcast is over. */
   end(now: Instant): void {
-    for (const { sink, run } of this.#tracks.values()) {
-      run?.end(now);
-      sink.end("track-ended", now);
-    }
-    this.#msf.end("track-ended", now);
-    this.#hang.end("track-ended", now);
-    this.#tracks.clear();
-  }
-
-  #publish(name: string, priority: number, now: Instant): TrackSink {
-    const { peer, namespace } = this.#options;
-    const sink = peer.publish({ namespace, name: utf8(name) }, { ...PLAIN_TRACK, priority }, now);
-    if ("reason" in sink) throw new Error(`cannot publish ${name}: ${(sink as Refusal).message}`);
-    return sink;
+    this.#tracks.end(now);
   }
 
   #poll(now: Instant): void {
@@ -99,49 +61,23 @@ export class BroadcastPublisher {
   }
 
   #replaceTracks(tracks: readonly Track[], now: Instant): void {
-    for (const [id, published] of this.#tracks) {
-      if (tracks.some((track) => track.id === id && equalBytes(track.init, published.track.init))) continue;
-      published.run?.end(now);
-      published.run = undefined;
-      if (tracks.some((track) => track.id === id)) continue;
-      published.sink.end("track-ended", now);
-      this.#tracks.delete(id);
+    const names = new Map(tracks.map((track) => [trackNameOf(track), track]));
+    for (const name of this.#tracks.names) if (!names.has(name)) this.#tracks.remove(name, now);
+    for (const [name, track] of names) {
+      const known = this.#tracks.get(name);
+      if (known !== undefined && equalBytes(track.init, known.track.init)) continue;
+      known?.run?.end(now);
+      this.#tracks.set(track, now);
     }
-    for (const track of tracks) {
-      const known = this.#tracks.get(track.id);
-      const name = known?.name ?? `${track.kind}${track.id}`;
-      const sink = known?.sink ?? this.#publish(name, PRIORITIES[track.kind], now);
-      this.#tracks.set(track.id, { track, name, sink, run: known?.run });
-    }
-    this.#sendCatalog(now);
-  }
-
-  #sendCatalog(now: Instant): void {
-    const tracks = [...this.#tracks.values()].map(({ track, name }) => catalogTrackOf(track, { name }));
-    const described = [...this.#tracks.values()].map(({ track, name }) => ({
-      ...catalogTrackOf(track, { name }),
-      // Readers of hang want it beside the CMAF header.
-      description: track.codec.configuration,
-    }));
-    this.#sendWhole(this.#msf, emitMsf({ tracks, generatedAt: this.#options.date() }), now);
-    this.#sendWhole(this.#hang, emitHang({ tracks: described }), now);
-    this.#catalogGroup += 1;
-  }
-
-  /** A group of one object. */
-  #sendWhole(sink: TrackSink, content: Uint8Array, now: Instant): void {
-    const run = sink.open(startOf(this.#catalogGroup, CATALOG_PRIORITY), now);
-    run?.object({ object: 0, properties: [], length: content.length, status: "normal" }, now);
-    run?.payload(content, now);
-    run?.end(now);
+    this.#tracks.sendCatalog(now);
   }
 
   #send(object: MediaObject, now: Instant): void {
-    const published = this.#tracks.get(object.track.id);
+    const published = this.#tracks.get(trackNameOf(object.track));
     if (published === undefined) return;
     if (object.object === 0) {
       published.run?.end(now);
-      published.run = published.sink.open(startOf(object.group, PRIORITIES[object.track.kind]), now);
+      published.run = published.open(object.group, now);
     }
     const bytes = this.#stamped(object);
     this.#objects += 1;
@@ -157,12 +93,3 @@ export class BroadcastPublisher {
     return concat(emitReferenceTime(stamp), bytes);
   }
 }
-
-const startOf = (group: number, priority: number) => ({
-  group,
-  subgroup: 0,
-  priority,
-  endsGroup: true,
-  isFromStart: true,
-  hasProperties: false,
-});

@@ -3,12 +3,13 @@
 import type { Instant } from "../../base/time.ts";
 import { equalBytes, utf8 } from "../../wire/text.ts";
 import { BmffError } from "../bmff/index.ts";
-import { type Catalog, CatalogError, type CatalogTrack, MSF_TRACK, parseMsf } from "../catalog/index.ts";
+import { MSF_TRACK } from "../catalog/index.ts";
 import type { Namespace } from "../moq/model.ts";
 import type { Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
 import type { RelayPeer, RelayView, ViewerStream, ViewOutlet } from "../relay/peer.ts";
 import { CatalogOutlet, Gathering } from "./gathering.ts";
 import { mergeInits, withTrackId } from "./merge.ts";
+import { isPlayable, type PlayableTrack, readCatalog } from "./playable.ts";
 
 /** What a watcher tells. */
 export interface WatcherEvents {
@@ -129,22 +130,6 @@ export class BroadcastWatcher {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.onEnd(reason);
-  }
-}
-
-/** A track whose CMAF header the catalog has. */
-export type PlayableTrack = CatalogTrack & { readonly init: Uint8Array };
-
-const isPlayable = (track: CatalogTrack): track is PlayableTrack =>
-  track.packaging === "cmaf" && track.init !== undefined;
-
-/** The catalog, or what is wrong with it. */
-function readCatalog(bytes: Uint8Array): Catalog | string {
-  try {
-    return parseMsf(bytes);
-  } catch (error) {
-    if (error instanceof CatalogError) return `the catalog cannot be read: ${error.message}`;
-    throw error;
   }
 }
 

@@ -40,4 +40,5 @@ export {
 } from "./peer.ts";
 export type { PeerOptions } from "./peer-state.ts";
 export { Relay } from "./relay.ts";
+export { SEGMENT_PROTOCOLS, SegmentPeer, type SegmentPeerOptions, type SegmentProtocol } from "./segments/index.ts";
 export type { RelayStats, TrackStats, ViewerStats } from "./stats.ts";

@@ -4,6 +4,7 @@ export type { IncomingFragment, IncomingSegment, SegmentEvent } from "./incoming
 export {
   type DroppedSegment,
   INIT_RANK,
+  type SegmentBeginning,
   type SegmentFormat,
   type SegmentLabel,
   SegmentPublisher,

@@ -23,14 +23,17 @@ export interface DroppedSegment {
   readonly code: number;
 }
 
+/** How a segment begins: what its first object says. */
+export type SegmentBeginning = Pick<MediaObject, "track" | "group" | "presentationTime">;
+
 /** How one protocol begins its streams. */
 export interface SegmentFormat {
   /** The place of a media segment among the others; higher is sooner. */
-  rankOf(object: MediaObject): number;
+  rankOf(beginning: SegmentBeginning): number;
   /** What stands before an initialization segment. */
   initHead(id: number): Uint8Array;
   /** What stands before a media segment. `rank` is its place. */
-  mediaHead(object: MediaObject, initId: number, rank: number): Uint8Array;
+  mediaHead(beginning: SegmentBeginning, initId: number, rank: number): Uint8Array;
 }
 
 /** Above those of all media, and exact. */
@@ -70,11 +73,14 @@ export class SegmentPublisher {
     if (before?.segment !== undefined) this.#endSegment(before, now);
     if (this.#isPaused || !object.isSync) return;
     const state = this.#stateOf(track, now);
-    const rank = this.#format.rankOf(object);
     state.group = group;
-    state.segment = this.queue.open(rank, { kind: "media", track, group });
-    this.queue.write(state.segment, this.#format.mediaHead(object, state.init.id, rank));
+    state.segment = this.#begin(object, state);
     this.queue.write(state.segment, object.bytes);
+  }
+
+  /** Begins a segment that its owner writes and ends, beside any others of the track. Undefined while paused. */
+  open(beginning: SegmentBeginning, now: Instant): OutgoingSegment<SegmentLabel> | undefined {
+    return this.#isPaused ? undefined : this.#begin(beginning, this.#stateOf(beginning.track, now));
   }
 
   /** Ends the segments that are open. The next object that a decoder can begin with opens another one. */
@@ -89,6 +95,14 @@ export class SegmentPublisher {
 
   get isPaused(): boolean {
     return this.#isPaused;
+  }
+
+  #begin(beginning: SegmentBeginning, { init }: TrackState): OutgoingSegment<SegmentLabel> {
+    const { track, group } = beginning;
+    const rank = this.#format.rankOf(beginning);
+    const segment = this.queue.open(rank, { kind: "media", track, group });
+    this.queue.write(segment, this.#format.mediaHead(beginning, init.id, rank));
+    return segment;
   }
 
   #endSegment(state: TrackState, now: Instant): void {

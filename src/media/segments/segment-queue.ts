@@ -30,6 +30,8 @@ export interface OutgoingSegment<Label> {
   readonly rank: number;
   /** True until it has been delivered or given up. */
   readonly isActive: boolean;
+  /** False while what was written waits for the carrier. */
+  readonly hasRoom: boolean;
 }
 
 export interface SegmentQueueOptions<Label> extends SegmentLimits {
@@ -46,7 +48,7 @@ class Sending<Label> implements OutgoingSegment<Label> {
   stream: StreamId | undefined = undefined;
   readonly chunks = new Fifo<Uint8Array>();
   queued = 0;
-  hasRoom = true;
+  isBlocked = false;
   hasEnded = false;
   /** The end was handed to the carrier. */
   hasFinished = false;
@@ -57,6 +59,10 @@ class Sending<Label> implements OutgoingSegment<Label> {
   constructor(label: Label, rank: number) {
     this.label = label;
     this.rank = rank;
+  }
+
+  get hasRoom(): boolean {
+    return !this.isActive || (this.stream !== undefined && !this.isBlocked);
   }
 }
 
@@ -137,7 +143,7 @@ export class SegmentQueue<Label> {
   handleWritable(stream: StreamId): void {
     const segment = this.#byStream.get(stream);
     if (segment === undefined) return;
-    segment.hasRoom = true;
+    segment.isBlocked = false;
     this.#flush(segment);
   }
 
@@ -194,13 +200,13 @@ export class SegmentQueue<Label> {
   #flush(segment: Sending<Label>): void {
     const { stream, chunks } = segment;
     if (stream === undefined) return;
-    while (segment.hasRoom && chunks.first !== undefined) {
+    while (!segment.isBlocked && chunks.first !== undefined) {
       const chunk = chunks.shift()!;
       segment.queued -= chunk.length;
       this.#queued -= chunk.length;
       const isLast = segment.hasEnded && chunks.first === undefined;
       segment.hasFinished = isLast;
-      segment.hasRoom = this.#options.carrier.write(stream, chunk, isLast);
+      segment.isBlocked = !this.#options.carrier.write(stream, chunk, isLast);
     }
     if (!segment.hasEnded || segment.hasFinished || chunks.first !== undefined) return;
     segment.hasFinished = true;

@@ -9,10 +9,17 @@ import { BmffError, type BmffLimits, type InitSegment } from "../bmff/index.ts";
 import type { OrderedCarrier, StreamDirection, StreamId } from "../carrier.ts";
 import type { MediaObject } from "../packager/index.ts";
 import type { SegmentEvent } from "./incoming.ts";
-import { type DroppedSegment, INIT_RANK, type SegmentFormat, SegmentPublisher } from "./publisher.ts";
+import {
+  type DroppedSegment,
+  INIT_RANK,
+  type SegmentBeginning,
+  type SegmentFormat,
+  type SegmentLabel,
+  SegmentPublisher,
+} from "./publisher.ts";
 import { type ReceiverLimits, SegmentReceiver } from "./receiver.ts";
 import type { RawFragment } from "./segment-boxes.ts";
-import { type SegmentLimits, SHED } from "./segment-queue.ts";
+import { type OutgoingSegment, type SegmentLimits, SHED } from "./segment-queue.ts";
 
 /** What any session of segments is made with. */
 export interface SegmentSessionOptions extends SegmentLimits, ReceiverLimits, BmffLimits {
@@ -136,6 +143,26 @@ export abstract class SegmentSession<Event extends { readonly type: string }> {
   /** Sends an object of the packager on the stream of its group. */
   publish(object: MediaObject, now: Instant): void {
     if (!this.#isClosed && !this.#isEnding) this.#publisher.publish(object, now);
+  }
+
+  /** Begins a segment that its owner writes and ends, beside any others of its track. Undefined if none may begin now. */
+  open(beginning: SegmentBeginning, now: Instant): OutgoingSegment<SegmentLabel> | undefined {
+    return this.#isClosed || this.#isEnding ? undefined : this.#publisher.open(beginning, now);
+  }
+
+  /** Appends to a segment of `open`; what belongs to one that was given up is dropped. */
+  write(segment: OutgoingSegment<SegmentLabel>, bytes: Uint8Array): void {
+    this.#publisher.queue.write(segment, bytes);
+  }
+
+  /** A segment of `open` is complete. */
+  finish(segment: OutgoingSegment<SegmentLabel>, now: Instant): void {
+    this.#publisher.queue.end(segment, now);
+  }
+
+  /** Gives a segment of `open` up. */
+  abandon(segment: OutgoingSegment<SegmentLabel>): void {
+    this.#publisher.queue.abandon(segment);
   }
 
   /** While paused, no segment begins; those that have begun go on to their end. */
