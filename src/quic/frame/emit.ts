@@ -58,8 +58,13 @@ export function emitAck(writer: Writer, received: RangeSet, delay: number, ecn: 
   return largest;
 }
 
-function emitAckFrame(writer: Writer, { largest, delay, ranges, ecn }: AckFrame): void {
-  writer.uint8(ecn === undefined ? 0x02 : 0x03);
+function emitAckFrame(writer: Writer, frame: AckFrame): void {
+  writer.uint8(frame.ecn === undefined ? 0x02 : 0x03);
+  emitAckFields(writer, frame);
+}
+
+/** The fields that ACK and PATH_ACK share. */
+export function emitAckFields(writer: Writer, { largest, delay, ranges, ecn }: AckFrame): void {
   writer.varint(largest);
   writer.varint(delay);
   writer.varint(ranges.length / 2 - 1);
@@ -202,6 +207,17 @@ export function emitNewConnectionId(
   resetToken: Uint8Array,
 ): void {
   writer.uint8(0x18);
+  emitIdFields(writer, sequence, retirePriorTo, connectionId, resetToken);
+}
+
+/** The fields that NEW_CONNECTION_ID and PATH_NEW_CONNECTION_ID share. */
+export function emitIdFields(
+  writer: Writer,
+  sequence: number,
+  retirePriorTo: number,
+  connectionId: Uint8Array,
+  resetToken: Uint8Array,
+): void {
   writer.varint(sequence);
   writer.varint(retirePriorTo);
   writer.uint8(connectionId.length);

@@ -34,6 +34,14 @@ export interface CryptoFrame {
   readonly data: Uint8Array;
 }
 
+export interface NewConnectionIdFrame {
+  readonly type: "new-connection-id";
+  readonly sequence: number;
+  readonly retirePriorTo: number;
+  readonly connectionId: Uint8Array;
+  readonly resetToken: Uint8Array;
+}
+
 /** draft-ietf-quic-ack-frequency §4. */
 export interface AckFrequencyFrame {
   readonly type: "ack-frequency";
@@ -76,13 +84,7 @@ export type Frame =
   | { readonly type: "data-blocked"; readonly limit: number }
   | { readonly type: "stream-data-blocked"; readonly id: StreamId; readonly limit: number }
   | { readonly type: "streams-blocked"; readonly direction: StreamDirection; readonly limit: number }
-  | {
-      readonly type: "new-connection-id";
-      readonly sequence: number;
-      readonly retirePriorTo: number;
-      readonly connectionId: Uint8Array;
-      readonly resetToken: Uint8Array;
-    }
+  | NewConnectionIdFrame
   | { readonly type: "retire-connection-id"; readonly sequence: number }
   | { readonly type: "path-challenge"; readonly data: Uint8Array }
   | { readonly type: "path-response"; readonly data: Uint8Array }

@@ -3,6 +3,7 @@
 /** Writes each frame, and computes the overhead of a STREAM frame. */
 export {
   emitAck,
+  emitAckFields,
   emitAckFrequency,
   emitConnectionClose,
   emitCrypto,
@@ -10,6 +11,7 @@ export {
   emitDatagram,
   emitFrame,
   emitHandshakeDone,
+  emitIdFields,
   emitImmediateAck,
   emitMaxData,
   emitMaxStreamData,
@@ -37,9 +39,10 @@ export type {
   EcnCounts,
   Frame,
   FrameType,
+  NewConnectionIdFrame,
   StreamFrame,
 } from "./frames.ts";
 /** Parses a single frame or a whole payload. */
-export { framesOf, parseFrame } from "./parse.ts";
+export { framesOf, longType, parseAckFields, parseFrame, parseIdFields } from "./parse.ts";
 /** Table 3 of RFC 9000, and what is derived from it. */
 export { FRAMES, type FrameRow, frameNumber, frameRow, isAckEliciting, isLegalAt } from "./table.ts";

@@ -14,7 +14,7 @@ import { transportError } from "../errors.ts";
 import { MAX_CONNECTION_ID_LENGTH } from "../packet/connection-id.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
 import { exceeds, nearest } from "../varint-limit.ts";
-import type { AckFrame, EcnCounts, Frame, FrameType } from "./frames.ts";
+import type { AckFrame, EcnCounts, Frame, FrameType, NewConnectionIdFrame } from "./frames.ts";
 import { FRAMES, type FrameRow, frameRow, isLegalAt } from "./table.ts";
 
 /** Where stream offsets end (RFC 9000 §4.5, §19.8): 2^62-1 is the last one that can be encoded. */
@@ -61,8 +61,8 @@ export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
 const unknownType = (type: VarInt) =>
   transportError("FRAME_ENCODING_ERROR", "frame", `unknown type ${formatVarInt(type)}`);
 
-/** A frame type of several bytes. */
-function longType(reader: Reader): VarInt {
+/** A frame type of several bytes, in its shortest and only legal form (RFC 9000 §12.4). */
+export function longType(reader: Reader): VarInt {
   const start = reader.position;
   let type: VarInt;
   try {
@@ -174,11 +174,16 @@ function parseResetStreamAt(reader: Reader) {
 
 /** RFC 9000 §19.3. */
 function parseAck(reader: Reader, number: number): AckFrame {
+  return parseAckFields(reader, "ACK", number === 0x03);
+}
+
+/** The fields that ACK and PATH_ACK share. `name` is the frame's, for errors. */
+export function parseAckFields(reader: Reader, name: string, hasEcn: boolean): AckFrame {
   const largest = reader.varint();
   const delay = reader.varint();
   const count = reader.varint();
   // Every range takes at least two bytes. An impossible count is rejected before allocating anything for it.
-  if (count * 2 > reader.remaining) throw transportError("FRAME_ENCODING_ERROR", "ACK", `${count} ranges do not fit`);
+  if (count * 2 > reader.remaining) throw transportError("FRAME_ENCODING_ERROR", name, `${count} ranges do not fit`);
   let rangeLargest = largest;
   let smallest = rangeLargest - reader.varint();
   const ranges = [smallest, rangeLargest];
@@ -188,8 +193,8 @@ function parseAck(reader: Reader, number: number): AckFrame {
     smallest = rangeLargest - reader.varint();
     ranges.push(smallest, rangeLargest);
   }
-  if (smallest < 0) throw transportError("FRAME_ENCODING_ERROR", "ACK", "a range goes below packet number 0");
-  return { type: "ack", largest, delay, ranges, ecn: number === 0x03 ? parseEcnCounts(reader) : undefined };
+  if (smallest < 0) throw transportError("FRAME_ENCODING_ERROR", name, "a range goes below packet number 0");
+  return { type: "ack", largest, delay, ranges, ecn: hasEcn ? parseEcnCounts(reader) : undefined };
 }
 
 /** RFC 9000 §19.3.2. */
@@ -230,19 +235,24 @@ function parseStream(reader: Reader, number: number) {
 }
 
 /** RFC 9000 §19.15. */
-function parseNewConnectionId(reader: Reader) {
+function parseNewConnectionId(reader: Reader): NewConnectionIdFrame {
+  return parseIdFields(reader, "NEW_CONNECTION_ID");
+}
+
+/** The fields that NEW_CONNECTION_ID and PATH_NEW_CONNECTION_ID share. `name` is the frame's, for errors. */
+export function parseIdFields(reader: Reader, name: string): NewConnectionIdFrame {
   const sequence = reader.varint();
   const retirePriorTo = reader.varint();
   if (retirePriorTo > sequence) {
-    throw transportError("FRAME_ENCODING_ERROR", "NEW_CONNECTION_ID", "Retire Prior To is above the sequence number");
+    throw transportError("FRAME_ENCODING_ERROR", name, "Retire Prior To is above the sequence number");
   }
   // RFC 9000 §5.1.1: sequence numbers go up by one, so no honest peer gets this far. All smaller ones are exact.
   if (sequence > Number.MAX_SAFE_INTEGER) {
-    throw transportError("PROTOCOL_VIOLATION", "NEW_CONNECTION_ID", "sequence numbers were skipped");
+    throw transportError("PROTOCOL_VIOLATION", name, "sequence numbers were skipped");
   }
   const length = reader.uint8();
   if (length < 1 || length > MAX_CONNECTION_ID_LENGTH) {
-    throw transportError("FRAME_ENCODING_ERROR", "NEW_CONNECTION_ID", `the connection id has ${length} bytes`);
+    throw transportError("FRAME_ENCODING_ERROR", name, `the connection id has ${length} bytes`);
   }
   const connectionId = reader.copy(length);
   const resetToken = reader.copy(STATELESS_RESET_TOKEN_LENGTH);
