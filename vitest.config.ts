@@ -21,7 +21,8 @@ const pure = layers.floors
   .slice(0, layers.lastPureFloor + 1)
   .flat()
   .map((folder) => `src/${folder}/**/*.test.ts`)
-  .concat(["simulator", "qlog", "tcp", "conformance"].map((folder) => `test/${folder}/**/*.test.ts`));
+  .concat(["simulator", "qlog", "tcp", "conformance"].map((folder) => `test/${folder}/**/*.test.ts`))
+  .concat("web/**/*.test.ts");
 /** Engines on those floors that use Node. Garbage collection calls them back, perhaps when another file is running. */
 const impure = layers.impure.map((folder) => `src/${folder}/**/*.test.ts`);
 

@@ -8,7 +8,7 @@ import { addServerOptions } from "./serve/flags.ts";
 
 const RELAY_HELP = `
 Examples:
-  nagare live relay                                          with a development certificate, on localhost
+  nagare live relay --test-source                            open the URL that it prints: a player, and something to play
   nagare live relay -p 443 -H :: --cert cert.pem --key key.pem --jwt-key key.jwk
   nagare live relay --upstream https://other.example/live     asks another relay for what nobody publishes here
 
@@ -76,6 +76,8 @@ export function registerLive(program: Command, io: Io): void {
     .addOption(new Option("--cache-size <size>", "memory for groups of all tracks").default("256 MiB"))
     .addOption(new Option("--cache-age <time>", "how long a group is kept").default("10s"))
     .addOption(new Option("--max-latency <time>", "how late a group may be for a slow viewer").default("2s"))
+    .addOption(new Option("--no-page", "no page with a player for browsers"))
+    .addOption(new Option("--test-source", "publish a clock and a beep as the broadcast clock"))
     .addHelpText("after", RELAY_HELP)
     .action(async (flags: RelayFlags) => (await import("./live/relay.ts")).runRelay(flags, io));
   addClientOptions(

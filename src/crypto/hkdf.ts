@@ -86,6 +86,32 @@ export function hkdfExpandLabel(
   return output.length === length ? output : output.slice(0, length);
 }
 
+/** HKDF-Expand-Label of any length, in blocks of a hash's length (RFC 5869 §2.3). Labels must be constants here, too. */
+export function hkdfExpandLabelLong(
+  engine: CryptoEngine,
+  hash: HashName,
+  secret: Uint8Array,
+  label: string,
+  context: Uint8Array,
+  length: number,
+): Uint8Array {
+  const hashLength = HASH_LENGTH[hash];
+  const most = 255 * hashLength;
+  if (length > most) throw new RangeError(`${length} bytes of a label; the limit is ${most}`);
+  const first = encodeInfo(label, context, length);
+  const output = new Uint8Array(length);
+  let block: Uint8Array = EMPTY;
+  for (let at = 0; at < length; at += hashLength) {
+    const input = new Uint8Array(block.length + first.length);
+    input.set(block);
+    input.set(first, block.length);
+    input[input.length - 1] = at / hashLength + 1;
+    block = engine.hmac(hash, secret, input);
+    output.set(block.subarray(0, length - at), at);
+  }
+  return output;
+}
+
 /** Derive-Secret (RFC 8446 §7.1), given the hash of the messages so far. */
 export const deriveSecret = (
   engine: CryptoEngine,

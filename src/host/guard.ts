@@ -60,6 +60,7 @@ export const ENTRIES = [
   // A relay of live media
   "live request",
   "live token",
+  "live test source",
   // Compression of responses
   "compression data",
   "compression end",

@@ -142,6 +142,9 @@ export interface StreamTransport {
   /** Counts work that the protocol did for the peer, apart from reading bytes. A small packet is 32. */
   countWork(work: number): void;
 
+  /** Keying material that both sides can derive, once the handshake is complete (RFC 8446 §7.5). Absent without TLS. */
+  exportKeyingMaterial?(label: string, context: Uint8Array, length: number): Uint8Array;
+
   /** Closes the connection with an application error code (CONNECTION_CLOSE 0x1d). */
   close(code: VarInt, phrase: string): void;
 }

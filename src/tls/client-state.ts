@@ -7,6 +7,7 @@ import type { SignatureSchemeName } from "../crypto/engine.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
 import type { OfferedShare } from "./client-offer.ts";
 import type { SessionOffer } from "./client-resumption.ts";
+import type { Exporter } from "./exporter.ts";
 import type { KeySchedule, TrafficSecrets } from "./key-schedule.ts";
 import type { ClientHello } from "./messages/client-hello.ts";
 import type { SessionBasis } from "./session.ts";
@@ -68,6 +69,7 @@ export type ClientState =
       readonly authenticated: Authenticated;
       readonly master: Uint8Array;
       readonly application: TrafficSecrets;
+      readonly exporter: Exporter;
     }
-  | { readonly type: "CONNECTED"; readonly tickets: TicketBasis }
+  | { readonly type: "CONNECTED"; readonly tickets: TicketBasis; readonly exporter: Exporter }
   | { readonly type: "FAILED" };

@@ -22,6 +22,7 @@ import {
   TLS_1_3,
 } from "./code-points.ts";
 import { protocolViolation } from "./errors.ts";
+import type { Exporter } from "./exporter.ts";
 import { EncryptionLevel, type TlsClientConfig, type TlsEvent, type TlsHandshake } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
@@ -59,6 +60,10 @@ class TlsClient implements TlsHandshake {
 
   get isComplete(): boolean {
     return this.#state.type === "CONNECTED";
+  }
+
+  get exporter(): Exporter | undefined {
+    return this.#state.type === "CONNECTED" ? this.#state.exporter : undefined;
   }
 
   pollTransmit() {
@@ -102,7 +107,7 @@ class TlsClient implements TlsHandshake {
         throw new ProtocolError("transport", entry, "certificate");
       }
       if (state.type === "WAIT_VERDICT")
-        this.#state = this.#complete(state.authenticated, state.master, state.application);
+        this.#state = this.#complete(state.authenticated, state.master, state.application, state.exporter);
       else this.#state = { ...state, accepted: true };
     });
   }
@@ -376,15 +381,22 @@ class TlsClient implements TlsHandshake {
     this.#transcript.append(message.bytes);
     this.#channel.readAt(EncryptionLevel.oneRtt);
     const master = schedule.masterSecret(handshakeSecret);
-    const application = schedule.applicationTraffic(master, this.#transcript.digest());
-    if (state.accepted) return this.#complete(authenticated, master, application);
-    return { type: "WAIT_VERDICT", authenticated, master, application };
+    const flight = this.#transcript.digest();
+    const application = schedule.applicationTraffic(master, flight);
+    const exporter = schedule.exporter(master, flight);
+    if (state.accepted) return this.#complete(authenticated, master, application, exporter);
+    return { type: "WAIT_VERDICT", authenticated, master, application, exporter };
   }
 
   // ---- The client's response ----
 
   /** The server's flight and its certificate are valid. */
-  #complete(authenticated: Authenticated, master: Uint8Array, application: TrafficSecrets): ClientState {
+  #complete(
+    authenticated: Authenticated,
+    master: Uint8Array,
+    application: TrafficSecrets,
+    exporter: Exporter,
+  ): ClientState {
     const { suite, group, alpn, schedule, traffic, signatureScheme, certificateRequest } = authenticated;
     if (certificateRequest !== undefined) {
       const { identity } = this.#config;
@@ -406,7 +418,7 @@ class TlsClient implements TlsHandshake {
     this.#channel.emit({ type: "complete", alpn, suite, group, serverName, signatureScheme, resumed });
     const resumptionMaster = schedule.resumptionMaster(master, this.#transcript.digest());
     const session = { serverName, alpn, suite: suite.name, transportParameters: authenticated.parameters };
-    return { type: "CONNECTED", tickets: { schedule, resumptionMaster, session } };
+    return { type: "CONNECTED", tickets: { schedule, resumptionMaster, session }, exporter };
   }
 
   #handleNewSessionTicket(state: ClientState & { type: "CONNECTED" }, message: HandshakeMessage): ClientState {

@@ -5,12 +5,18 @@
 
 import { alertError } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
+import type { Exporter } from "./exporter.ts";
 import { EncryptionLevel, type TlsHandshake } from "./handshake.ts";
 import { describeMessage, type HandshakeMessage } from "./messages/message.ts";
 
 export class CompletedTlsServer implements TlsHandshake {
   readonly isComplete = true;
+  readonly exporter: Exporter;
   #channel: CryptoChannel | undefined;
+
+  constructor(exporter: Exporter) {
+    this.exporter = exporter;
+  }
 
   start(): void {}
 

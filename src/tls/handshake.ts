@@ -9,6 +9,7 @@ import type { Instant } from "../base/time.ts";
 import type { CryptoEngine, GroupName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
 import type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 import type { CompressionAlgorithm } from "./code-points.ts";
+import type { Exporter } from "./exporter.ts";
 import type { ClientSession } from "./session.ts";
 import type { StrikeRegister } from "./strike-register.ts";
 import type { TicketKeys } from "./tickets.ts";
@@ -186,6 +187,8 @@ export interface TlsHandshake {
   /** Returns the next event; undefined if there is none. */
   pollEvent(): TlsEvent | undefined;
   readonly isComplete: boolean;
+  /** Once complete: keying material for applications (RFC 8446 §7.5). */
+  readonly exporter: Exporter | undefined;
   /** What can take over once everything was polled, to release the memory of the handshake. */
   readonly successor?: TlsHandshake | undefined;
 }

@@ -11,6 +11,8 @@ export type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 export { createTlsClient } from "./client.ts";
 /** The registered suites, groups and signature schemes. */
 export { CIPHER_SUITES, GROUPS, SIGNATURE_SCHEMES } from "./code-points.ts";
+/** Keying material for applications. */
+export type { Exporter } from "./exporter.ts";
 /** The contract with QUIC. */
 export * from "./handshake.ts";
 /** The server side of a handshake. */

@@ -7,6 +7,7 @@
 
 import { type CryptoEngine, HASH_LENGTH, type HashName } from "../crypto/engine.ts";
 import { deriveSecret, hkdfExpandLabel, hkdfExtract } from "../crypto/hkdf.ts";
+import { Exporter } from "./exporter.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -80,6 +81,11 @@ export class KeySchedule {
       client: this.deriveSecret(masterSecret, "c ap traffic", transcriptHash),
       server: this.deriveSecret(masterSecret, "s ap traffic", transcriptHash),
     };
+  }
+
+  /** Keying material for applications; the transcript ends with the server's Finished. */
+  exporter(masterSecret: Uint8Array, transcriptHash: Uint8Array): Exporter {
+    return new Exporter(this.#engine, this.#hash, this.deriveSecret(masterSecret, "exp master", transcriptHash));
   }
 
   /** The source of the PSKs of tickets; the transcript ends with the client's Finished. */

@@ -4,6 +4,7 @@
  * WAIT_FLIGHT2), and so is WAIT_EOED, because QUIC has no EndOfEarlyData (RFC 9001 §8.3).
  */
 
+import type { Exporter } from "./exporter.ts";
 import type { TlsEvent } from "./handshake.ts";
 import type { KeySchedule } from "./key-schedule.ts";
 import type { HandshakeMessage } from "./messages/message.ts";
@@ -20,6 +21,7 @@ export interface Agreed {
   /** Protects what the client sends next. */
   readonly clientSecret: Uint8Array;
   readonly completion: Completion;
+  readonly exporter: Exporter;
   /** True if the client can use tickets. */
   readonly acceptsTickets: boolean;
 }
@@ -38,5 +40,5 @@ export type ServerState =
   | { readonly type: "WAIT_FINISHED"; readonly agreed: Agreed; readonly accepted: boolean }
   /** The client's flight has been read, but the host is still validating its certificate. */
   | { readonly type: "WAIT_VERDICT"; readonly agreed: Agreed }
-  | { readonly type: "CONNECTED" }
+  | { readonly type: "CONNECTED"; readonly exporter: Exporter }
   | { readonly type: "FAILED" };

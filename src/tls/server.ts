@@ -12,6 +12,7 @@ import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
 import { GROUPS, LEGACY_VERSION, SIGNATURE_ALGORITHMS, TLS_1_3 } from "./code-points.ts";
 import { CompletedTlsServer } from "./completed-server.ts";
+import type { Exporter } from "./exporter.ts";
 import {
   EncryptionLevel,
   type TicketPolicy,
@@ -73,8 +74,13 @@ class TlsServer implements TlsHandshake {
     return this.#state.type === "CONNECTED";
   }
 
+  get exporter(): Exporter | undefined {
+    return this.#state.type === "CONNECTED" ? this.#state.exporter : undefined;
+  }
+
   get successor(): TlsHandshake | undefined {
-    return this.isComplete && !this.#channel.isPartial ? new CompletedTlsServer() : undefined;
+    const { exporter } = this;
+    return exporter !== undefined && !this.#channel.isPartial ? new CompletedTlsServer(exporter) : undefined;
   }
 
   pollTransmit() {
@@ -220,7 +226,8 @@ class TlsServer implements TlsHandshake {
     if (session === undefined) this.#sendCertificate(choice, hello.extensions.compress_certificate);
     this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
     const master = schedule.masterSecret(handshakeSecret);
-    const application = schedule.applicationTraffic(master, this.#transcript.digest());
+    const flight = this.#transcript.digest();
+    const application = schedule.applicationTraffic(master, flight);
     this.#log(hello, "CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
     this.#channel.emit({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
@@ -240,6 +247,7 @@ class TlsServer implements TlsHandshake {
         resumed: session !== undefined,
       },
       acceptsTickets: acceptsTickets(hello),
+      exporter: schedule.exporter(master, flight),
     };
     if (this.#config.clientCertificate !== undefined) return { type: "WAIT_CERT", agreed };
     return { type: "WAIT_FINISHED", agreed, accepted: true };
@@ -384,7 +392,7 @@ class TlsServer implements TlsHandshake {
     });
     this.#channel.emit(completion);
     if (agreed.acceptsTickets) this.#sendTicket(agreed);
-    return { type: "CONNECTED" };
+    return { type: "CONNECTED", exporter: agreed.exporter };
   }
 
   /** RFC 8446 §4.6.1 */

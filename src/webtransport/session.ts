@@ -31,6 +31,8 @@ export interface Carrier {
   setOrder(id: StreamId, order: StreamOrder): void;
   /** Copies the payload. */
   sendDatagram(payload: Uint8Array, expires?: Instant): SendDatagramResult;
+  /** Keying material of this session, at both sides the same. Absent if the carrier has none. */
+  exportKeyingMaterial?(label: Uint8Array, context: Uint8Array, length: number): Uint8Array;
   /** Asks the peer to end the session soon. */
   drain(): void;
   /** Ends the session and all its streams. */
@@ -158,6 +160,11 @@ export class Session {
     if (result === "queued") this.counts.datagramsSent += 1;
     else this.counts.datagramsRefused += 1;
     return result;
+  }
+
+  /** Keying material that belongs to this session; undefined if what carries it has none. */
+  exportKeyingMaterial(label: Uint8Array, context: Uint8Array, length: number): Uint8Array | undefined {
+    return this.isClosed ? undefined : this.#carrier.exportKeyingMaterial?.(label, context, length);
   }
 
   /** Asks the peer to end the session soon; nothing else changes. */

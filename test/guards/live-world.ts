@@ -3,6 +3,8 @@
 import { WebTransport } from "../../src/client/webtransport/index.ts";
 import { LiveService } from "../../src/edge/live/index.ts";
 import { startServer } from "../../src/edge/server.ts";
+import { LiveHost } from "../../src/host/live/live-relay.ts";
+import { publishTestSource } from "../../src/host/live/test-broadcast.ts";
 import { ControlCodec } from "../../src/media/moq/codec.ts";
 import { utf8 } from "../../src/wire/text.ts";
 import { all, closers, identities, log } from "./world.ts";
@@ -24,7 +26,13 @@ const session = async (): Promise<void> => {
   await all(writer.write(setup.slice()));
 };
 
+const source = async (): Promise<void> => {
+  const running = await publishTestSource(new LiveHost({}, ({ error }) => log(error.message)), "clock");
+  running.stop();
+};
+
 export const LIVE_TRAFFIC = {
   "live request": { run: session },
   "live token": { run: session },
+  "live test source": { run: source },
 };

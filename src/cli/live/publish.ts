@@ -1,10 +1,10 @@
 // Publishes standard input, or the test source, until it ends.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LiveHost } from "../../host/live/live-relay.ts";
+import { testSource } from "../../host/live/test-broadcast.ts";
 import { BmffError } from "../../media/bmff/index.ts";
 import { BroadcastPublisher } from "../../media/broadcast/index.ts";
 import { EVERYTHING } from "../../media/relay/index.ts";
-import { TestSource } from "../../media/test-source/index.ts";
 import { CliError, EXIT } from "../fail.ts";
 import { untilStopped } from "../interrupt.ts";
 import type { Io } from "../io.ts";
@@ -37,7 +37,7 @@ export async function runPublish(name: string, flags: PublishFlags, io: Io): Pro
       },
       clock.now(),
     );
-    const input = flags.testSource ? testSource(host) : io.stdin;
+    const input = flags.testSource ? testSource(host.clock) : io.stdin;
     await Promise.race([feed(publisher, host, input), stopped.promise, failed]);
     publisher.end(clock.now());
     host.arm();
@@ -65,16 +65,6 @@ async function feed(publisher: BroadcastPublisher, host: LiveHost, input: AsyncI
       hint: "ffmpeg writes it with -f mp4 -movflags +cmaf+frag_every_frame+skip_trailer pipe:1",
       cause,
     });
-  }
-}
-
-async function* testSource({ clock }: LiveHost): AsyncIterable<Uint8Array> {
-  const source = new TestSource({ start: clock.now(), wallClock: clock.date() });
-  for (;;) {
-    const now = clock.now();
-    const bytes = source.pollBytes(now);
-    if (bytes !== undefined) yield bytes;
-    else await sleep(Math.max(1, (source.nextTimeout() - now) / 1_000));
   }
 }
 

@@ -15,7 +15,10 @@ export interface SharedWebTransportOptions {
    * they count for HTTP/3 alone: a WebSocket obeys the browser's rules, as the page itself did. `requireUnreliable` rules it out.
    */
   readonly serverCertificateHashes?: readonly WebTransportHash[];
-  /** Connections are never shared by sessions of ours, so `true` has no effect, except that certificate hashes are then not allowed. */
+  /**
+   * True to share a connection over HTTP/3 with other sessions that allow it, have the same origin, and connect in the same way.
+   * Certificate hashes are then not allowed. Default: false, a connection of its own.
+   */
   readonly allowPooling?: boolean;
   /** True to use HTTP/3 or nothing. By default a session falls back to a WebSocket, where datagrams are late, never lost. */
   readonly requireUnreliable?: boolean;

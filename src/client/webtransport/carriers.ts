@@ -1,6 +1,6 @@
 /** The ways to a session: over HTTP/3, or over a WebSocket as QMux. */
 
-import { ClientError } from "../../host/client/errors.ts";
+import { ClientError, TunnelRefusedError } from "../../host/client/errors.ts";
 import type { Http3Connector } from "../../host/client/http3.ts";
 import type { DialOptions, Protocol } from "../../host/client/session.ts";
 import type { HostClock } from "../../host/clock.ts";
@@ -24,9 +24,7 @@ import { MAX_MESSAGE, offerOf, parseSubprotocol } from "../../webtransport/qmux/
 import type { ClientOptions } from "../options.ts";
 import { ConnectionPool } from "../pool.ts";
 import { openTunnel } from "../tunnel.ts";
-
-/** Milliseconds that the server has to end the session after we have closed it. */
-const CLOSE_TIMEOUT = 5_000;
+import { ownPlace, type Place, SharedConnections } from "./shared-connections.ts";
 
 /** A client's settings, and what it reads of a server's, for sessions over HTTP/2. */
 const HTTP2_SETTINGS = limitSettings(OWN_LIMITS);
@@ -56,6 +54,8 @@ export interface SessionRequest {
   readonly protocols: readonly string[];
   readonly client: WebTransportClientOptions;
   readonly certificateHashes: readonly Uint8Array[] | undefined;
+  /** True to share a connection with other sessions. */
+  readonly allowPooling: boolean;
   readonly clock: HostClock;
 }
 
@@ -65,8 +65,8 @@ export interface OpenedSession {
   begin(session: WebTransportSession): void;
 }
 
-/** Opens a session in the connections of a pool; the signal aborts the attempt. */
-type OpenIn = (request: SessionRequest, pool: ConnectionPool, signal: AbortSignal) => Promise<OpenedSession>;
+/** Opens a session in its place; the signal aborts the attempt. */
+type OpenIn = (request: SessionRequest, place: Place, signal: AbortSignal) => Promise<OpenedSession>;
 
 /** A way to a session. */
 export interface Way {
@@ -86,17 +86,43 @@ export function waysOf({ protocols, http2Capsules = false }: WebTransportClientO
 /** QMux in a WebSocket. */
 export const overWebSocket = (versions: readonly Protocol[]): Way => ({ versions, open: openQmux });
 
-/** Opens a session, in connections of its own. The signal aborts the attempt, and has no effect later. */
-export async function openSession(
-  { versions, open }: Way,
-  request: SessionRequest,
-  signal: AbortSignal,
-): Promise<OpenedSession> {
-  const { client, certificateHashes, clock } = request;
-  const pool = new ConnectionPool({ ...client, protocols: versions, http3: connector(client) }, clock, {
+/** Sessions that may share connections do so over HTTP/3, for the whole process. */
+const SHARED = new SharedConnections();
+
+/** Opens a session, in a connection of its own unless it may share one. The signal aborts the attempt, and has no effect later. */
+export async function openSession(way: Way, request: SessionRequest, signal: AbortSignal): Promise<OpenedSession> {
+  const { url, client } = request;
+  if (!request.allowPooling || !way.versions.includes("h3")) {
+    return openAt(ownPlace(poolOf(way, request)), way, request, signal);
+  }
+  const take = (isNew: boolean): Place =>
+    SHARED.take({ origin: url.origin, options: client }, () => poolOf(way, request), isNew);
+  const place = take(false);
+  try {
+    return await openAt(place, way, request, signal);
+  } catch (error) {
+    if (!place.isShared || signal.aborted || isAnswer(error)) throw error;
+    // The connection takes no more sessions, or has just been lost.
+    return openAt(take(true), way, request, signal);
+  }
+}
+
+/** True if the server has decided, and not for lack of room. */
+const isAnswer = (error: unknown): boolean => error instanceof TunnelRefusedError && error.status !== 429;
+
+function poolOf({ versions }: Way, { client, certificateHashes, clock }: SessionRequest): ConnectionPool {
+  return new ConnectionPool({ ...client, protocols: versions, http3: connector(client) }, clock, {
     certificateHashes,
     ...(versions.includes("h2") ? { http2Settings: HTTP2_SETTINGS } : {}),
   });
+}
+
+async function openAt(
+  place: Place,
+  { open }: Way,
+  request: SessionRequest,
+  signal: AbortSignal,
+): Promise<OpenedSession> {
   const attempt = new AbortController();
   const abort = guard(
     "client webtransport abort",
@@ -106,16 +132,16 @@ export async function openSession(
   signal.addEventListener("abort", abort, { once: true });
   try {
     if (signal.aborted) throw signal.reason;
-    return await open(request, pool, attempt.signal);
+    return await open(request, place, attempt.signal);
   } catch (error) {
-    await pool.destroy(error as Error);
+    await place.leave(error as Error);
     throw error;
   } finally {
     signal.removeEventListener("abort", abort);
   }
 }
 
-async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {
+async function openHttp3(request: SessionRequest, place: Place, signal: AbortSignal): Promise<OpenedSession> {
   const { url, fields, protocols, clock } = request;
   const offer = protocolOffer(protocols);
   const head = {
@@ -127,16 +153,17 @@ async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: 
     tunnel,
     exchange,
     fields: answered,
-  } = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  } = await openTunnel(place.pool.origin(url), { url, head, signal }, place.pool.settings);
   const protocol = chosenProtocol(answered, protocols, tunnel);
   return {
     begin(session) {
-      closeAfter(session, pool);
+      leaveAfter(session, place);
       session.begin(sessionIn(tunnel), {
         about: aboutClient(request, "h3", tunnel.sessionStreams?.terms().draft ?? "draft-02"),
         clock,
         onFault: (fault) => tunnel.reset(fault.error),
         protocol,
+        responseFields: answered,
         reliability: "supports-unreliable",
         rtt: () => {
           const stats = exchange.session?.stats();
@@ -148,11 +175,7 @@ async function openHttp3(request: SessionRequest, pool: ConnectionPool, signal: 
 }
 
 /** The capsules of HTTP/2. */
-async function openCapsules(
-  request: SessionRequest,
-  pool: ConnectionPool,
-  signal: AbortSignal,
-): Promise<OpenedSession> {
+async function openCapsules(request: SessionRequest, place: Place, signal: AbortSignal): Promise<OpenedSession> {
   const { url, fields, protocols, clock } = request;
   const init: FieldLine = ["webtransport-init", formatInit(OWN_LIMITS)];
   const head = {
@@ -160,7 +183,7 @@ async function openCapsules(
     authority: url.host,
     fields: [...fields, ...protocolOffer(protocols), init],
   };
-  const opened = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  const opened = await openTunnel(place.pool.origin(url), { url, head, signal }, place.pool.settings);
   const { tunnel, exchange, fields: answered } = opened;
   const protocol = chosenProtocol(answered, protocols, tunnel);
   const onFault = (fault: Fault): void => tunnel.reset(fault.error);
@@ -168,12 +191,13 @@ async function openCapsules(
   const { session: machine } = new CapsuleDriver(tunnel, { role: "client", peer, clock, onFault });
   return {
     begin(session) {
-      closeAfter(session, pool);
+      leaveAfter(session, place);
       session.begin(machine, {
         about: aboutClient(request, "h2", "capsules"),
         clock,
         onFault,
         protocol,
+        responseFields: answered,
         reliability: "reliable-only",
         rtt: () => ({ smoothed: undefined, min: undefined }),
       });
@@ -193,11 +217,11 @@ function chosenProtocol(answered: FieldSection, offered: readonly string[], tunn
   throw error;
 }
 
-async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: AbortSignal): Promise<OpenedSession> {
+async function openQmux(request: SessionRequest, place: Place, signal: AbortSignal): Promise<OpenedSession> {
   const { url, fields, protocols, clock } = request;
   const handshake = clientHandshake(offerOf(protocols));
   const head = { protocol: "websocket", authority: url.host, fields: [...fields, ...handshake.fields] };
-  const opened = await openTunnel(pool.origin(url), { url, head, signal }, pool.settings);
+  const opened = await openTunnel(place.pool.origin(url), { url, head, signal }, place.pool.settings);
   const { tunnel, exchange, fields: answered } = opened;
   const problem = handshake.problemWith(answered, exchange.session!.protocol);
   if (problem !== undefined) {
@@ -218,12 +242,13 @@ async function openQmux(request: SessionRequest, pool: ConnectionPool, signal: A
   });
   return {
     begin(session) {
-      closeAfter(session, pool);
+      leaveAfter(session, place);
       session.begin(machine, {
         about: aboutClient(request, "websocket", version),
         clock,
         onFault: (fault) => tunnel.reset(fault.error),
         protocol,
+        responseFields: answered,
         reliability: "reliable-only",
         rtt: () => ({ smoothed: undefined, min: undefined }),
       });
@@ -237,11 +262,10 @@ const aboutClient = (
   version: string,
 ): SessionAbout => ({ role: "client", url: url.href, origin: fieldValue(fields, "origin") ?? null, carrier, version });
 
-/** The server still has to hear of the end. */
-function closeAfter(session: WebTransportSession, pool: ConnectionPool): void {
+function leaveAfter(session: WebTransportSession, place: Place): void {
   const gone = session.closed.then(
-    () => pool.close({ timeout: CLOSE_TIMEOUT }),
-    (error: Error) => pool.destroy(error),
+    () => place.leave(undefined),
+    (error: Error) => place.leave(error),
   );
   detach("client webtransport closed", ignore, gone);
 }

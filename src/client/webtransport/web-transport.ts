@@ -43,7 +43,8 @@ export class WebTransport extends WebTransportSession {
     );
     const ways = waysOf(client).filter((each) => !options.requireUnreliable || each.versions.includes("h3"));
     if (ways.length === 0) throw new TypeError("client.protocols has no version of HTTP that can carry the session");
-    const request = { url: parsed, fields, protocols, client, certificateHashes, clock: systemClock };
+    const allowPooling = options.allowPooling === true;
+    const request = { url: parsed, fields, protocols, client, certificateHashes, allowPooling, clock: systemClock };
     const onFault = (fault: Fault): void => this.fail(sessionError(fault.error.message));
     detach("client webtransport connect", onFault, this.#connect(request, ways));
   }

@@ -40,6 +40,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (version) => {
         protocols: SUBPROTOCOLS,
         client: { rejectUnauthorized: false },
         certificateHashes: undefined,
+        allowPooling: false,
         clock: systemClock,
       },
       new AbortController().signal,
@@ -63,6 +64,7 @@ test.each(["http/1.1", "h2", "h3"] as const)(
       protocols: [],
       client: { rejectUnauthorized: false },
       certificateHashes: undefined,
+      allowPooling: false,
       clock: systemClock,
     };
     const connect = async (): Promise<WebTransportSession> => {

@@ -4,6 +4,7 @@ import { ServeError } from "../../host/listen/errors.ts";
 import type { UpstreamEvent } from "../../host/live/kept-session.ts";
 import type { WebTransportSession } from "../../host/webtransport/web-transport-session.ts";
 import type { RelayOptions } from "../../media/relay/index.ts";
+import type { LivePageOptions } from "./page.ts";
 
 /** Who wants to use the relay. */
 export interface LiveRequest {
@@ -36,6 +37,8 @@ export interface LiveOptions extends RelayOptions {
   readonly authorize?: LiveAuthorize | undefined;
   /** Origins of pages that may connect: "https://example.com", or "*", which is the default. */
   readonly origins?: readonly string[] | undefined;
+  /** A page for browsers, with a player, where sessions connect: true, or what it has to know. None by default. */
+  readonly page?: boolean | LivePageOptions | undefined;
   /** Sessions at a time; 10,000 by default. */
   readonly maxSessions?: number | undefined;
   /** Called with a line for each internal fault. Default: writes it to standard error. */

@@ -13,6 +13,7 @@ import { type Authorize, EVERYTHING, type Grant, type MoqPeer, type RelayStats }
 import { fromStrictUtf8 } from "../../wire/text.ts";
 import type { Service } from "../running-server.ts";
 import { type LiveAnswer, type LiveOptions, type LiveRequest, type LiveUpstream, liveError } from "./options.ts";
+import { broadcastsOf, LivePage } from "./page.ts";
 
 /** Milliseconds that peers have to leave when the server begins to close. */
 const GOAWAY_TIMEOUT = 10_000;
@@ -25,11 +26,13 @@ export class LiveService implements Service {
   readonly #host: LiveHost;
   readonly #log: (line: string) => void;
   readonly #upstreams: KeptSession[] = [];
+  readonly #page: LivePage | undefined;
   #sessions = 0;
 
   /** Throws a `ServeError` if an option is invalid. */
   constructor(options: LiveOptions = {}) {
-    const { authorize: _authorize, origins: _origins, maxSessions: _max, log, ...relay } = options;
+    const { authorize: _authorize, origins: _origins, maxSessions: _max, page = false, log, ...relay } = options;
+    this.#page = page === false ? undefined : new LivePage(page === true ? {} : page);
     this.#options = options;
     this.#log = log ?? ((line) => process.stderr.write(`${line}\n`));
     try {
@@ -80,6 +83,10 @@ export class LiveService implements Service {
 
   async #answer(exchange: ServerExchange): Promise<void> {
     if (!WebTransportRequest.isFor(exchange)) {
+      if (this.#page !== undefined) {
+        await this.#page.answer(exchange, broadcastsOf(this.stats().tracks));
+        return;
+      }
       respondText(exchange, 426, "this is a relay of live media: connect with WebTransport", [
         ["upgrade", "websocket"],
       ]);

@@ -80,6 +80,13 @@ export class NoExtendedConnectError extends ClientError {
   }
 }
 
+/** The server's settings allow no further WebTransport session on the connection. */
+export class TooManySessionsError extends ClientError {
+  constructor(allowed: number) {
+    super("PROTOCOL_UNAVAILABLE", `the server allows ${allowed} WebTransport sessions on a connection`);
+  }
+}
+
 /** The server answered a request for a tunnel with another response than one that opens it. */
 export class TunnelRefusedError extends ClientError {
   readonly status: number;

@@ -4,6 +4,7 @@ import { isHttp1Only } from "../../http/index.ts";
 import type { PartialPriority } from "../../http/priority/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import {
+  allowedSessions,
   type SessionStreams,
   takesSessions,
   WEBTRANSPORT_H3_PROTOCOL,
@@ -12,7 +13,7 @@ import {
 } from "../../webtransport/h3/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { H3TunnelDatagrams } from "../quic/h3-tunnel-datagrams.ts";
-import { asClientError, ClientError, NoExtendedConnectError } from "./errors.ts";
+import { asClientError, ClientError, NoExtendedConnectError, TooManySessionsError } from "./errors.ts";
 import type { ClientExchange, ClientRequestHead, Field, RequestContent, ResponseHandler } from "./session.ts";
 import { isForTunnel } from "./tunnel.ts";
 
@@ -92,6 +93,13 @@ export class H3ClientExchange implements ClientExchange {
     ) {
       this.#failSoon(new ClientError("PROTOCOL_UNAVAILABLE", "the server takes no WebTransport sessions"));
       return undefined;
+    }
+    if (protocol === WEBTRANSPORT_PROTOCOL && webTransport !== undefined) {
+      const allowed = allowedSessions(webTransport.terms(), this.#h3.peerSettings);
+      if (webTransport.sessions >= allowed) {
+        this.#failSoon(new TooManySessionsError(allowed));
+        return undefined;
+      }
     }
     const method = protocol === undefined ? this.#head.method : "CONNECT";
     const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));

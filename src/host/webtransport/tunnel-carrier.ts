@@ -113,6 +113,10 @@ class TunnelCarrier implements Carrier {
     return this.#control.send(payload, expires);
   }
 
+  exportKeyingMaterial(label: Uint8Array, context: Uint8Array, length: number): Uint8Array {
+    return this.#streams.exportKeyingMaterial(label, context, length);
+  }
+
   drain(): void {
     this.#control.sendCapsule(WebTransportCapsule.DRAIN);
   }

@@ -3,7 +3,9 @@
  * server gets it from `context.webtransport`, and the client's `WebTransport` is one that connects first.
  */
 
+import type { FieldSection } from "../../http/index.ts";
 import { isServerInitiated, isUnidirectional, type StreamDirection, type StreamId } from "../../quic/transport.ts";
+import { MAX_EXPORTER_FIELD } from "../../webtransport/h3/exporter-context.ts";
 import type { CloseInfo, Session, SessionCounts, SessionEvent } from "../../webtransport/index.ts";
 import type { HostClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
@@ -18,7 +20,13 @@ import {
   type WebTransportInspection,
 } from "./inspection.ts";
 import { ReceiveHalf, type WebTransportReceiveStream } from "./receive-stream.ts";
-import { SendHalf, type SendStreamOptions, WebTransportSendGroup, type WebTransportSendStream } from "./send-stream.ts";
+import {
+  copyOf,
+  SendHalf,
+  type SendStreamOptions,
+  WebTransportSendGroup,
+  type WebTransportSendStream,
+} from "./send-stream.ts";
 import { WebTransportBidirectionalStream } from "./streams.ts";
 
 /** Why a session closed. */
@@ -51,6 +59,8 @@ export interface SessionSurroundings {
   readonly onFault: (fault: Fault) => void;
   /** The subprotocol that both sides agreed on; "" if none. */
   readonly protocol: string;
+  /** At a client. */
+  readonly responseFields?: FieldSection;
   /** "reliable-only" if everything goes over TCP, where datagrams arrive late instead of never. */
   readonly reliability: "supports-unreliable" | "reliable-only";
   /** Milliseconds. */
@@ -98,6 +108,7 @@ export class WebTransportSession {
   #rejectClosed!: (reason: unknown) => void;
   #resolveDraining!: () => void;
   #end: { readonly info: CloseInfo | undefined; readonly error: WebTransportError | undefined } | undefined;
+  #responseHeaders: Headers | undefined;
   #number = 0;
   /** Milliseconds since 1970. */
   #openedAt = 0;
@@ -128,6 +139,14 @@ export class WebTransportSession {
     return this.#surroundings?.protocol ?? "";
   }
 
+  /** At a client, once it is ready: the fields of the server's response. */
+  get responseHeaders(): Headers | null {
+    const { responseFields } = this.#surroundings ?? {};
+    if (responseFields === undefined) return null;
+    this.#responseHeaders ??= new Headers(responseFields.map(([name, value]): [string, string] => [name, value]));
+    return this.#responseHeaders;
+  }
+
   /** What carries the session: HTTP/3 ("supports-unreliable"), or a WebSocket ("reliable-only"). */
   get reliability(): "pending" | "supports-unreliable" | "reliable-only" {
     return this.#surroundings?.reliability ?? "pending";
@@ -155,6 +174,30 @@ export class WebTransportSession {
     const { counts } = this.#readySession();
     const { smoothed, min } = this.#surroundings!.rtt();
     return { smoothedRtt: smoothed, minRtt: min, datagrams: this.#datagramStats(counts) };
+  }
+
+  /**
+   * Keying material of the TLS connection that belongs to this session: both sides derive the same bytes from the same label and
+   * context of at most 255 bytes each, and nobody else can. At most 4,096 bytes. Over HTTP/3 only: a NotSupportedError otherwise.
+   */
+  async exportKeyingMaterial(
+    label: ArrayBuffer | ArrayBufferView,
+    context: ArrayBuffer | ArrayBufferView,
+    outputLength: number,
+  ): Promise<Uint8Array> {
+    // The application may change its buffers while the session is not ready.
+    const [ownLabel, ownContext] = [exporterField("label", label), exporterField("context", context)];
+    if (!Number.isInteger(outputLength) || outputLength < 1 || outputLength > MAX_EXPORTED) {
+      throw new RangeError(`outputLength must be an integer from 1 to ${MAX_EXPORTED}`);
+    }
+    await this.ready.catch(() => undefined);
+    if (this.#end !== undefined) throw new DOMException("the session has ended", "InvalidStateError");
+    const material = this.#session?.exportKeyingMaterial(ownLabel, ownContext, outputLength);
+    if (material !== undefined) return material;
+    throw new DOMException(
+      `a session over ${this.#surroundings!.about.carrier} has no keying material`,
+      "NotSupportedError",
+    );
   }
 
   /** Beyond the W3C: everything that is known of the session now, once it is `ready`. */
@@ -371,6 +414,16 @@ export class WebTransportSession {
     else this.#rejectClosed(error);
     this.#rejectReady(ended);
   }
+}
+
+/** Bytes of keying material that can be exported at once: the W3C's least. */
+const MAX_EXPORTED = 4096;
+
+/** A copy; at most as long as a byte can say. */
+function exporterField(name: string, field: unknown): Uint8Array {
+  const bytes = copyOf(field);
+  if (bytes.length > MAX_EXPORTER_FIELD) throw new RangeError(`the ${name} has more than ${MAX_EXPORTER_FIELD} bytes`);
+  return bytes;
 }
 
 const NAMES = { bidi: "bidirectional", uni: "unidirectional" } as const;

@@ -1,12 +1,13 @@
 /** Watches a broadcast: reads its catalog, subscribes to its tracks, and makes one stream of fragmented MP4 of them. */
 
 import type { Instant } from "../../base/time.ts";
-import { concat, equalBytes, utf8 } from "../../wire/text.ts";
+import { equalBytes, utf8 } from "../../wire/text.ts";
 import { BmffError } from "../bmff/index.ts";
 import { type Catalog, CatalogError, type CatalogTrack, MSF_TRACK, parseMsf } from "../catalog/index.ts";
 import type { Namespace } from "../moq/model.ts";
-import type { ObjectHead, Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
+import type { Refusal, SubgroupStart, TrackEnd } from "../relay/model.ts";
 import type { RelayPeer, RelayView, ViewerStream, ViewOutlet } from "../relay/peer.ts";
+import { CatalogOutlet, Gathering } from "./gathering.ts";
 import { mergeInits, withTrackId } from "./merge.ts";
 
 /** What a watcher tells. */
@@ -150,80 +151,6 @@ function readCatalog(bytes: Uint8Array): Catalog | string {
 const sameTracks = (a: readonly PlayableTrack[], b: readonly PlayableTrack[]): boolean =>
   a.length === b.length &&
   a.every(({ name, init }, index) => name === b[index]!.name && equalBytes(init, b[index]!.init));
-
-/** Gathers the objects of a stream. */
-class Gathering implements ViewerStream {
-  readonly hasRoom = true;
-  readonly group: number;
-  readonly #onObject: (bytes: Uint8Array) => void;
-  readonly #onOver: () => void;
-  #length = 0;
-  #received = 0;
-  #pieces: Uint8Array[] = [];
-
-  constructor(group: number, onObject: (bytes: Uint8Array) => void, onOver: () => void) {
-    this.group = group;
-    this.#onObject = onObject;
-    this.#onOver = onOver;
-  }
-
-  object({ length }: ObjectHead): void {
-    this.#length = length;
-    this.#received = 0;
-    this.#pieces = [];
-  }
-
-  payload(bytes: Uint8Array): void {
-    this.#pieces.push(bytes);
-    this.#received += bytes.length;
-    if (this.#received < this.#length) return;
-    this.#onObject(concat(...this.#pieces));
-    this.#pieces = [];
-  }
-
-  end(): void {
-    this.#onOver();
-  }
-
-  reset(): void {
-    this.#onOver();
-  }
-}
-
-class CatalogOutlet implements ViewOutlet {
-  readonly #onCatalog: (bytes: Uint8Array, now: Instant) => void;
-  readonly #onEnd: (end: TrackEnd | Refusal) => void;
-  #now = 0 as Instant;
-
-  constructor(onCatalog: (bytes: Uint8Array, now: Instant) => void, onEnd: (end: TrackEnd | Refusal) => void) {
-    this.#onCatalog = onCatalog;
-    this.#onEnd = onEnd;
-  }
-
-  accept(_info: unknown, _largest: unknown, now: Instant): void {
-    this.#now = now;
-  }
-
-  refuse(refusal: Refusal): void {
-    this.#onEnd(refusal);
-  }
-
-  open({ group }: SubgroupStart): ViewerStream {
-    return new Gathering(
-      group,
-      (bytes) => this.#onCatalog(bytes, this.#now),
-      () => {},
-    );
-  }
-
-  datagram({ payload }: { readonly payload: Uint8Array }): void {
-    this.#onCatalog(payload, this.#now);
-  }
-
-  end(reason: TrackEnd): void {
-    this.#onEnd(reason);
-  }
-}
 
 /** Objects in order: those of a newer group wait until the older one is over. */
 class MediaOutlet implements ViewOutlet {

@@ -85,6 +85,10 @@ export class Connection implements StreamTransport, DatagramTransport {
     return this.#core.establishment.facts;
   }
 
+  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    return this.#core.handshake.exportKeyingMaterial(label, context, length);
+  }
+
   get isHandshakeComplete(): boolean {
     return this.#core.handshake.isComplete;
   }

@@ -80,6 +80,13 @@ export class Handshake implements HandshakeProgress {
     this.#pump();
   }
 
+  /** Keying material for the application (RFC 8446 §7.5). */
+  exportKeyingMaterial(label: string, context: Uint8Array, length: number): Uint8Array {
+    const { exporter } = this.#tls;
+    if (exporter === undefined) throw new TypeError("there is no keying material before the handshake is complete");
+    return exporter.export(label, context, length);
+  }
+
   /** RFC 9001 §4.1.2. */
   confirm(): void {
     this.isConfirmed = true;

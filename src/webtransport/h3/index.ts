@@ -3,6 +3,7 @@
 export { FlowCapsule, SessionError, SessionFlow } from "./session-flow.ts";
 export { SessionStreams, type SessionStreamsHandler } from "./session-streams.ts";
 export {
+  allowedSessions,
   DRAFT_02_REQUEST,
   DRAFT_02_RESPONSE,
   type NewerDrafts,

@@ -20,6 +20,7 @@ import { varintLength } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
 import { fromHttpCode, toHttpCode, WT_ERRORS } from "../error-codes.ts";
 import type { StreamOrder } from "../session.ts";
+import { exporterContext } from "./exporter-context.ts";
 import { FlowCapsule, SessionError, SessionFlow } from "./session-flow.ts";
 import { OLD_TERMS, type SessionTerms } from "./settings.ts";
 
@@ -149,6 +150,12 @@ export class SessionStreams implements StreamOwner {
     }
     const direction = type === FlowCapsule.MAX_STREAMS_BIDI ? "bidi" : "uni";
     if (flow.handleMaxStreams(direction, maximum)) this.announceCredit(direction);
+  }
+
+  /** §4.8 of the draft: sessions of a connection have different material. */
+  exportKeyingMaterial(label: Uint8Array, context: Uint8Array, length: number): Uint8Array {
+    const bound = exporterContext(this.sessionId, label, context);
+    return this.#transport.exportKeyingMaterial!("EXPORTER-WebTransport", bound, length);
   }
 
   open(direction: StreamDirection): StreamId | undefined {

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
 import { DEFAULT_SETTINGS } from "../../h3/settings.ts";
-import { type NewerDrafts, requestsSession, sessionTerms, takesSessions, webTransportSettings } from "./index.ts";
+import {
+  allowedSessions,
+  type NewerDrafts,
+  requestsSession,
+  sessionTerms,
+  takesSessions,
+  webTransportSettings,
+} from "./index.ts";
 import { OWN_FLOW } from "./session-flow.ts";
 
 const announced = (newer?: NewerDrafts) =>
@@ -65,4 +72,17 @@ test.each([
 ])("a server that announces %s takes sessions of ours, or does not", (_, h3Datagram, announced, expected) => {
   const extensions = Object.entries(announced).map(([id, value]) => ({ id: Number(id), value }));
   expect(takesSessions({ ...DEFAULT_SETTINGS, h3Datagram, extensions })).toBe(expected);
+});
+
+test.each<[string, Record<number, number>, number]>([
+  ["draft 02", { 727725890: 1 }, Number.POSITIVE_INFINITY],
+  ["draft 07", { 727725890: 1, 3329323114: 7 }, 7],
+  ["draft 13 with flow control", { 350866729: 9 }, 9],
+  ["draft 13 without", { 350866729: 1 }, 1],
+  ["draft 15 with flow control", { 746385408: 1, ...LIMITS }, Number.POSITIVE_INFINITY],
+  ["draft 15 without", { 746385408: 1 }, 1],
+])("a server that announces %s allows so many sessions on a connection", (_, announced, expected) => {
+  const extensions = Object.entries(announced).map(([id, value]) => ({ id: Number(id), value }));
+  const settings = { ...DEFAULT_SETTINGS, h3Datagram: true, extensions };
+  expect(allowedSessions(sessionTerms(BOTH, settings), settings)).toBe(expected);
 });

@@ -94,6 +94,17 @@ export function sessionTerms({ draft13, draft15 }: NewerDrafts, peer: Settings):
   return { draft, flow };
 }
 
+/** The number of sessions that a server with these settings takes at a time on a connection. */
+export function allowedSessions({ draft, flow }: SessionTerms, server: Settings): number {
+  // Draft 13, §5.1: without flow control, a connection has one session.
+  if (draft !== undefined && flow === undefined) return 1;
+  // From draft 15 on, a server refuses what is too much.
+  if (draft === "draft-15") return Number.POSITIVE_INFINITY;
+  const allowed = extensionValue(server, draft === "draft-13" ? WT_MAX_SESSIONS : MAX_SESSIONS);
+  // Draft 02 has no limit.
+  return typeof allowed === "number" && allowed > 0 ? allowed : Number.POSITIVE_INFINITY;
+}
+
 /** Limits above 2^53 are as good as none. */
 function limitOf(peer: Settings, id: number): number {
   const value = extensionValue(peer, id) ?? 0;

@@ -14,4 +14,15 @@ export type ChosenSession = Pick<
   | "createUnidirectionalStream"
   | "close"
 > &
-  Partial<Pick<WebTransportSession, "draining" | "protocol" | "reliability" | "getStats" | "createSendGroup">>;
+  Partial<
+    Pick<
+      WebTransportSession,
+      | "draining"
+      | "protocol"
+      | "reliability"
+      | "responseHeaders"
+      | "getStats"
+      | "createSendGroup"
+      | "exportKeyingMaterial"
+    >
+  >;

@@ -89,6 +89,22 @@ export class WebTransport {
     return (await (await this.#chosen).getStats?.()) ?? {};
   }
 
+  /** The fields of the server's response, if the browser tells. */
+  get responseHeaders(): Headers | null {
+    return this.#session?.responseHeaders ?? null;
+  }
+
+  /** Keying material that belongs to this session, if the browser has it; there is none over a WebSocket. */
+  async exportKeyingMaterial(
+    label: ArrayBuffer | ArrayBufferView,
+    context: ArrayBuffer | ArrayBufferView,
+    outputLength: number,
+  ): Promise<Uint8Array> {
+    const session = await this.#chosen;
+    if (session.exportKeyingMaterial !== undefined) return session.exportKeyingMaterial(label, context, outputLength);
+    throw new DOMException("this browser exports no keying material", "NotSupportedError");
+  }
+
   /** Ends the session. */
   close(info: WebTransportCloseInfo = {}): void {
     if (this.#session === undefined) this.#abandon(sessionError("the session was closed before it was ready"));
