@@ -43,6 +43,7 @@ export const INTERNAL: string[] = [
   "dist/h3/trace.d.ts:H3StreamType",
   "dist/h3/trace.d.ts:KnownPart",
   "dist/h3/trace.d.ts:TracedSetting",
+  "dist/host/client/server-frames.d.ts:ServerFrames",
   "dist/host/clock.d.ts:HostClock",
   "dist/host/guard.d.ts:Fault",
   "dist/host/http/exchange.d.ts:ExchangeHandler",

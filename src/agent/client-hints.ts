@@ -13,6 +13,8 @@ export class ClientHints {
   /** What this client is willing to tell, by name in lower case. */
   readonly #values: ReadonlyMap<string, HintValue>;
   readonly #asked = new Map<string, ReadonlySet<string>>();
+  /** What the newest ACCEPT_CH frame of a connection with the origin asks for, as long as it is open. */
+  readonly #framed = new Map<string, ReadonlySet<string>>();
 
   /** `values` are the hints that the client sends to origins that ask for them, as fields. A function may have none at the time. */
   constructor(values: Readonly<Record<string, HintValue>>) {
@@ -22,9 +24,10 @@ export class ClientHints {
   /** The hints of a request: only over https (RFC 8942 §2.1), and only what the origin has asked for. */
   for(origin: string): FieldLine[] {
     const asked = this.#asked.get(origin);
-    if (asked === undefined) return [];
+    const framed = this.#framed.get(origin);
+    if (asked === undefined && framed === undefined) return [];
     return [...this.#values].flatMap(([name, given]) => {
-      const value = !asked.has(name) ? undefined : typeof given === "string" ? given : given();
+      const value = !asked?.has(name) && !framed?.has(name) ? undefined : typeof given === "string" ? given : given();
       return value === undefined ? [] : [[name, value] as const];
     });
   }
@@ -42,6 +45,18 @@ export class ClientHints {
     if (critical === undefined || isRepeated || !SAFE.has(method)) return false;
     const names = (lines: FieldSection): Set<string> => new Set(lines.map(([name]) => name.toLowerCase()));
     return lacksCritical(critical, names(sent), names(this.for(origin)));
+  }
+
+  /**
+   * Notes an ACCEPT_CH frame about an origin for which its connection is authoritative (draft-davidben-http-client-hint-reliability §5): the
+   * newest counts. Returns what to call when the connection has ended.
+   */
+  noteFrame(origin: string, value: string): () => void {
+    const asked = new Set(readHints([["accept-ch", value]], "accept-ch"));
+    this.#framed.set(origin, asked);
+    return () => {
+      if (this.#framed.get(origin) === asked) this.#framed.delete(origin);
+    };
   }
 
   #remember(origin: string, asked: ReadonlySet<string>): void {

@@ -5,13 +5,12 @@
  */
 
 import { isInnerList, parseList } from "structured-headers";
+import { isAlternativeName } from "../http/index.ts";
 
 /** Origins that are remembered; the first that were noted are forgotten first. */
 const MAX_ORIGINS = 1_000;
 /** Names in one field. */
 const MAX_NAMES = 8;
-/** A-labels, with or without the dot at the end. */
-const NAME = /^(?=.{1,254}$)(?:[a-z\d_](?:[a-z\d_-]{0,61}[a-z\d_])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.?$/i;
 /** draft §3: this name means to forget. */
 const FORGET = "invalid.";
 
@@ -29,7 +28,7 @@ export function parseAltSvcb(value: string): readonly string[] {
     for (const member of parseList(value).slice(0, MAX_NAMES)) {
       const [item] = member;
       if (isInnerList(member) || typeof item !== "string") return [];
-      if (NAME.test(item)) names.push(`${item.toLowerCase().replace(/\.$/, "")}.`);
+      if (isAlternativeName(item)) names.push(absolute(item));
     }
     return names;
   } catch {
@@ -37,12 +36,22 @@ export function parseAltSvcb(value: string): readonly string[] {
   }
 }
 
+const absolute = (name: string): string => `${name.toLowerCase().replace(/\.$/, "")}.`;
+
 export class PlanB {
   readonly #remembered = new Map<string, Remembered>();
 
   /** Handles a response's field. Returns a name to try, unless it is the known one, or was tried before. */
   heard(origin: string, value: string): string | undefined {
-    const names = parseAltSvcb(value);
+    return this.#consider(origin, parseAltSvcb(value));
+  }
+
+  /** The same for the one name of an ALTSVCB frame. The newest frame of an origin counts: another name discards what was known. */
+  heardFrame(origin: string, name: string): string | undefined {
+    return this.#consider(origin, isAlternativeName(name) ? [absolute(name)] : []);
+  }
+
+  #consider(origin: string, names: readonly string[]): string | undefined {
     const known = this.#remembered.get(origin);
     const [name] = names;
     if (name === undefined || (known !== undefined && names.includes(known.name))) return undefined;

@@ -158,6 +158,12 @@ export function registerGet(program: Command, io: Io): void {
         "follow and note alternative services (Alt-Svc), kept in this file in curl's format",
       ),
     )
+    .addOption(
+      new Option(
+        "--alt-svcb",
+        "follow the hosts that servers name in Alt-SvcB (Plan B, experimental); with --doh-url or --https-records",
+      ),
+    )
     .addOption(new Option("--hsts <file>", "obey and note which hosts are only reached over TLS, in curl's format"))
     .addOption(
       new Option(

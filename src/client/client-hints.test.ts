@@ -2,10 +2,13 @@
 import { channel } from "node:diagnostics_channel";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Server, serve } from "../edge/index.ts";
+import { TRANSPORTS } from "../edge/transports.ts";
+import { loadIdentity } from "../host/certificates/identity.ts";
 import { ownPublicAddresses } from "../host/client/routes.ts";
 import { makeAuthority } from "../host/client/testing/certificates.ts";
+import { emitAcceptChFrame, emitHttp2Frame } from "../http/index.ts";
 import { type ClientOptions, createClient, type ResourceNotice } from "./index.ts";
 import { geoHintFrom } from "./ip-geo.ts";
 
@@ -189,3 +192,33 @@ describe("resources that end", () => {
     await expect(client.fetch(at("a", [SUNSET]))).rejects.toThrow("mine");
   });
 });
+
+test.each(["h2", "h3"] as const)(
+  "over %s: an ACCEPT_CH frame asks for hints of later requests of the connection",
+  async (over) => {
+    const asked = [[`https://a.example.test`, "Sec-CH-UA"]] as const;
+    const frames = { h2: [emitHttp2Frame(emitAcceptChFrame(asked, 2))], h3: [emitAcceptChFrame(asked, 3)] };
+    const create = await TRANSPORTS.find(({ transport }) => transport === (over === "h3" ? "udp" : "tcp"))!.load();
+    const listener = create({
+      identities: [loadIdentity(authority.issue({ names: ["a.example.test"] }))],
+      onExchange: (exchange) => {
+        const hint = exchange.fields.find(([name]) => name === "sec-ch-ua")?.[1] ?? "none";
+        exchange.respond(200, [["x-hint", hint]], { endStream: true });
+      },
+      connectionFrames: frames,
+    });
+    const { port } = await listener.listen(0, "127.0.0.1");
+    try {
+      await using client = open({
+        protocols: [over],
+        clientHints: { "Sec-CH-UA": '"x"' },
+        connectTo: () => ({ host: "127.0.0.1", port }),
+      });
+      const ask = async (): Promise<string | null> =>
+        (await client.fetch("https://a.example.test/")).headers.get("x-hint");
+      await vi.waitFor(async () => expect(await ask()).toBe('"x"'), { timeout: 20_000, interval: 1 });
+    } finally {
+      await listener.close(0);
+    }
+  },
+);

@@ -169,9 +169,10 @@ export class Exchange implements Waiter, ResponseHandler {
     return this.#contentBytes;
   }
 
-  /** What races for a connection have decided since the request began. */
+  /** What races for a connection have decided since the request began, and what alternatives the origin has named, also before. */
   decisions(): readonly TimedDecision[] {
-    return this.#origin.dialer.decisions.filter(({ at }) => at >= this.#start);
+    const isOld = ({ at }: TimedDecision): boolean => this.reused || at < this.#start;
+    return this.#origin.dialer.decisions.filter((each) => each.event.type.startsWith("plan-b:") || !isOld(each));
   }
 
   timings(responseStart: number): ExchangeTimings {

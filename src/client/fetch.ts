@@ -105,7 +105,7 @@ export async function fetchWith(
     const { facts } = answer;
     origin.altSvc(answer.status, answer.fields, facts.protocol);
     noteFields(answer.fields, state, settings);
-    trials?.handleFields(state.url, answer.status, answer.fields);
+    trials?.handleFields(state.url, answer.status, answer.fields, (event) => origin.dialer.note(event));
     if (wantsHints(answer, state, settings)) {
       state.isHinted = true;
       await discard(answer.body);

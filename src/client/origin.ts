@@ -10,6 +10,7 @@ import type { HostClock } from "../host/clock.ts";
 import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
 import { type Alternative, combinedFieldValue } from "../http/index.ts";
+import { type FrameTrials, frameNews } from "./frame-news.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Preconnects } from "./preconnects.ts";
 import type { SharedSession, SharedSessions } from "./shared-sessions.ts";
@@ -47,6 +48,7 @@ export class Origin {
   /** True while connections of other origins are considered. */
   #isSearching = false;
   readonly #notesAltSvc: boolean;
+  readonly #planB: ClientSettings["planB"];
   readonly #replacesSilent: boolean;
   readonly #headStart: Micros;
   readonly #waiting: Waiter[] = [];
@@ -65,15 +67,18 @@ export class Origin {
     alternatives: Alternatives,
     shared?: SharedSessions<Origin>,
     preconnects?: Preconnects,
+    trials?: FrameTrials,
   ) {
     this.#preconnects = preconnects;
     const pump = guard("client pump", this.#handleFault, () => this.#pump());
     this.#notesAltSvc = settings.notesAltSvc;
+    this.#planB = settings.planB;
     const onAltSvc = (origin: string, field: string): void => {
-      if (this.#notesAltSvc) this.#alternatives.advertised(origin, field, this.#clock.now());
+      if (this.#listensToAltSvc) this.#alternatives.advertised(origin, field, this.#clock.now());
     };
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump), {
       onAltSvc,
+      ...frameNews(url, settings, trials, (event) => this.dialer.note(event)),
       onSecureOnly: (until) => settings.secureOrigins.note(url.origin, until),
       onServices: (info) => {
         if (info.kind !== "services" || url.protocol !== "https:") return;
@@ -183,15 +188,20 @@ export class Origin {
     if (clearing !== undefined && parseClearSiteData(clearing).clears.includes("cookies"))
       this.#alternatives.forget(origin);
     const field = combinedFieldValue(fields, "alt-svc");
-    if (field === undefined || status === 421 || !this.#notesAltSvc) return;
+    if (field === undefined || status === 421 || !this.#listensToAltSvc) return;
     const age = combinedFieldValue(fields, "age") ?? "";
     const seconds = /^\d+$/.test(age) ? Math.min(Number(age), MAX_AGE) : 0;
     this.#alternatives.advertised(origin, field, this.#clock.now(), seconds, over);
   }
 
+  /** draft-thomson-httpbis-alt-svcb-01: a client that has used HTTPS records successfully ignores Alt-Svc and ALTSVC. */
+  get #listensToAltSvc(): boolean {
+    return this.#notesAltSvc && !(this.#planB !== undefined && this.dialer.usesRecords);
+  }
+
   /** The value of Alt-Used (RFC 7838 §5) for requests of a session; undefined if it is with the origin itself. */
   altUsed(session: Session): string | undefined {
-    const alternative = this.#alternativeOf.get(session);
+    const alternative = this.#alternativeOf.get(session) ?? this.dialer.servedBy(session);
     if (alternative === undefined) return undefined;
     const host = alternative.host === "" ? this.dialer.host : alternative.host;
     return `${host.includes(":") ? `[${host}]` : host}:${alternative.port}`;
@@ -203,6 +213,11 @@ export class Origin {
    */
   misdirected(session: Session): boolean {
     if (this.#borrowed.has(session)) {
+      this.#misdirected.add(session);
+      return true;
+    }
+    if (this.dialer.servedBy(session) !== undefined) {
+      this.#planB?.forget(this.dialer.origin);
       this.#misdirected.add(session);
       return true;
     }

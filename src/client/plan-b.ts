@@ -3,9 +3,9 @@ import { Alternatives, type PlanB, readServices, type Service } from "../agent/i
 import { RECORD_TYPES } from "../dns/index.ts";
 import type { RaceSettings } from "../host/client/race.ts";
 import type { Field } from "../host/client/session.ts";
-import { ignore } from "../host/guard.ts";
 import { systemRng } from "../host/random.ts";
 import { combinedFieldValue } from "../http/index.ts";
+import type { FrameTrials, Tell } from "./frame-news.ts";
 import type { ClientSettings } from "./options.ts";
 import { Origin } from "./origin.ts";
 import { exchange } from "./response.ts";
@@ -15,7 +15,7 @@ const MAX_TRIALS = 4;
 /** RFC 9460 §3: aliases that are followed. */
 const MAX_ALIASES = 8;
 
-export class PlanBTrials {
+export class PlanBTrials implements FrameTrials {
   readonly #settings: ClientSettings;
   readonly #race: RaceSettings;
   readonly #memory: PlanB;
@@ -29,13 +29,27 @@ export class PlanBTrials {
   }
 
   /** Handles the fields of a response over https. */
-  handleFields(url: URL, status: number, fields: readonly Field[]): void {
+  handleFields(url: URL, status: number, fields: readonly Field[], tell: Tell): void {
     const value = combinedFieldValue(fields, "alt-svcb");
     if (value === undefined || url.protocol !== "https:" || status === 421 || this.#isClosed) return;
+    this.#consider(url, "field", () => this.#memory.heard(url.origin, value), tell);
+  }
+
+  /** Handles an ALTSVCB frame of a connection with the URL's origin, about this origin. */
+  handleFrame(url: URL, name: string, tell: Tell): void {
+    if (!this.#isClosed) this.#consider(url, "frame", () => this.#memory.heardFrame(url.origin, name), tell);
+  }
+
+  #consider(url: URL, by: "field" | "frame", hear: () => string | undefined, tell: Tell): void {
     if (this.#trials.size >= MAX_TRIALS) return;
-    const name = this.#memory.heard(url.origin, value);
+    const name = hear();
     // A failure leaves the name without a service: it is not tried again.
-    if (name !== undefined) void this.#try(url, name).catch(ignore);
+    if (name === undefined) return;
+    tell({ type: "plan-b:heard", name, by });
+    const end = (why: string, service?: string): void => tell({ type: "plan-b:tried", name, service, why });
+    void this.#try(url, name, end).catch((error: unknown) =>
+      end(error instanceof Error ? error.message : String(error)),
+    );
   }
 
   close(error: Error): void {
@@ -43,8 +57,9 @@ export class PlanBTrials {
     for (const origin of this.#trials) origin.destroy(error);
   }
 
-  async #try(url: URL, name: string): Promise<void> {
+  async #try(url: URL, name: string, end: (why: string, service?: string) => void): Promise<void> {
     const service = await this.#find(name);
+    if (service === undefined) end("it has no usable HTTPS record");
     if (service === undefined || this.#isClosed) return;
     const { target, port, alpn } = service;
     const place = { host: target.replace(/\.$/, ""), port: port ?? (url.port === "" ? 443 : Number(url.port)) };
@@ -60,7 +75,8 @@ export class PlanBTrials {
     const origin = new Origin(new URL(url.origin), settings, new Alternatives());
     this.#trials.add(origin);
     try {
-      const head = { method: "HEAD", scheme: "https" as const, authority: url.host, path: "/", fields: [] };
+      const used = ["alt-used", `${place.host}:${place.port}`] as const; // RFC 7838 §5
+      const head = { method: "HEAD", scheme: "https" as const, authority: url.host, path: "/", fields: [used] };
       const request = {
         url: new URL(url.origin),
         head,
@@ -70,7 +86,9 @@ export class PlanBTrials {
         onInformational: undefined,
       };
       const { status } = await exchange(origin, request, settings);
-      if (status >= 200 && status < 400) this.#memory.worked(url.origin, name, target);
+      const isWell = status >= 200 && status < 400;
+      if (isWell) this.#memory.worked(url.origin, name, target);
+      end(`HEAD of / has ${status}`, isWell ? target : undefined);
     } finally {
       this.#trials.delete(origin);
       await origin.close();

@@ -91,7 +91,7 @@ export class ConnectionPool {
     // A given address is not for others.
     const shared = address === undefined ? this.#shared : undefined;
     const preconnects = this.settings.preconnect ? this.#preconnects : undefined;
-    const origin = new Origin(url, settings, this.#alternatives, shared, preconnects);
+    const origin = new Origin(url, settings, this.#alternatives, shared, preconnects, this.trials);
     this.#origins.set(key, origin);
     return origin;
   }

@@ -111,7 +111,7 @@ class ResponseReceiver implements ExchangeReceiver {
       reused: exchange.reused,
       attempts: exchange.attempts,
       connection: session.timings,
-      decisions: exchange.reused ? [] : exchange.decisions(),
+      decisions: exchange.decisions(),
       redirects,
       upgradedBy,
       get timings() {

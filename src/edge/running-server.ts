@@ -79,6 +79,8 @@ export interface ListenOptions extends OperationsOptions {
   /** HTTP/3: listens to connections too. */
   readonly trace?: TraceConnection | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
+  /** Another host that serves the same origins (Plan B). */
+  readonly altSvcb?: string | undefined;
   /** Hands requests back to proxies when the server closes. */
   readonly handBack?: HandBackOptions | undefined;
   /** Milliseconds that a client may stall. */

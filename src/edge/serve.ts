@@ -97,6 +97,12 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /**
+   * Another host that serves the same origins, such as "instance31.example.com", or "invalid" to withdraw it: Plan B of alternative services
+   * (draft-thomson-httpbis-alt-svcb-01). Responses name it in Alt-SvcB, and each connection of HTTP/2 and HTTP/3 in ALTSVCB frames, one for each of
+   * `origins`; without `origins` there are none. Over HTTP/2, frames cost CPU for each connection. Experimental. Default: none.
+   */
+  readonly altSvcb?: string;
+  /**
    * Hands requests, whose content has not arrived completely, back to the proxies that it names when the server closes: Partial POST Replay.
    * A handler that acts on a part of the content calls `context.commit()` before. Experimental.
    */
@@ -147,6 +153,7 @@ export interface ServeOptions extends Omit<OperationsOptions, "metrics"> {
 export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
   accessLog: true,
   altSvc: true,
+  altSvcb: true,
   cert: true,
   deprecationReport: true,
   handBack: true,
@@ -233,6 +240,7 @@ async function start(
     qlog,
     metrics,
     altSvc,
+    altSvcb,
     origins,
     http2PriorityUpdate,
     http2WebTransport,
@@ -262,6 +270,7 @@ async function start(
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,
+      altSvcb,
       handBack: options.handBack,
       http2PriorityUpdate,
       origins,

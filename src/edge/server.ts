@@ -18,6 +18,7 @@ import { traceAll } from "../host/quic/tracing.ts";
 import type { WorkerProcess } from "../host/workers/worker-process.ts";
 import { isHttpsOrigin } from "../http/index.ts";
 import { printable } from "../wire/printable.ts";
+import { AltSvcbExchange, altSvcbFrames, checkAltSvcb } from "./modifiers/alt-svcb.ts";
 import type { Operations } from "./operations/operations.ts";
 import { hasOperations } from "./operations/options.ts";
 import { type ListenOptions, Server, type Service } from "./running-server.ts";
@@ -59,6 +60,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     throw new ServeError("OPTION_INVALID", `${port} is not a port: give a number from 0 to 65535`);
   }
   checkAltSvc(options.altSvc ?? {});
+  checkAltSvcb(options.altSvcb);
   const unusable = options.origins?.find((each) => !isHttpsOrigin(each));
   if (unusable !== undefined) {
     throw new ServeError("OPTION_INVALID", `origins: "${unusable}" is not an origin such as "https://www.example.com"`);
@@ -149,7 +151,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
       .map(async ({ transport, load }): Promise<Binding<Listener>> => {
         const create = await load();
         const { acceptsTunnels } = service;
-        const onExchange = guarded(service.handle, log);
+        const onExchange = guarded(naming(options.altSvcb, service.handle), log);
         const onFault = (fault: Fault) => log(describeFault(fault));
         return {
           transport,
@@ -163,6 +165,7 @@ async function listen(options: ListenOptions, service: Service, prepared: Prepar
               proxyProtocol: options.proxyProtocol,
               http2PriorityUpdate: options.http2PriorityUpdate,
               origins: options.origins,
+              connectionFrames: altSvcbFrames(options.altSvcb, options.origins),
               http2WebTransport: options.http2WebTransport,
               retry,
               resetKey,
@@ -262,6 +265,10 @@ function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): 
   const { memory, files, descriptors } = budget.limits;
   budget.limits = { memory: memoryLimit ?? memory, files: maxOpenFiles ?? files, descriptors };
 }
+
+/** Passes on exchanges whose responses name the alternative. */
+const naming = (name: string | undefined, handle: ExchangeHandler): ExchangeHandler =>
+  name === undefined ? handle : (exchange) => handle(new AltSvcbExchange(exchange, name));
 
 /** Limits the effect of an internal error to one response. */
 const guarded =

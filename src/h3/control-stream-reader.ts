@@ -1,7 +1,7 @@
 /** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, then other frames for the connection. */
 
 import { WireError } from "../base/errors.ts";
-import { parseOriginEntries } from "../http/index.ts";
+import { MAX_CONNECTION_FRAME, parseOriginEntries } from "../http/index.ts";
 import { ByteQueue } from "../qpack/index.ts";
 import { Reader } from "../wire/reader.ts";
 import { fromLatin1 } from "../wire/text.ts";
@@ -23,6 +23,9 @@ export interface ControlStreamHandler {
   readonly extensionSettings: readonly ExtensionSetting[];
   /** Returns true if an extension's bidirectional streams start with this type. */
   isStreamSignal(type: number): boolean;
+  /** Returns true for frames to pass to `handleExtensionFrame`. */
+  isExtensionFrame(type: number): boolean;
+  handleExtensionFrame(type: number, payload: Uint8Array): void;
   handleSettings(settings: Settings): void;
   /** `id` is a stream id from a server, or a push id from a client (RFC 9114 §5.2). */
   handleGoaway(id: number): void;
@@ -64,7 +67,7 @@ export class ControlStreamReader {
         this.#begin();
       }
       const count = Math.min(this.#remaining, bytes.length - at);
-      if (isKnownFrame(this.#header.type)) this.#payload.append(bytes.subarray(at, at + count));
+      if (this.#isRead(this.#header.type)) this.#payload.append(bytes.subarray(at, at + count));
       else this.#ignored.count(count);
       at += count;
       this.#remaining -= count;
@@ -92,6 +95,9 @@ export class ControlStreamReader {
       }
     } else if (type === FrameType.ORIGIN) {
       if (length > MAX_ORIGIN_FRAME) throw connectionError("H3_EXCESSIVE_LOAD", "ORIGIN", `${length} bytes long`);
+    } else if (this.#handler.isExtensionFrame(type)) {
+      if (length > MAX_CONNECTION_FRAME)
+        throw connectionError("H3_EXCESSIVE_LOAD", frameName(type), `${length} bytes long`);
     } else if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
       // All others carry one variable-length integer.
       throw connectionError("H3_FRAME_ERROR", frameName(type), `${length} bytes long`);
@@ -100,7 +106,7 @@ export class ControlStreamReader {
     this.#remaining = length;
     this.#handler.countFrame();
     // Even an empty unknown frame costs something.
-    if (isKnownFrame(type)) return;
+    if (this.#isRead(type)) return;
     this.#ignored.count(2);
     this.#handler.traceFrame?.({ type: isGreaseId(type) ? "reserved" : "unknown", number: type, length });
   }
@@ -108,7 +114,7 @@ export class ControlStreamReader {
   #end(): void {
     this.#inFrame = false;
     const { type } = this.#header;
-    if (!isKnownFrame(type)) return;
+    if (!this.#isRead(type)) return;
     const payload = this.#payload.bytes;
     if (type === FrameType.SETTINGS) {
       this.#hasSettings = true;
@@ -120,6 +126,9 @@ export class ControlStreamReader {
       this.#handlePriorityUpdate(type, payload);
     } else if (type === FrameType.ORIGIN) {
       this.#handleOrigin(payload);
+    } else if (this.#handler.isExtensionFrame(type)) {
+      this.#handler.traceFrame?.({ type: "unknown", number: type, length: payload.length });
+      this.#handler.handleExtensionFrame(type, new Uint8Array(payload));
     } else {
       const id = readSingleId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);
@@ -128,6 +137,11 @@ export class ControlStreamReader {
       else throw connectionError("H3_ID_ERROR", "CANCEL_PUSH", `push ${id} does not exist`);
     }
     this.#payload.consume(payload.length);
+  }
+
+  /** True for frames whose payload is kept. */
+  #isRead(type: number): boolean {
+    return isKnownFrame(type) || this.#handler.isExtensionFrame(type);
   }
 
   /** RFC 8336 §2.1: clients send none; a server ignores it. */

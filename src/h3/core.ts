@@ -31,12 +31,14 @@ import { StreamClaims } from "./stream-claims.ts";
 import type { H3Trace, TracedFrame } from "./trace.ts";
 
 const NO_SETTINGS: readonly ExtensionSetting[] = [];
+const NO_FRAMES: ReadonlySet<number> = new Set();
 
 export class H3Core implements ControlStreamHandler, CriticalStreamReaders, HttpDatagramsHost, RequestsHost {
   readonly transport: StreamTransport;
   readonly peer: Role;
   readonly settings: KnownSettings;
   readonly extensionSettings: readonly ExtensionSetting[];
+  readonly extensionFrames: ReadonlySet<number>;
   readonly date: (() => string) | undefined;
   readonly trace: H3Trace | undefined;
   readonly traceFrame: ((frame: TracedFrame) => void) | undefined;
@@ -68,6 +70,7 @@ export class H3Core implements ControlStreamHandler, CriticalStreamReaders, Http
     this.peer = transport.role === "client" ? "server" : "client";
     this.settings = settings;
     this.extensionSettings = extensionSettings;
+    this.extensionFrames = options.extensionFrames ?? NO_FRAMES;
     this.date = options.date;
     this.trace = trace;
     this.traceFrame = trace && ((frame) => trace({ type: "http3:frame-parsed", id: this.remote.controlId!, frame }));
@@ -79,7 +82,7 @@ export class H3Core implements ControlStreamHandler, CriticalStreamReaders, Http
       maxFieldSectionSize: settings.maxFieldSectionSize,
       maxBlockedBytes: MAX_BLOCKED_BYTES,
     });
-    this.local = new LocalStreams(transport, trace, options.origins);
+    this.local = new LocalStreams(transport, trace, options.origins, options.controlFrames);
     this.headers = new HeadersFrames(this.encoder, this.local.encoder);
     this.remote = new RemoteStreams(transport, this.peer, this, this.ignored, claims, trace);
     this.requests = new Requests(this);
@@ -155,8 +158,16 @@ export class H3Core implements ControlStreamHandler, CriticalStreamReaders, Http
     this.events.push({ type: "origins", origins });
   }
 
+  handleExtensionFrame(number: number, payload: Uint8Array): void {
+    this.events.push({ type: "extension-frame", number, payload });
+  }
+
   handlePriorityUpdate(type: number, id: number, value: Uint8Array): void {
     this.requests.priorities.handleUpdate(type, id, value);
+  }
+
+  isExtensionFrame(type: number): boolean {
+    return this.extensionFrames.has(type);
   }
 
   isStreamSignal(type: number): boolean {

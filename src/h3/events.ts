@@ -49,6 +49,8 @@ export type H3Event =
   | { readonly type: "priority"; readonly id: StreamId; readonly priority: Priority }
   /** Client: the server is authoritative for these origins (RFC 9412). */
   | { readonly type: "origins"; readonly origins: readonly string[] }
+  /** A frame of the control stream, of `H3Options.extensionFrames`. If its content is wrong, close the connection. */
+  | { readonly type: "extension-frame"; readonly number: number; readonly payload: Uint8Array }
   /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
   /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */

@@ -4,6 +4,8 @@
  * @module nagare/h3
  */
 
+/** Frames of extensions on the control stream. */
+export type { ConnectionFrame } from "../http/index.ts";
 export { H3Connection } from "./connection.ts";
 /** Error codes, and the error that a command throws for an invalid message. */
 export { connectionError, H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";

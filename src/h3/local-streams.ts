@@ -1,7 +1,7 @@
 /** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. They never end. */
 
 import type { Rng } from "../base/rng.ts";
-import { emitOriginEntries } from "../http/index.ts";
+import { type ConnectionFrame, emitOriginEntries } from "../http/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { latin1 } from "../wire/text.ts";
 import { varintLength } from "../wire/varint.ts";
@@ -91,6 +91,8 @@ export class LocalStream {
   }
 }
 
+const NO_FRAMES: readonly ConnectionFrame[] = [];
+
 /** Our control stream and the two QPACK streams. */
 export class LocalStreams {
   readonly encoder: LocalStream;
@@ -99,8 +101,15 @@ export class LocalStreams {
   readonly #trace: H3Trace | undefined;
   /** For a server's ORIGIN frame. */
   readonly #origins: readonly string[] | undefined;
+  readonly #frames: readonly ConnectionFrame[];
 
-  constructor(transport: StreamTransport, trace?: H3Trace, origins?: readonly string[]) {
+  constructor(
+    transport: StreamTransport,
+    trace?: H3Trace,
+    origins?: readonly string[],
+    frames: readonly ConnectionFrame[] = NO_FRAMES,
+  ) {
+    this.#frames = frames;
     this.#trace = trace;
     this.#origins = origins;
     this.#control = new LocalStream(transport, StreamType.CONTROL, false, trace);
@@ -127,9 +136,11 @@ export class LocalStreams {
     const origins = this.#origins;
     // RFC 9412 §2: after SETTINGS.
     const entries = origins === undefined ? undefined : emitOriginEntries(origins);
-    const writer = new Writer(new Uint8Array(payload.length + (entries?.length ?? 0) + 48));
+    const more = this.#frames.reduce((sum, each) => sum + each.payload.length + 16, entries?.length ?? 0);
+    const writer = new Writer(new Uint8Array(payload.length + more + 48));
     writeFrame(writer, FrameType.SETTINGS, payload);
     if (entries !== undefined) writeFrame(writer, FrameType.ORIGIN, entries);
+    for (const each of this.#frames) writeFrame(writer, each.type, each.payload);
     const reserved = greaseId(random16());
     writeFrame(writer, reserved, new Uint8Array(0));
     this.#control.write(writer.written());
@@ -137,6 +148,8 @@ export class LocalStreams {
     if (this.#trace === undefined) return;
     this.#traceFrame({ type: "settings", settings: tracedSettings(payload), length: payload.length });
     if (origins !== undefined) this.#traceFrame({ type: "origin", origins });
+    for (const { type, payload: of } of this.#frames)
+      this.#traceFrame({ type: "unknown", number: type, length: of.length });
     this.#traceFrame({ type: "reserved", number: reserved, length: 0 });
   }
 

@@ -26,6 +26,8 @@ export interface MessageReaderHost {
   handleFinished(id: StreamId): void;
   /** Returns true if an extension's bidirectional streams start with this type. */
   isStreamSignal(type: number): boolean;
+  /** Returns true for a frame of an extension, which belongs on the control stream. */
+  isExtensionFrame(type: number): boolean;
   /** Counts bytes of unknown frames. Throws if there are too many. */
   countIgnored(count: number): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
@@ -218,6 +220,12 @@ export class MessageReader {
     // The stream type of an extension is not a frame type.
     else if (this.#host.isStreamSignal(type))
       throw connectionError("H3_FRAME_ERROR", "request stream", "a stream signal after the start of the stream");
+    else if (this.#host.isExtensionFrame(type))
+      throw connectionError(
+        "H3_FRAME_UNEXPECTED",
+        "request stream",
+        `frame 0x${type.toString(16)} of the control stream`,
+      );
     else if (this.#host.trace !== undefined)
       this.#traceFrame({ type: isGreaseId(type) ? "reserved" : "unknown", number: type, length });
     if (this.#frameRemaining === 0 && this.#frameType !== FrameType.HEADERS) this.#frameType = -1;

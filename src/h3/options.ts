@@ -1,6 +1,7 @@
 /** Options of an HTTP/3 connection. */
 
 import type { Rng } from "../base/rng.ts";
+import type { ConnectionFrame } from "../http/index.ts";
 import type { DatagramTransport } from "../quic/transport.ts";
 import type { ExtensionSetting, KnownSettings, Settings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
@@ -30,6 +31,10 @@ export interface H3Options {
   readonly claims?: StreamClaims;
   /** Server: the origins to name in an ORIGIN frame (RFC 9412). By default, none is sent. */
   readonly origins?: readonly string[] | undefined;
+  /** The types of further frames to read from the peer's control stream, for `extension-frame` events. */
+  readonly extensionFrames?: ReadonlySet<number> | undefined;
+  /** Frames to send on the control stream after SETTINGS. */
+  readonly controlFrames?: readonly ConnectionFrame[] | undefined;
   /** Receives trace events. */
   readonly trace?: H3Trace | undefined;
 }

@@ -35,6 +35,8 @@ export interface RequestsHost extends PrioritiesHost {
   readonly date: (() => string) | undefined;
   readonly trace: H3Trace | undefined;
   isStreamSignal(type: number): boolean;
+  /** Returns true for a frame of an extension, which belongs on the control stream. */
+  isExtensionFrame(type: number): boolean;
   countFrame(): void;
   /** Called after a request's event. */
   onRequest(id: StreamId): void;
@@ -313,6 +315,10 @@ export class Requests implements MessageReaderHost {
     const result = this.#host.decoder.decode(id, section);
     if (result === "blocked" && this.#isClosed) throw malformed("trailers refer to insertions that did not arrive");
     return result;
+  }
+
+  isExtensionFrame(type: number): boolean {
+    return this.#host.isExtensionFrame(type);
   }
 
   isStreamSignal(type: number): boolean {

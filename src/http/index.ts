@@ -4,6 +4,21 @@
 export { acceptedCodings } from "./accept-encoding.ts";
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
+/** Frames of drafts, about a whole connection. */
+export {
+  ACCEPT_CH,
+  type AcceptCh,
+  ALTERNATIVE_NAME,
+  ALTSVCB,
+  type ConnectionFrame,
+  emitAcceptChFrame,
+  emitAltSvcbFrame,
+  emitHttp2Frame,
+  isAlternativeName,
+  MAX_CONNECTION_FRAME,
+  parseAcceptChFrame,
+  parseAltSvcbFrame,
+} from "./connection-frames.ts";
 /** The length of a message's content. */
 export {
   type ContentLengthProblem,

@@ -47,6 +47,12 @@ const STARTS = {
 
 function describeDecision(event: RaceEvent): string {
   switch (event.type) {
+    case "plan-b:heard":
+      return `Plan B: the origin names ${event.name} in ${event.by === "field" ? "Alt-SvcB" : "an ALTSVCB frame"}; tries it`;
+    case "plan-b:tried":
+      return `Plan B: ${event.name}: ${event.why}${event.service === undefined ? "" : `; later connections prefer ${event.service}`}`;
+    case "plan-b:service":
+      return `Plan B: ${event.how === "preferred" ? "prefers the record of" : "forgets"} ${event.target}`;
     case "race:query_sent":
       return `asks for ${event.record} of ${event.name}`;
     case "race:answer":

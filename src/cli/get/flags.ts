@@ -79,6 +79,7 @@ export interface GetFlags extends CertificateFlags {
   readonly dohUrl?: string;
   readonly hsts?: string;
   readonly altSvc?: string;
+  readonly altSvcb?: boolean;
   readonly ipGeo?: string;
   readonly interface?: string;
   readonly happyEyeballsTimeoutMs?: number;
@@ -125,6 +126,7 @@ export async function clientOptionsFrom(flags: GetFlags, doh?: DohLookup): Promi
     connectTo: connectToFrom(flags.connectTo ?? []),
     resolve: resolverFrom(flags.resolve ?? [], familyOf(flags), doh !== undefined),
     resolver: doh,
+    ...(flags.altSvcb === true ? { experimental: { altSvcb: true } } : {}),
     ...(flags.ipGeo === undefined ? {} : { ipGeo: await ipGeoFrom(flags.ipGeo) }),
     // curl's marks for what a name may be.
     ...(flags.interface === undefined ? {} : { localAddress: flags.interface.replace(/^(?:if|host)!/, "") }),

@@ -91,6 +91,7 @@ export interface ServerSettings {
   readonly proxyProtocol: ProxyProtocolOptions | undefined;
   readonly http2PriorityUpdate: boolean | undefined;
   readonly origins: readonly string[] | undefined;
+  readonly altSvcb: string | undefined;
   readonly http2WebTransport: boolean | undefined;
   readonly open: boolean;
   readonly json: boolean;
@@ -265,6 +266,7 @@ export function readSettings(flags: ServerFlags, io: Io, configured: ConfiguredS
       flags.proxyProtocol === undefined ? listen.proxyProtocol : { trusted: flags.proxyProtocol.split(",") },
     http2PriorityUpdate: listen.http2PriorityUpdate,
     origins: listen.origins,
+    altSvcb: listen.altSvcb,
     http2WebTransport: listen.http2WebTransport,
     memoryLimit: optional(flags.memoryLimit, (text) => parseSize(text, "--memory-limit"), listen.memoryLimit),
     open: flags.open === true,

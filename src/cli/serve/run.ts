@@ -152,6 +152,7 @@ async function start(
       proxyProtocol: settings.proxyProtocol,
       http2PriorityUpdate: settings.http2PriorityUpdate,
       origins: settings.origins,
+      altSvcb: settings.altSvcb,
       http2WebTransport: settings.http2WebTransport,
       qlog: settings.qlog,
       workers: settings.workers,

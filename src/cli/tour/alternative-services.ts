@@ -2,7 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseAltSvcFile, printAltSvcFile } from "../../agent/index.ts";
-import { createClient } from "../../client/index.ts";
+import { createClient, type Resolver } from "../../client/index.ts";
+import { parseRecord } from "../../dns/index.ts";
 import { type ServeOptions, serve } from "../../edge/serve.ts";
 import type { Server } from "../../edge/server.ts";
 import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
@@ -66,6 +67,58 @@ async function movedClient(identity: DevelopmentIdentity): Promise<string> {
   }
 }
 
+/** Plan B: an ALTSVCB frame names a host, whose HTTPS record our client then prefers to the origin's own. */
+async function movedByPlanB({ cert, key }: DevelopmentIdentity): Promise<string> {
+  const origin = "https://localhost";
+  const common = { port: 0, host: "127.0.0.1", cert, key, log: () => {} } as const;
+  const used: (string | null)[] = [];
+  await using second = await serve(common, ({ headers }) => {
+    used.push(headers.get("alt-used"));
+    return new Response("second");
+  });
+  // The field of the handler's own says nothing: only the frame does.
+  const silent = { headers: { "alt-svcb": "" } };
+  await using first = await serve(
+    { ...common, altSvcb: "b.localhost", origins: [origin] },
+    () => new Response("first", silent),
+  );
+  const only = `port=${second.port} mandatory=alt-only alt-only`;
+  const records = [
+    `_${first.port}._https.localhost. 60 HTTPS 1 localhost. alpn=h2`,
+    `_${first.port}._https.localhost. 60 HTTPS 2 b.localhost. alpn=h2 ${only}`,
+    `b.localhost. 60 HTTPS 1 . alpn=h2 ${only}`,
+  ].map((each) => parseRecord(each));
+  const resolver: Resolver = {
+    async resolve(name, type) {
+      const found = records.filter((each) => each.name === name && each.type === type);
+      if (found.length === 0) return { kind: "none", why: "no-data", from: "network" };
+      return { kind: "records", name, records: found, from: "network" };
+    },
+  };
+  const client = createClient({
+    ca: cert,
+    resolver,
+    protocols: ["h2"],
+    idleTimeout: 1,
+    connectTo: (_host, port) => ({ host: "localhost", port: port === 443 ? first.port : port }),
+    experimental: { altSvcb: true },
+  });
+  try {
+    const said: string[] = [];
+    while (said.length < 200 && said.at(-1) !== "second") {
+      said.push(await (await client.fetch(origin)).text());
+      // The next request has a connection of its own.
+      while (client.connections().length > 0) await new Promise(setImmediate);
+    }
+    if (said[0] !== "first" || said.at(-1) !== "second" || used.includes(null)) {
+      throw new Error(`our client heard ${said[0]}, then ${said.at(-1)}; Alt-Used: ${used.join(", ")}`);
+    }
+    return `an ALTSVCB frame moved our client to ${used.at(-1)}`;
+  } finally {
+    await client.close();
+  }
+}
+
 export const ALTERNATIVE_SERVICE_ROWS: readonly Row[] = [
   {
     system: "alternative-services",
@@ -75,6 +128,15 @@ export const ALTERNATIVE_SERVICE_ROWS: readonly Row[] = [
     async run(context) {
       const identity = await developmentIdentity({ directory: context.directory });
       return `${await movedCurl(context, identity)}, ${await movedClient(identity)}`;
+    },
+  },
+  {
+    system: "alternative-services",
+    peer: "own",
+    against: "own client and server",
+    command: "nagare get --trace --alt-svcb --https-records https://localhost:4433/",
+    async run(context) {
+      return movedByPlanB(await developmentIdentity({ directory: context.directory }));
     },
   },
 ];

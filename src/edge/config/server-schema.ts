@@ -9,6 +9,7 @@ import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import { QLOG_DIALECTS } from "../../host/qlog/options.ts";
 import { QUIC_VERSION_NAMES } from "../../host/quic/quic-options.ts";
 import { MAX_WORKERS } from "../../host/workers/place.ts";
+import { ALTERNATIVE_NAME } from "../../http/index.ts";
 import { ACCESS_LOG_FORMATS } from "../operations/access-log/formats.ts";
 import type { RequestIdOptions } from "../operations/identification/request-id.ts";
 import type { TraceContextOptions } from "../operations/identification/traceparent.ts";
@@ -83,6 +84,15 @@ export const LISTEN = section("ListenConfig", {
       advertise: v.optional(flag()),
       clear: v.optional(flag()),
     } satisfies Members<AltSvcOptions>),
+  ),
+  altSvcb: v.optional(
+    v.pipe(
+      text("a host name"),
+      v.regex(
+        ALTERNATIVE_NAME,
+        'is not a host name: give one such as "instance31.example.com", or "invalid" to withdraw it',
+      ),
+    ),
   ),
   http2PriorityUpdate: v.optional(flag()),
   origins: v.optional(list(text('an origin such as "https://www.example.com"'), "a list of origins")),

@@ -183,6 +183,11 @@ export interface ListenConfig {
   readonly quicVersions?: readonly QuicVersionName[] | undefined;
   /** How HTTP/3 is advertised. */
   readonly altSvc?: AltSvcOptions | undefined;
+  /**
+   * Another host that serves the same origins, such as "instance31.example.com", or "invalid" to withdraw it: in Alt-SvcB, and in ALTSVCB frames for
+   * each of `origins`. Experimental (draft-thomson-httpbis-alt-svcb-01).
+   */
+  readonly altSvcb?: string | undefined;
   /** Reads PRIORITY_UPDATE frames over HTTP/2, at the cost of CPU. False by default. */
   readonly http2PriorityUpdate?: boolean | undefined;
   /** The origins named in ORIGIN frames (RFC 8336, RFC 9412), for which clients may use one connection. None by default. */

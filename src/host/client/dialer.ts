@@ -13,6 +13,7 @@ import { Http2Session } from "./http2.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type PreferredOutcome, type RaceSettings, race, type TimedDecision } from "./race.ts";
 import { type Resolve, resolveHost } from "./resolve.ts";
+import { type ServerFrameNews, ServerFrames } from "./server-frames.ts";
 import type { DialOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
 
@@ -62,7 +63,7 @@ export interface Attempt {
 }
 
 /** What a dialer learns beside connecting. */
-export interface DialerNews {
+export interface DialerNews extends ServerFrameNews {
   /** Told what ALTSVC frames of HTTP/2 say about the origin. */
   readonly onAltSvc?: (origin: string, field: string) => void;
   /** Told what the host's HTTPS records say. */
@@ -98,6 +99,10 @@ export class Dialer {
   readonly #settings: DialerSettings;
   readonly #onChange: () => void;
   readonly #news: DialerNews;
+  readonly #frames: ServerFrames | undefined;
+  /** The names of services by HTTPS records, of sessions that were opened because the origin named them (Plan B). */
+  readonly #servedBy = new WeakMap<Session, AlternativePlace>();
+  #usesRecords = false;
 
   constructor(url: URL, settings: DialerSettings, onChange: () => void, news: DialerNews = {}) {
     this.#news = news;
@@ -105,8 +110,19 @@ export class Dialer {
     this.secure = url.protocol === "https:";
     this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
     this.port = url.port === "" ? (this.secure ? 443 : 80) : Number(url.port);
+    this.#frames = this.secure ? new ServerFrames(url.origin, news) : undefined;
     this.#settings = settings;
     this.#onChange = onChange;
+  }
+
+  /** True once HTTPS records have led to a connection. */
+  get usesRecords(): boolean {
+    return this.#usesRecords;
+  }
+
+  /** The service of Plan B that a session is with. */
+  servedBy(session: Session): Pick<AlternativePlace, "host" | "port"> | undefined {
+    return this.#servedBy.get(session);
   }
 
   /** The protocols allowed with this origin, the preferred one first. */
@@ -191,6 +207,7 @@ export class Dialer {
           settings: http2Settings,
           onChange: this.#onChange,
           onAltSvc: this.#news.onAltSvc,
+          serverFrames: options.serverFrames,
         })
       : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
   }
@@ -217,9 +234,20 @@ export class Dialer {
     return resolveHost(host, port, resolve);
   }
 
+  /** Notes what happened beside a race. */
+  note(event: TimedDecision["event"]): void {
+    this.#remember({ at: millisNow(this.#settings.clock), event });
+  }
+
   #remember(decision: TimedDecision): void {
     if (this.decisions.length === MAX_DECISIONS) this.decisions.shift();
     this.decisions.push(decision);
+  }
+
+  #lost(target: string): void {
+    if (this.#settings.planB?.service(this.origin) !== target) return;
+    this.#settings.planB.forget(this.origin);
+    this.note({ type: "plan-b:service", target, how: "forgotten" });
   }
 
   #dial(plan: DialPlan): Attempt {
@@ -262,6 +290,7 @@ export class Dialer {
         certificateHashes: settings.certificateHashes,
         earlyData: settings.earlyData,
         keylog: settings.keylog,
+        serverFrames: this.#frames,
         onChange: this.#onChange,
         ...more,
       });
@@ -321,17 +350,26 @@ export class Dialer {
       transports,
       headStart,
       alternative,
-      preferred: target === undefined ? undefined : { target, onLost: () => planB?.forget(this.origin) },
+      preferred: target === undefined ? undefined : { target, onLost: () => this.#lost(target) },
       alpn: this.secure ? this.protocols : protocols,
       resolve,
       signal,
       clock,
-      attempt: ({ address, family, port: at, transport, quicv: quicVersions }, abort, onProgress) => {
+      attempt: (
+        { address, family, port: at, transport, quicv: quicVersions, priority },
+        abort,
+        onProgress,
+        isPreferred,
+      ) => {
         lookupEnd ??= millisNow(clock);
         const addresses = [{ address, family }] as const;
         return open(transport, { addresses, port: at, lookupEnd, quicVersions, signal: abort, onProgress }).then(
           (session) => {
             settings.history.record(address, session.stats().rtt);
+            if (priority !== undefined) this.#usesRecords = true;
+            if (isPreferred && target !== undefined) {
+              this.#servedBy.set(session, { host: target.replace(/\.$/, ""), port: at, quicv: [] });
+            }
             return session;
           },
         );

@@ -257,6 +257,7 @@ async function dialFlight<P extends DialedProtocol>(
       onChange,
       origin,
       onKeyLog: options.keylog,
+      serverFrames: options.serverFrames,
       chain: () => handshake.chain,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
       rememberedSettings: isEarly ? resumed.kept?.settings : undefined,

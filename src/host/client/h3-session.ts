@@ -13,6 +13,7 @@ import type { ClientSockets, MigrateOptions } from "./client-sockets.ts";
 import { ClientError, ServerGoneError } from "./errors.ts";
 import { H3ClientExchange, type H3ExchangeOwner } from "./h3-client-exchange.ts";
 import type { Http3Session } from "./http3.ts";
+import type { ServerFrames } from "./server-frames.ts";
 
 import type {
   ClientExchange,
@@ -36,6 +37,8 @@ export interface H3SessionParts {
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
   readonly origin: string;
+  /** Frames of drafts to read. */
+  readonly serverFrames?: ServerFrames | undefined;
   /** The server's certificates, once they have been verified. */
   readonly chain: () => readonly Uint8Array[] | undefined;
   readonly keepSession: (event: SessionEvent, settings: Settings | undefined) => void;
@@ -257,6 +260,11 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
         for (const each of event.origins) if (this.#origins.size < MAX_ORIGINS) this.#origins.add(each);
         this.#parts.onChange();
         break;
+      case "extension-frame": {
+        const isWell = this.#parts.serverFrames?.handle(event.number, event.payload, 3, this.closed);
+        if (isWell === false) this.#parts.h3.close(H3_ERRORS.H3_FRAME_ERROR.code);
+        break;
+      }
       case "requests-available":
         this.#startWaiting();
         break;

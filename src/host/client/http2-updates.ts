@@ -1,6 +1,6 @@
 /**
  * PRIORITY_UPDATE from a client of HTTP/2 (RFC 9218 §7.1): node:http2 has no function for it, so this writes frames between
- * Node's own ones.
+ * Node's own ones. It also lets others read along.
  */
 import { emitPriority, emitPriorityUpdate, Http2Boundary, type PartialPriority } from "../../http/priority/index.ts";
 import { TappedSocket } from "../http/tapped-socket.ts";

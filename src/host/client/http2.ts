@@ -10,7 +10,7 @@ import {
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { isHttp1Only, isHttpsOrigin, MAX_ORIGINS } from "../../http/index.ts";
-import { type PartialPriority, SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
+import { Http2FrameError, type PartialPriority, SETTINGS_NO_RFC7540_PRIORITIES } from "../../http/priority/index.ts";
 import { SESSION_SETTINGS, type SettingValues, takesSessions, WT_ENABLED } from "../../webtransport/h2/settings.ts";
 import { WEBTRANSPORT_PROTOCOL } from "../../webtransport/h3/settings.ts";
 import { detach, type Fault, guard } from "../guard.ts";
@@ -20,6 +20,7 @@ import { Http2ClientExchange } from "./http2-client-exchange.ts";
 import { isSpent, requestError } from "./http2-errors.ts";
 import { UpdatingSocket } from "./http2-updates.ts";
 import { MAX_RESPONSE_HEAD } from "./limits.ts";
+import { http2ServerFrames, type ServerFrames } from "./server-frames.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -55,6 +56,8 @@ export interface Http2SessionOptions {
   readonly onChange: () => void;
   /** Told what ALTSVC frames say about an origin (RFC 7838 §4). */
   readonly onAltSvc?: ((origin: string, field: string) => void) | undefined;
+  /** Over TLS: frames of drafts to read, at the cost of CPU. */
+  readonly serverFrames?: ServerFrames | undefined;
 }
 
 export class Http2Session implements Session {
@@ -72,6 +75,7 @@ export class Http2Session implements Session {
   readonly #onChange: () => void;
   readonly #onIdle: () => void;
   readonly #updates: UpdatingSocket | undefined;
+  readonly #sendsUpdates: boolean;
   #idleTimer: Timer | undefined;
   #limit = STREAMS_BEFORE_SETTINGS;
   #active = 0;
@@ -88,11 +92,13 @@ export class Http2Session implements Session {
 
   constructor(
     connection: ClientTcpConnection,
-    { origin, idleTimeout, sendsUpdates, settings, onChange, onAltSvc }: Http2SessionOptions,
+    { origin, idleTimeout, sendsUpdates, settings, onChange, onAltSvc, serverFrames }: Http2SessionOptions,
   ) {
     const { socket, timings, chain } = connection;
     const onFault = (fault: Fault): void => this.destroy(fault.error);
-    this.#updates = sendsUpdates ? new UpdatingSocket(socket as TLSSocket, onFault) : undefined;
+    const readsFrames = serverFrames !== undefined && serverFrames.types.size > 0;
+    this.#updates = sendsUpdates || readsFrames ? new UpdatingSocket(socket as TLSSocket, onFault) : undefined;
+    this.#sendsUpdates = sendsUpdates;
     this.chain = chain;
     this.#origin = origin;
     this.#connection = connection;
@@ -163,6 +169,7 @@ export class Http2Session implements Session {
       }),
     );
     this.closed = new Promise((resolve) => session.once("close", () => resolve()));
+    if (readsFrames) this.#readFrames(serverFrames);
     const settled = this.closed.then(() => {
       this.#idleTimer?.clear();
       for (const waiting of this.#waiting) waiting.fail(requestError(this.#error ?? new Error("no settings")));
@@ -183,6 +190,20 @@ export class Http2Session implements Session {
       if (isHttpsOrigin(each) && this.#origins.size < MAX_ORIGINS) this.#origins.add(each);
     }
     this.#onChange();
+  }
+
+  #readFrames(frames: ServerFrames): void {
+    const socket = this.#updates!;
+    const read = http2ServerFrames(frames, this.closed);
+    socket.onData = (bytes) => {
+      try {
+        read(bytes);
+      } catch (error) {
+        if (!(error instanceof Http2FrameError)) throw error;
+        socket.onData = () => {};
+        this.#session.destroy(error, error.code);
+      }
+    };
   }
 
   get active(): number {
@@ -281,7 +302,12 @@ export class Http2Session implements Session {
 
   #update({ id }: ClientHttp2Stream, priority: PartialPriority): boolean {
     // RFC 9218 §2.1.1: a server that does not announce it does not read the frame.
-    if (id === undefined || this.#updates === undefined || this.#peerSettings[SETTINGS_NO_RFC7540_PRIORITIES] !== 1)
+    if (
+      id === undefined ||
+      !this.#sendsUpdates ||
+      this.#updates === undefined ||
+      this.#peerSettings[SETTINGS_NO_RFC7540_PRIORITIES] !== 1
+    )
       return false;
     this.#updates.update(id, priority);
     return true;

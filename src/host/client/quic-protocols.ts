@@ -12,6 +12,7 @@ import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { h3Trace } from "../quic/tracing.ts";
 import type { ClientSockets } from "./client-sockets.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
+import type { ServerFrames } from "./server-frames.ts";
 import type { ConnectionTimings } from "./session.ts";
 import type { SessionEvent } from "./session-store.ts";
 
@@ -25,6 +26,8 @@ export interface DialedConnection {
   readonly chain: () => readonly Uint8Array[] | undefined;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  /** HTTP/3: frames of drafts to read. */
+  readonly serverFrames: ServerFrames | undefined;
   /** The settings of the resumed session, if the connection is still early. */
   readonly rememberedSettings: Settings | undefined;
   /** Keeps a session for the next connection with this server. */
@@ -61,9 +64,10 @@ export const webTransportOnly = (newer: NewerDrafts): ClientProtocols<QuicHttp3S
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
   h3: (dialed) => {
     const { rng, clock } = dialed.driver.environment;
-    const { connection, rememberedSettings } = dialed;
+    const { connection, rememberedSettings, serverFrames } = dialed;
     const trace = h3Trace(connection, clock);
-    const h3 = new H3Connection(connection, { rng, rememberedSettings, trace, datagrams: connection });
+    const extensionFrames = serverFrames?.types;
+    const h3 = new H3Connection(connection, { rng, rememberedSettings, trace, datagrams: connection, extensionFrames });
     return new QuicHttp3Session({ ...dialed, h3 });
   },
 };

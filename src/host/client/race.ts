@@ -58,8 +58,8 @@ export interface RaceOptions<Outcome> {
   readonly resolve: Resolve | undefined;
   readonly signal: AbortSignal;
   readonly clock: HostClock;
-  /** The signal aborts if the race is aborted, or if another endpoint was faster. */
-  attempt(endpoint: Endpoint, signal: AbortSignal, onProgress: () => void): Promise<Outcome>;
+  /** The signal aborts if the race is aborted, or if another endpoint was faster. `isPreferred` is true for the preferred target. */
+  attempt(endpoint: Endpoint, signal: AbortSignal, onProgress: () => void, isPreferred: boolean): Promise<Outcome>;
   /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
   onDecision(decision: TimedDecision): void;
@@ -299,8 +299,11 @@ class RaceDriver<Outcome> {
     const { preferred } = this.#options;
     if (preferred === undefined || info.kind === "alias") return;
     const [best] = info.kind === "services" ? info.services : [];
-    if (best !== undefined && isSameName(best.target, preferred.target)) this.#targetPriority = best.priority;
-    else preferred.onLost();
+    if (best !== undefined && isSameName(best.target, preferred.target)) {
+      this.#targetPriority = best.priority;
+      const event = { type: "plan-b:service", target: preferred.target, how: "preferred" } as const;
+      this.#options.onDecision({ at: this.#now() / 1_000, event });
+    } else preferred.onLost();
   }
 
   /** RFC 9460 §9.5: an alias or a compatible record counts; one that is broken, or made for others, leaves the origin to http. */
@@ -349,7 +352,9 @@ class RaceDriver<Outcome> {
       this.#machine.handleProgress(attempt, this.#now());
       this.#run();
     };
-    const tried = this.#options.attempt(endpoint, controller.signal, onProgress).then(
+    // A record of the same priority may be another's.
+    const isPreferred = endpoint.priority !== undefined && endpoint.priority === this.#targetPriority;
+    const tried = this.#options.attempt(endpoint, controller.signal, onProgress, isPreferred).then(
       (outcome) => {
         this.#attempts.delete(attempt);
         if (controller.signal.aborted) {
@@ -366,14 +371,8 @@ class RaceDriver<Outcome> {
       },
       (error: unknown) => {
         this.#attempts.delete(attempt);
-        // Cancelled attempts say nothing. A record of the same priority may be another's: to forget is always safe.
-        if (
-          !controller.signal.aborted &&
-          endpoint.priority !== undefined &&
-          endpoint.priority === this.#targetPriority
-        ) {
-          this.#options.preferred?.onLost();
-        }
+        // Cancelled attempts say nothing. To forget is always safe.
+        if (!controller.signal.aborted && isPreferred) this.#options.preferred?.onLost();
         // Another address of the same host would present the same certificate.
         const isFinal = (this.#options.isFinal ?? isAboutCertificate)(error);
         this.#machine.handleFailed(attempt, error, isFinal, this.#now());

@@ -9,6 +9,7 @@ import type { SessionStreams } from "../../webtransport/h3/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { TunnelDatagrams } from "../http/tunnel.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
+import type { ServerFrames } from "./server-frames.ts";
 
 /** A version of HTTP: "http/1.1", "h2" or "h3". */
 export type Protocol = HttpVersion;
@@ -182,6 +183,8 @@ export interface DialOptions {
   readonly keylog: ((line: string) => void) | undefined;
   /** HTTP/3: the versions of QUIC that the server is said to speak, the best first. The first flight is in one of them. */
   readonly quicVersions?: readonly number[] | undefined;
+  /** Frames of drafts to read, over HTTP/2 and HTTP/3 with TLS. */
+  readonly serverFrames?: ServerFrames | undefined;
   /** Called when the transport is established and its handshake goes on. */
   readonly onProgress?: (() => void) | undefined;
   /** Aborts the attempt, which then rejects with the signal's reason. */

@@ -1,18 +1,20 @@
 /**
- * A tap between TLS and node:http2, which hides PRIORITY_UPDATE frames (RFC 9218 §7.1): it reads along what clients send. It
- * costs CPU, because Node otherwise moves these bytes without JavaScript, so a listener has it only on request.
+ * A tap between TLS and node:http2, which hides PRIORITY_UPDATE frames (RFC 9218 §7.1) and has none of drafts: it reads along what
+ * clients send, and may add frames after SETTINGS. It costs CPU, because Node otherwise moves these bytes without JavaScript, so a listener has it only on request.
  */
 import type { Http2SecureServer, ServerHttp2Session } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import {
   completePriority,
   HTTP2_PROTOCOL_ERROR,
+  Http2Boundary,
   Http2FrameError,
   type Priority,
   PriorityUpdateReader,
   parsePriority,
 } from "../../http/priority/index.ts";
 import { type Fault, guard } from "../guard.ts";
+import type { ListenerOptions } from "./listener.ts";
 import { TappedSocket } from "./tapped-socket.ts";
 
 /** An HTTP/2 request whose priority may change. */
@@ -62,12 +64,45 @@ export class Http2Priorities {
   }
 }
 
+const tapOf = (socket: TLSSocket, onFault: (fault: Fault) => void, bytes: Uint8Array): TappedSocket =>
+  bytes.length === 0 ? new TappedSocket(socket, onFault) : new AnnouncingSocket(socket, onFault, bytes);
+
+/** Writes frames of its own once, after the server's SETTINGS. */
+class AnnouncingSocket extends TappedSocket {
+  readonly #boundary = new Http2Boundary("server");
+  #bytes: Uint8Array | undefined;
+
+  constructor(tls: TLSSocket, onFault: (fault: Fault) => void, bytes: Uint8Array) {
+    super(tls, onFault);
+    this.#bytes = bytes;
+  }
+
+  override _write(chunk: Uint8Array, encoding: unknown, done: (error?: Error | null) => void): void {
+    super._write(chunk, encoding, done);
+    this.#follow(chunk);
+  }
+
+  override _writev(chunks: readonly { readonly chunk: Uint8Array }[], done: (error?: Error | null) => void): void {
+    super._writev(chunks, done);
+    for (const { chunk } of chunks) this.#follow(chunk, chunk === chunks.at(-1)!.chunk);
+  }
+
+  #follow(chunk: Uint8Array, isLast = true): void {
+    if (this.#bytes === undefined) return;
+    this.#boundary.handle(chunk);
+    if (!isLast || !this.#boundary.isOpen || this.tls.destroyed || this.tls.writableEnded) return;
+    this.tls.write(this.#bytes);
+    this.#bytes = undefined;
+  }
+}
+
 export class Http2Tap {
   readonly #sockets = new WeakMap<ServerHttp2Session, TappedSocket>();
   #current: TappedSocket | undefined;
 
   /** Puts a tap before the sessions of a server. */
-  constructor(server: Http2SecureServer, onFault: (fault: Fault) => void) {
+  constructor(server: Http2SecureServer, onFault: (fault: Fault) => void, frames: readonly Uint8Array[] = []) {
+    const bytes = Buffer.concat(frames);
     const [begin] = server.listeners("secureConnection") as ((socket: unknown) => void)[];
     server.removeAllListeners("secureConnection");
     server.on(
@@ -79,7 +114,7 @@ export class Http2Tap {
           onFault(fault);
         },
         (socket: TLSSocket) => {
-          this.#current = socket.alpnProtocol === "h2" ? new TappedSocket(socket, onFault) : undefined;
+          this.#current = socket.alpnProtocol === "h2" ? tapOf(socket, onFault, bytes) : undefined;
           begin!.call(server, this.#current ?? socket);
           this.#current = undefined;
         },
@@ -111,3 +146,13 @@ export class Http2Tap {
     return priorities;
   }
 }
+
+/** A tap for options that need one. */
+export const http2TapFor = (
+  { http2PriorityUpdate, connectionFrames }: Pick<ListenerOptions, "http2PriorityUpdate" | "connectionFrames">,
+  server: Http2SecureServer,
+  onFault: (fault: Fault) => void,
+): Http2Tap | undefined =>
+  http2PriorityUpdate || connectionFrames !== undefined
+    ? new Http2Tap(server, onFault, connectionFrames?.h2)
+    : undefined;

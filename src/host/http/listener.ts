@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { ConnectionFrame } from "../../http/index.ts";
 import type { StrikeRegister } from "../../tls/index.ts";
 import type { Budget } from "../budget.ts";
 import type { HandshakeHooks } from "../certificates/certificates.ts";
@@ -25,6 +26,14 @@ export interface BoundAddress {
   readonly address: string;
   readonly family: "IPv4" | "IPv6";
   readonly port: number;
+}
+
+/** Frames about a connection, to send after SETTINGS. */
+export interface ConnectionFrames {
+  /** Whole frames, for stream 0. */
+  readonly h2: readonly Uint8Array[];
+  /** For the control stream. */
+  readonly h3: readonly ConnectionFrame[];
 }
 
 export interface ListenerOptions {
@@ -58,6 +67,8 @@ export interface ListenerOptions {
   readonly http2PriorityUpdate?: boolean | undefined;
   /** The origins to name in ORIGIN frames (RFC 8336, RFC 9412). */
   readonly origins?: readonly string[] | undefined;
+  /** Frames of drafts to send about each connection, after SETTINGS. Over HTTP/2, they cost CPU for each connection. */
+  readonly connectionFrames?: ConnectionFrames | undefined;
   /** HTTP/2: takes WebTransport sessions in capsules (draft-ietf-webtrans-http2). Default: false. */
   readonly http2WebTransport?: boolean | undefined;
   /** TCP: reads the PROXY protocol header of connections from load balancers. */

@@ -37,7 +37,7 @@ import { RefusedHeads } from "./http2-refused-heads.ts";
 import { http2ExchangeOf } from "./http2-request.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
-import { Http2Tap } from "./http2-tap.ts";
+import { type Http2Tap, http2TapFor } from "./http2-tap.ts";
 import { hideInnerServer } from "./inner-server.ts";
 import {
   type BoundAddress,
@@ -97,7 +97,7 @@ export class TcpListener implements ManagedListener {
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     this.#originNames = options.origins;
-    this.#tap = options.http2PriorityUpdate ? new Http2Tap(this.#server, this.#onFault) : undefined;
+    this.#tap = http2TapFor(options, this.#server, this.#onFault);
     if (options.answerTlsAlpn !== undefined) openChallengeDoor(this.#server, options.answerTlsAlpn, this.#onFault);
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
     Object.assign(this.#server, http1Limits(this.#stallTimeout), definedLimits(options.http1Limits));

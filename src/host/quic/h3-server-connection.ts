@@ -102,6 +102,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       rng,
       trace: h3Trace(connection, clock),
       origins: options.origins,
+      controlFrames: options.controlFrames,
       enableConnectProtocol: options.acceptsTunnels,
       datagrams: connection,
       date: () => this.date(),

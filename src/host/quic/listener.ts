@@ -196,6 +196,7 @@ export class QuicListener implements ManagedListener {
       newerDrafts: newerDrafts(quic?.experimental),
       headersTimeout: this.#headersTimeout,
       origins: this.#options.origins,
+      controlFrames: this.#options.connectionFrames?.h3,
       earlyData: this.#options.earlyData ?? "safe",
       onKeyLog,
       budget: this.#budget,

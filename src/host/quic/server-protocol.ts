@@ -5,6 +5,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Instant } from "../../base/time.ts";
+import type { ConnectionFrame } from "../../http/index.ts";
 import type { Connection, ConnectionEvent } from "../../quic/index.ts";
 import type { NewerDrafts } from "../../webtransport/h3/index.ts";
 import type { Budget, Holder } from "../budget.ts";
@@ -38,6 +39,8 @@ export interface ServerProtocolOptions {
   readonly newerDrafts?: NewerDrafts | undefined;
   /** The origins to name in an ORIGIN frame (RFC 9412). */
   readonly origins?: readonly string[] | undefined;
+  /** Further frames for the control stream. */
+  readonly controlFrames?: readonly ConnectionFrame[] | undefined;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */

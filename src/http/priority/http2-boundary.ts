@@ -1,20 +1,24 @@
-/** Where another frame may go into what a client of HTTP/2 sends. */
+/** Where another frame may go into what one side of HTTP/2 sends. */
 
-import { HTTP2_HEADER_LENGTH, HTTP2_PREFACE_LENGTH } from "./http2-frames.ts";
+import { HTTP2_HEADER_LENGTH, HTTP2_PREFACE_LENGTH } from "./http2-wire.ts";
 
 /** RFC 9113 §6.2, §6.10 */
 const HEADERS = 0x1;
 const CONTINUATION = 0x9;
 const END_HEADERS = 0x4;
 
-/** Follows the frames that a client sends, in pieces of any size. */
+/** Follows the frames that a side sends, in pieces of any size. */
 export class Http2Boundary {
   readonly #header = new Uint8Array(HTTP2_HEADER_LENGTH);
   #headerLength = 0;
   /** Bytes that are left of the preface or of a frame. */
-  #left = HTTP2_PREFACE_LENGTH;
+  #left: number;
   #isInFields = false;
   #hasSettings = false;
+
+  constructor(side: "client" | "server" = "client") {
+    this.#left = side === "client" ? HTTP2_PREFACE_LENGTH : 0;
+  }
 
   /** True after a whole frame, if the next one need not be CONTINUATION. RFC 9113 §3.4: SETTINGS are the first. */
   get isOpen(): boolean {
