@@ -83,7 +83,6 @@ export class NagareLive extends Base {
     this.#player?.pause();
   }
 
-  /** The element is in a page. */
   /** Called by the browser when the element is in a document. */
   connectedCallback(): void {
     this.#parts ??= build(this);
@@ -91,13 +90,11 @@ export class NagareLive extends Base {
     this.#restart();
   }
 
-  /** It is not any more: everything ends. */
   /** Called by the browser when the element has left its document. */
   disconnectedCallback(): void {
     this.#stop();
   }
 
-  /** An attribute changed: the player begins anew, unless it is `muted`. */
   /** Called by the browser when an observed attribute has changed. */
   attributeChangedCallback(name: string, before: string | null, after: string | null): void {
     if (before === after || this.#parts === undefined) return;
