@@ -52,6 +52,8 @@ export class Player {
   #connection: Extract<PageSessionEvent, { type: "connected" }> | undefined;
   #connections = 0;
   #skipped = 0;
+  /** Samples of sound. */
+  #missing = 0;
   /** Milliseconds since 1970 at second 0 of the timeline. */
   #epoch: number | undefined;
   #isPaused = false;
@@ -199,6 +201,7 @@ export class Player {
     this.#audioTrack = audio;
     this.#videoTracks?.close(at);
     this.#videoTracks = videos.length === 0 ? undefined : new VideoTracks(videos, this.#source, now());
+    this.#videoTracks?.start();
     if (audio !== undefined) this.#source.subscribe(audio, at);
     this.#session.host.arm();
     this.#options.onChange();
@@ -265,6 +268,9 @@ export class Player {
     if (at - this.#tickedAt > SLEPT && !this.#isPaused) this.#clock.skipToLive(at);
     this.#tickedAt = at;
     this.#clock.advance(at);
+    const { missing } = this.#sound.stats;
+    if (missing > this.#missing) this.#clock.handleMissing(at);
+    this.#missing = missing;
     this.#follow();
     if (this.#clock.stats(at).stalls > stalls) this.#videoTracks?.handleTrouble(at, pageClock.now());
     else this.#videoTracks?.handleCalm(at, pageClock.now());

@@ -42,7 +42,8 @@ export class Lateness {
     this.#target = need >= this.#target ? need : this.#target - (this.#target - need) * Math.min(1, GIVE_BACK * passed);
   }
 
-  handleStall(_now: number): void {
+  /** What was covered did not suffice. */
+  handleStall(): void {
     this.#target = this.#bounded(this.#target + AFTER_STALL);
   }
 

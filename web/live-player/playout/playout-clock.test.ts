@@ -77,6 +77,23 @@ describe("a playout clock", () => {
     expect(scene.stats.target).toBeGreaterThan(140);
   });
 
+  test("wants more when a renderer had nothing, and goes slower until it has that", () => {
+    const scene = new Scene({ minLatency: 60 }).run(2_000);
+    const { target } = scene.stats;
+    for (let i = 0; i < 10; i += 1) scene.clock.handleMissing(scene.now);
+    expect(scene.stats.target).toBeCloseTo(target + 60);
+    const rates = new Set<number>();
+    for (let i = 0; i < 3; i += 1) {
+      scene.run(600);
+      rates.add(scene.stats.rate);
+      scene.clock.handleMissing(scene.now);
+    }
+    expect(Math.min(...rates)).toBeLessThan(1);
+    scene.run(5_000);
+    expect(scene.behind).toBeGreaterThan(100);
+    expect(scene.stats).toMatchObject({ rate: 1, stalls: 0 });
+  });
+
   test("goes faster until it has caught up", () => {
     const scene = new Scene({ minLatency: 60 }).run(3_000);
     // Half a second more than is wanted, in one burst.

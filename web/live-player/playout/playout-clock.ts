@@ -38,7 +38,9 @@ const SLOW_DOWN = 0.96;
 const FAST_FROM = 80;
 const FAST_UNTIL = 20;
 /** Share of the target below which it goes slower. */
-const SLOW_BELOW = 0.4;
+const SLOW_BELOW = 0.6;
+/** Milliseconds between two complaints of a renderer that count. */
+const COMPLAINTS = 500;
 /** Milliseconds above the target that are jumped over: catching up would take half a minute. */
 const JUMP_FROM = 1_500;
 /** Milliseconds after a start in which the same is true of anything: the group in which a viewer joins comes at once. */
@@ -55,6 +57,7 @@ export class PlayoutClock {
   #state: PlayoutState = "waiting";
   #isPaused = false;
   #playingSince = 0;
+  #complainedAt = Number.NEGATIVE_INFINITY;
   /** When it played for the first time. */
   #joinedAt: number | undefined;
   #stalls = 0;
@@ -73,6 +76,13 @@ export class PlayoutClock {
     if (this.#edge === undefined || Math.abs(from - this.#edge) > LEAP) this.#restart(from, now);
     this.#edge = Math.max(this.#edge!, to);
     this.advance(now);
+  }
+
+  /** A renderer had nothing when it was due, although it was there by this clock: decoders take their time, too. */
+  handleMissing(now: number): void {
+    if (this.#state !== "playing" || now - this.#complainedAt < COMPLAINTS) return;
+    this.#complainedAt = now;
+    this.#lateness.handleStall();
   }
 
   /** The media's timeline begins again. */
@@ -173,7 +183,7 @@ export class PlayoutClock {
     this.#stalls += 1;
     this.#waitingSince = now;
     // Next time it waits for more.
-    this.#lateness.handleStall(now);
+    this.#lateness.handleStall();
   }
 
   #choosePace(now: number): void {

@@ -24,13 +24,16 @@ export class VideoTracks {
   #replay: AssemblyEvent | undefined;
   #switches = 0;
 
-  /** Begins with the best. */
   constructor(tracks: readonly CatalogTrack[], source: BroadcastSource, now: number) {
     this.#source = source;
     this.#renditions = [...tracks].sort((a, b) => size(a) - size(b));
     this.#chooser = new RenditionChooser(tracks.length, tracks.length - 1, now);
     this.#current = this.#renditions.at(-1)!;
-    source.subscribe(this.#current, source.now());
+  }
+
+  /** Begins with the best. Media may come before this returns. */
+  start(): void {
+    this.#source.subscribe(this.#current, this.#source.now());
   }
 
   get current(): CatalogTrack {
