@@ -110,7 +110,7 @@ describe("commands in code blocks", () => {
 /** Whether the package has it. Sources and tests, which it does not have, may be linked to all the same. */
 const isPacked = (file: string): boolean =>
   files.some((each) => file === each || file.startsWith(`${each}/`)) ||
-  /\.(ts|json)$|(^|\/)(src|test|fuzz|interop|bench)(\/|$)/.test(file);
+  /\.(ts|json)$|(^|\/)(src|web|test|fuzz|interop|bench)(\/|$)/.test(file);
 
 const linksOf = (text: string): string[] => [
   ...[...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!),
