@@ -19,7 +19,8 @@ const player = find<NagareLive>("player");
 const engine = find<HTMLSelectElement>("engine");
 const dialect = find<HTMLSelectElement>("dialect");
 const latency = find<HTMLInputElement>("latency");
-const here = new URL(".", location.href);
+/** The relay, with the token of the page's own URL, if it has one. */
+const here = new URL(`.${location.search}`, location.href);
 
 function tell(message: string): void {
   const item = document.createElement("li");
@@ -79,7 +80,7 @@ function setUp({ certificateHash, dialects }: Broadcasts): void {
 async function look(): Promise<void> {
   if (document.hidden) return;
   try {
-    const answer = (await (await fetch(new URL("broadcasts", here))).json()) as Broadcasts;
+    const answer = (await (await fetch(new URL(`broadcasts${location.search}`, here))).json()) as Broadcasts;
     if (dialect.options.length === 1) setUp(answer);
     show(answer);
   } catch {

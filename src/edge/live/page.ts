@@ -4,8 +4,10 @@ import { readFile } from "node:fs/promises";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { respondContent, respondText } from "../../host/http/respond-text.ts";
 import { LIVE_PROTOCOLS } from "../../host/live/live-relay.ts";
+import { namespaceOf } from "../../host/live/names.ts";
 import type { FieldLine } from "../../http/index.ts";
-import { SEGMENT_PROTOCOLS, type TrackStats } from "../../media/relay/index.ts";
+import { type Grant, SEGMENT_PROTOCOLS, type TrackStats } from "../../media/relay/index.ts";
+import { isBelow } from "../../media/relay/names.ts";
 import { utf8 } from "../../wire/text.ts";
 
 /** What the page needs to know of the server. */
@@ -39,19 +41,27 @@ const FIELDS: readonly FieldLine[] = [
 /** Of the package: beside the folder of this module's floor. */
 const fileOf = (path: string): URL => new URL(`../../${path}`, import.meta.url);
 
-/** One of them in a catalog's broadcast; its other tracks have the same namespace. */
-export function broadcastsOf(tracks: readonly TrackStats[]) {
-  const found = new Map<string, { name: string; tracks: number; viewers: number }>();
+/** A namespace under which tracks are published now. */
+export interface Broadcast {
+  readonly name: string;
+  readonly tracks: number;
+  /** Subscriptions of all its tracks. */
+  readonly viewers: number;
+}
+
+/** Those that a peer may subscribe to. */
+export function broadcastsOf(tracks: readonly TrackStats[], { subscribe }: Pick<Grant, "subscribe">): Broadcast[] {
+  const found = new Map<string, Broadcast>();
   for (const { name, publisher, viewers } of tracks) {
     const slash = name.lastIndexOf("/");
     if (publisher === undefined || slash <= 0) continue;
     const namespace = name.slice(0, slash);
-    const one = found.get(namespace) ?? { name: namespace, tracks: 0, viewers: 0 };
-    one.tracks += 1;
-    one.viewers += viewers;
-    found.set(namespace, one);
+    const before = found.get(namespace) ?? { name: namespace, tracks: 0, viewers: 0 };
+    found.set(namespace, { ...before, tracks: before.tracks + 1, viewers: before.viewers + viewers });
   }
-  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...found.values()]
+    .filter(({ name }) => subscribe.some((prefix) => isBelow(namespaceOf(name), prefix)))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Answers requests of browsers. */
@@ -62,7 +72,8 @@ export class LivePage {
     this.#options = options;
   }
 
-  async answer(exchange: ServerExchange, broadcasts: ReturnType<typeof broadcastsOf>): Promise<void> {
+  /** `listBroadcasts` gives those that this client may watch. */
+  async answer(exchange: ServerExchange, listBroadcasts: () => Promise<readonly Broadcast[]>): Promise<void> {
     const path = exchange.path.split("?")[0]!.replace(/^.*\//, "");
     if (exchange.method !== "GET" && exchange.method !== "HEAD") {
       respondText(exchange, 405, undefined, [["allow", "GET, HEAD"]]);
@@ -70,6 +81,8 @@ export class LivePage {
     }
     if (path === "broadcasts") {
       const { certificateHash } = this.#options;
+      const broadcasts = await listBroadcasts();
+      if (exchange.aborted !== undefined) return;
       const hash = certificateHash === undefined ? null : Buffer.from(certificateHash).toString("hex");
       const text = JSON.stringify({
         broadcasts,

@@ -20,7 +20,7 @@ import {
 import { fromStrictUtf8 } from "../../wire/text.ts";
 import type { Service } from "../running-server.ts";
 import { type LiveAnswer, type LiveOptions, type LiveRequest, type LiveUpstream, liveError } from "./options.ts";
-import { broadcastsOf, LivePage } from "./page.ts";
+import { type Broadcast, broadcastsOf, LivePage } from "./page.ts";
 
 /** Milliseconds that peers have to leave when the server begins to close. */
 const GOAWAY_TIMEOUT = 10_000;
@@ -91,7 +91,7 @@ export class LiveService implements Service {
   async #answer(exchange: ServerExchange): Promise<void> {
     if (!WebTransportRequest.isFor(exchange)) {
       if (this.#page !== undefined) {
-        await this.#page.answer(exchange, broadcastsOf(this.stats().tracks));
+        await this.#page.answer(exchange, () => this.#broadcastsFor(exchange));
         return;
       }
       respondText(exchange, 426, "this is a relay of live media: connect with WebTransport", [
@@ -123,6 +123,14 @@ export class LiveService implements Service {
       return;
     }
     this.#accept(exchange, request, protocol, judged);
+  }
+
+  /** What this client may watch. */
+  async #broadcastsFor(exchange: ServerExchange): Promise<readonly Broadcast[]> {
+    const { headers } = new WebTransportRequest(exchange);
+    const token = tokenOf(exchange.path, headers);
+    const grant = await this.#judge({ ...requestOf(exchange, headers), token });
+    return grant === undefined ? [] : broadcastsOf(this.stats().tracks, grant);
   }
 
   #accept(exchange: ServerExchange, request: WebTransportRequest, protocol: string, grant: Grant): void {
