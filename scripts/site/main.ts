@@ -58,7 +58,7 @@ const options: TypeDocOptions = {
   headings: { readme: false, document: true },
   searchInDocuments: true,
   hideGenerator: true,
-  highlightLanguages: ["console", "dockerfile", "javascript", "json", "lua", "shellscript", "typescript", "yaml"],
+  highlightLanguages: ["console", "dockerfile", "html", "javascript", "json", "lua", "shellscript", "typescript", "yaml"],
   customCss: "scripts/site/style.css",
   markdownItLoader: adaptMarkdown,
   logLevel: "Warn",
