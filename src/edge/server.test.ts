@@ -140,14 +140,16 @@ describe("the server", () => {
   });
 
   test("a UDP port that is in use frees the TCP port again", async () => {
+    // An address that nobody else uses: on 127.0.0.1, a connection of another program may have the port's number over TCP.
+    const host = "127.0.0.9";
     const socket = createSocket("udp4");
-    socket.bind(0, "127.0.0.1");
+    socket.bind(0, host);
     await once(socket, "listening");
     const { port } = socket.address();
-    await expect(serve({ ...LOCAL, port }, () => new Response())).rejects.toThrow(`UDP port ${port} is in use`);
+    await expect(serve({ ...LOCAL, host, port }, () => new Response())).rejects.toThrow(`UDP port ${port} is in use`);
     socket.close();
     await once(socket, "close");
-    await using server = await serve({ ...LOCAL, port }, () => new Response());
+    await using server = await serve({ ...LOCAL, host, port }, () => new Response());
     expect(server.port).toBe(port);
   });
 });
