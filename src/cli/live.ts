@@ -13,7 +13,8 @@ Examples:
   nagare live relay --upstream https://other.example/live     asks another relay for what nobody publishes here
 
 Speaks MoQ Transport (drafts 20, 18, 16 and 14), Warp (00, 01) and the MoQ base draft (warp-02) over WebTransport: HTTP/3, or QMux over a
-WebSocket where UDP is blocked. Publishers may announce namespaces or push tracks; those of Warp name the broadcast in the URL's path. When ready, prints the URL on its own line. SIGINT or SIGTERM sends GOAWAY and lets peers leave.
+WebSocket where UDP is blocked. Publishers may announce namespaces or push tracks; those of Warp name the broadcast in the URL's path.
+When ready, prints the URL on its own line; a browser finds a page with a player there. SIGINT or SIGTERM sends GOAWAY and lets peers leave.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 
@@ -24,7 +25,8 @@ Examples:
   nagare live publish clock --via https://localhost:4433/ --test-source
 
 Reads fragmented MP4 from standard input: each of its tracks becomes a track, each keyframe begins a group, and two catalogs, of
-MSF and of hang, name them. --draft warp sends segments of Warp to the URL and the name instead. If the session is lost, connects again without ending the broadcast. The end of the input ends it.
+MSF and of hang, name them. --draft warp sends segments of Warp to the URL and the name instead. If the session is lost, connects again
+without ending the broadcast. The end of the input ends it.
 Exit codes: 0 the input ended or it was stopped; 1 the relay cannot be reached or refuses, or the input cannot be read; 2 usage.
 `;
 

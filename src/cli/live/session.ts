@@ -3,7 +3,7 @@ import { WebTransport, type WebTransportClientOptions } from "../../client/webtr
 import { describeFault } from "../../host/guard.ts";
 import { KeptSession, type KeptSessionOptions, type UpstreamEvent } from "../../host/live/kept-session.ts";
 import { LiveHost } from "../../host/live/live-relay.ts";
-import { namespaceOf } from "../../host/live/names.ts";
+import { broadcastUrl, namespaceOf } from "../../host/live/names.ts";
 import { alpnOf, type Draft } from "../../media/moq/draft.ts";
 import type { Namespace } from "../../media/moq/model.ts";
 import type { MoqPeer, SegmentProtocol } from "../../media/relay/index.ts";
@@ -62,19 +62,6 @@ export function reporter(io: Io, json: true | undefined): (event: Record<string,
 export interface Broadcast {
   readonly name: string;
   readonly direction: "send" | "receive";
-}
-
-/** With the name of the broadcast as the end of the path, as Warp has it. */
-function broadcastUrl(via: string, name: string): string {
-  if (!URL.canParse(via)) return via;
-  const url = new URL(via);
-  const path = name
-    .split("/")
-    .filter((part) => part !== "")
-    .map(encodeURIComponent)
-    .join("/");
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
-  return url.href;
 }
 
 /** A relay in this process with one session that is kept open. `failed` rejects if the first attempt fails. */

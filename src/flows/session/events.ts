@@ -39,7 +39,7 @@ export type FlowEvent =
       readonly start: Instant;
       readonly window: Micros;
     }
-  /** What of a flow of ours has reached its last receiver. */
+  /** How much of a flow of ours has reached its last receiver. */
   | ConfirmUnit
   | { readonly type: "resources"; readonly resources: Resources }
   /** Nothing can be sent or received any more. */

@@ -214,7 +214,7 @@ export class FlowSession {
     this.#outbox.push("grant", { type: "grant", flow, bytes, start: from, window: milliseconds });
   }
 
-  /** Tells the sender of a flow what of it has reached us, its last receiver. */
+  /** Tells the sender of a flow how much of it has reached us, its last receiver. */
   confirm(unit: ConfirmUnit): void {
     if (this.#closed === undefined) this.#outbox.push("confirm", unit);
   }

@@ -23,3 +23,16 @@ export function namespaceOfUrl(path: string): Namespace | undefined {
     throw error;
   }
 }
+
+/** The URL of a session that is of one broadcast, as Warp has it: the name is the end of the path. A text that is no URL stays as it is. */
+export function broadcastUrl(relay: string, name: string): string {
+  if (!URL.canParse(relay)) return relay;
+  const url = new URL(relay);
+  const path = name
+    .split("/")
+    .filter((part) => part !== "")
+    .map(encodeURIComponent)
+    .join("/");
+  url.pathname = `${url.pathname.replace(/\/+$/, "")}/${path}`;
+  return url.href;
+}

@@ -1,4 +1,4 @@
-/** What of a catalog can be passed on as CMAF. */
+/** The tracks of a catalog that can be passed on as CMAF. */
 
 import { type Catalog, CatalogError, type CatalogTrack, parseMsf } from "../catalog/index.ts";
 

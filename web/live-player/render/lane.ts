@@ -29,6 +29,7 @@ export class Lane {
   #engine: "webcodecs" | "mse" | undefined;
   #early: (AssembledFragment | "skip" | Track)[] = [];
   #isChoosing = false;
+  #hasFailed = false;
   #isClosed = false;
   #volume = 1;
 
@@ -76,23 +77,22 @@ export class Lane {
       this.#renderer.configure(track);
       return;
     }
-    this.#early.push(track);
+    this.#keep(track);
     if (this.#isChoosing) return;
     this.#isChoosing = true;
     this.#choose(track).then(
       (renderer) => this.#begin(renderer),
-      (error) => this.#onFailure(String(error.message)),
+      (error) => this.#fail(String(error.message)),
     );
   }
 
   push(fragment: AssembledFragment): void {
-    if (this.#renderer === undefined) {
-      if (this.#early.length < MAX_EARLY) this.#early.push(fragment);
-    } else this.#renderer.push(fragment);
+    if (this.#renderer === undefined) this.#keep(fragment);
+    else this.#renderer.push(fragment);
   }
 
   skip(): void {
-    if (this.#renderer === undefined) this.#early.push("skip");
+    if (this.#renderer === undefined) this.#keep("skip");
     else this.#renderer.skip();
   }
 
@@ -103,6 +103,17 @@ export class Lane {
   close(): void {
     this.#isClosed = true;
     this.#renderer?.close();
+  }
+
+  #keep(each: AssembledFragment | "skip" | Track): void {
+    if (!this.#hasFailed && this.#early.length < MAX_EARLY) this.#early.push(each);
+  }
+
+  /** What comes of this track is of no use. */
+  #fail(message: string): void {
+    this.#hasFailed = true;
+    this.#early = [];
+    this.#onFailure(message);
   }
 
   #begin(renderer: Renderer | undefined): void {

@@ -148,7 +148,7 @@ export class PageCarrier implements LiveCarrier {
     return hasRoom;
   }
 
-  /** The streams that were promised may be there already, and newer browsers alone can change their order. */
+  /** A player sends nothing whose order matters. */
   setOrder(): void {}
 
   hasRoom(stream: number): boolean {

@@ -3,7 +3,7 @@
 import { pageClock } from "../../../src/client/webtransport/browser/clock.ts";
 import { WebTransport, type WebTransportHash } from "../../../src/client/webtransport/browser/index.ts";
 import { isSegmentProtocol, LIVE_PROTOCOLS, LiveHost } from "../../../src/host/live/live-relay.ts";
-import { namespaceOf } from "../../../src/host/live/names.ts";
+import { broadcastUrl, namespaceOf } from "../../../src/host/live/names.ts";
 import { MachineTimer } from "../../../src/host/machine-timer.ts";
 import { EVERYTHING, MoqPeer, SEGMENT_PROTOCOLS } from "../../../src/media/relay/index.ts";
 import { PageCarrier } from "./page-carrier.ts";
@@ -22,7 +22,7 @@ export interface PageSessionOptions {
   readonly url: string;
   /** Of the broadcast: the relay is asked for its tracks. */
   readonly name: string;
-  /** The dialects to offer, the best first; MoQ Transport's drafts by default. */
+  /** The dialects to offer, the best first, of the kind of the first; MoQ Transport's drafts by default. */
   readonly protocols?: readonly string[] | undefined;
   readonly serverCertificateHashes?: readonly WebTransportHash[] | undefined;
   readonly onEvent: (event: PageSessionEvent) => void;
@@ -42,6 +42,7 @@ export class PageSession {
   readonly host: LiveHost;
   readonly #options: PageSessionOptions;
   readonly #protocols: readonly string[];
+  readonly #url: string;
   readonly #timer: MachineTimer;
   #delay = FIRST_DELAY;
   #transport: WebTransport | undefined;
@@ -49,7 +50,11 @@ export class PageSession {
 
   constructor(options: PageSessionOptions) {
     this.#options = options;
-    this.#protocols = options.protocols ?? LIVE_PROTOCOLS;
+    const { url, name, protocols = LIVE_PROTOCOLS } = options;
+    // Sessions of Warp and of the base draft are of one broadcast, which their URL names: both kinds cannot be offered together.
+    const isOfOne = isSegmentProtocol(protocols[0]!);
+    this.#protocols = protocols.filter((each) => isSegmentProtocol(each) === isOfOne);
+    this.#url = isOfOne ? broadcastUrl(url, name) : url;
     const onFault = ({ error }: { readonly error: unknown }): void => reportError(error);
     this.host = new LiveHost(
       { cacheBytes: CACHE_BYTES, maxRendezvous: PATIENCE, absence: PATIENCE },
@@ -75,15 +80,6 @@ export class PageSession {
     this.host.close("the player leaves");
     this.#transport?.close();
     this.#transport = undefined;
-  }
-
-  /** Sessions of Warp and of the base draft are of one broadcast, which their URL names. */
-  get #url(): string {
-    const { url, name } = this.#options;
-    if (!this.#protocols.every(isSegmentProtocol)) return url;
-    const whole = new URL(url);
-    whole.pathname = `${whole.pathname.replace(/\/+$/, "")}/${name}`;
-    return whole.href;
   }
 
   #connect(): void {
